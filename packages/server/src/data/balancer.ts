@@ -1,0 +1,42 @@
+import type { BackendUnit } from "../snapshot/snapshot.ts";
+import type { Flow } from "./select/selector.ts";
+
+/**
+ * Chooses backends for one pool in one worker and counts what they carry: preference (`select/`), usability (health,
+ * weight, drain, limits), shared counters. L4 and L7 know only this.
+ */
+export interface Balancer {
+  /**
+   * The backend for a flow, or why there is none.
+   * @param exclude ids that were tried already and refused.
+   */
+  pick(flow: Flow, exclude?: ReadonlySet<string>): Lease | Refusal;
+}
+
+/** A chosen backend and the account of one connection to it: exactly one `connected` or `failed`, then one `release`. */
+export interface Lease {
+  readonly kind: "lease";
+  readonly backend: BackendUnit;
+  /** The connection stands. */
+  connected(): void;
+  /** The connection could not be made; counts a connect error. */
+  failed(): void;
+  /** Bytes from the client to the backend (`in`) and back (`out`). */
+  count(bytesIn: number, bytesOut: number): void;
+  /** The connection has ended; frees its place. Idempotent. */
+  release(): void;
+  /**
+   * Called at most once, when the connection must end: the backend's drain time is over, or it is down and the pool
+   * says RESET. Set by the owner.
+   */
+  onRevoke: ((reason: RevokeReason) => void) | undefined;
+}
+
+/** Why an established connection is ended from above. */
+export type RevokeReason = "drain-timeout" | "backend-down" | "shutdown";
+
+/** No backend, and why. */
+export interface Refusal {
+  readonly kind: "refusal";
+  readonly reason: "no-backend" | "no-healthy-backend" | "backend-limit";
+}

@@ -1,0 +1,51 @@
+import type { BackendHealth, MaglevTableUnit, Problem, Snapshot } from "../snapshot/snapshot.ts";
+
+/** The data plane as the rest of the process sees it: desired state in, figures out. */
+export interface DataPlane {
+  /** Starts the workers. Resolves when all of them run. */
+  start(): Promise<void>;
+  /**
+   * Makes the workers serve exactly this. Only units that are another object than before are sent. Resolves when every
+   * worker has opened, kept or closed its sockets; applying the same snapshot twice does nothing.
+   */
+  apply(snapshot: Snapshot): Promise<ApplyReport>;
+  /** What health checks say; seen by every worker at once through shared memory. */
+  setHealth(backendId: string, health: BackendHealth): void;
+  /** Replaces a pool's Maglev table in every worker. */
+  setTable(table: MaglevTableUnit): void;
+  /** Figures since start, summed over workers that live and that lived. */
+  listenerFigures(listenerId: string): ListenerFigures;
+  backendFigures(backendId: string): BackendFigures;
+  /** Workers that died and were replaced, since start. */
+  readonly workerLosses: number;
+  /** Stops accepting, lets connections finish for up to `drainTimeoutMs`, ends the rest, stops the workers. */
+  stop(options: { readonly drainTimeoutMs: number }): Promise<void>;
+}
+
+/** What came of an `apply`. */
+export interface ApplyReport {
+  readonly revision: number;
+  /** Everything that does not work now, not only what this apply touched. */
+  readonly problems: readonly Problem[];
+}
+
+/** Why a listener turned a connection away. */
+export type RejectReason = "acl" | "connection-limit" | "no-pool" | "no-backend" | "connect-failed" | "backend-limit";
+
+/** Figures of a listener. Bytes are those of the client's side. */
+export interface ListenerFigures {
+  readonly connectionsActive: number;
+  readonly connectionsTotal: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly rejected: Readonly<Record<RejectReason, number>>;
+}
+
+/** Figures of a backend. */
+export interface BackendFigures {
+  readonly connectionsActive: number;
+  readonly connectionsTotal: number;
+  readonly connectErrorsTotal: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
