@@ -13,7 +13,10 @@ export interface Balancer {
   pick(flow: Flow, exclude?: ReadonlySet<string>): Lease | Refusal;
 }
 
-/** A chosen backend and the account of one connection to it: exactly one `connected` or `failed`, then one `release`. */
+/**
+ * A chosen backend and the account of one connection to it: at most one `connected` or `failed`, then one `release`.
+ * Neither comes when the attempt was given up for a reason that is not the backend's (its client left).
+ */
 export interface Lease {
   readonly kind: "lease";
   readonly backend: BackendUnit;

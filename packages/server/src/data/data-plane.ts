@@ -22,6 +22,13 @@ export interface DataPlane {
   stop(options: { readonly drainTimeoutMs: number }): Promise<void>;
 }
 
+/** Where the data plane's events go: one line an event. */
+export interface DataPlaneLog {
+  info(event: string, fields?: Readonly<Record<string, unknown>>): void;
+  warn(event: string, fields?: Readonly<Record<string, unknown>>): void;
+  error(event: string, fields?: Readonly<Record<string, unknown>>): void;
+}
+
 /** What came of an `apply`. */
 export interface ApplyReport {
   readonly revision: number;

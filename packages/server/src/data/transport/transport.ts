@@ -26,6 +26,8 @@ export interface ListenOptions {
   readonly reusePort: boolean;
   /** Connections the kernel queues before they are accepted. */
   readonly backlog: number;
+  /** A connection could not be accepted (EMFILE: out of file descriptors); listening goes on. */
+  readonly onAcceptError?: (error: TransportError) => void;
 }
 
 /** A socket that accepts. */
@@ -47,7 +49,7 @@ export interface ConnectOptions {
 
 /**
  * What the owner of a connection hears. Order: `onConnect` (outgoing only), any number of `onData`, at most one
- * `onEnd`, exactly one `onClose`, after which nothing comes.
+ * `onEnd`, exactly one `onClose`, after which nothing comes. None of them is called from inside a method of the connection.
  */
 export interface ConnectionHandlers {
   /** An outgoing connection stands. */
@@ -58,14 +60,18 @@ export interface ConnectionHandlers {
   onEnd(connection: Connection): void;
   /** After `write` answered false: everything written so far has gone to the kernel. */
   onDrain(connection: Connection): void;
-  /** The end, whatever the reason; `error` is absent when both sides ended in order. */
+  /** The end, whatever the reason; `error` is absent when both sides ended in order and when the owner ended it. */
   onClose(connection: Connection, error: TransportError | undefined): void;
 }
+
+/** Hears nothing: the handlers of a connection that nobody owns (yet, or any more). */
+export const noHandlers: ConnectionHandlers = { onData() {}, onEnd() {}, onDrain() {}, onClose() {} };
 
 /** One TCP connection. Every method may be called at any time and does nothing after `onClose`. */
 export interface Connection {
   /** Set by the owner at once in `onConnection`; until then nothing is read. */
   handlers: ConnectionHandlers;
+  /** Canonical IP text, IPv4-mapped IPv6 as IPv4; the unspecified address when the peer was gone before it was asked. */
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly localAddress: string;
@@ -73,7 +79,7 @@ export interface Connection {
   /** Bytes accepted by `write` that the kernel has not taken yet. */
   readonly pendingBytes: number;
   /**
-   * Sends bytes; the view may be reused as soon as this returns (what the kernel did not take is copied).
+   * Sends bytes, after `onConnect` or from before it; the view may be reused as soon as this returns (what the kernel did not take is copied).
    * False: the buffer is past its high-water mark; stop until `onDrain`.
    */
   write(bytes: Uint8Array): boolean;
@@ -82,7 +88,7 @@ export interface Connection {
   resume(): void;
   /** Sends FIN after everything written; reading goes on. Idempotent. */
   shutdown(): void;
-  /** Ends both directions after everything written has gone out, and lets go. */
+  /** Ends both directions after everything written has gone out, and lets go; no `onData` or `onEnd` comes any more. */
   close(): void;
   /** Ends with a reset (RST), dropping what is unsent. */
   reset(): void;

@@ -1,0 +1,158 @@
+import { parse as parseYaml, YAMLParseError } from "yaml";
+import type { z } from "zod";
+
+import { configKeys } from "./keys.ts";
+import { nearest } from "./nearest.ts";
+import { type Config, configSchema, parseListen } from "./schema.ts";
+
+export { type Config, configSchema, DEFAULT_VIP_POOLS, type ListenAddress, parseListen } from "./schema.ts";
+
+/** Where a configuration comes from; later ones win: file, environment, flags. */
+export interface ConfigSources {
+  /** Text of the YAML file, and its name for messages. */
+  readonly file?: { readonly name: string; readonly text: string };
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Dotted path → value, for example `{ "api.listen": "127.0.0.1:0" }`. */
+  readonly flags?: Readonly<Record<string, unknown>>;
+}
+
+/** A configuration, or every mistake in it; warnings are for the log. */
+export type ConfigResult =
+  | { readonly ok: true; readonly config: Config; readonly warnings: readonly string[] }
+  | { readonly ok: false; readonly problems: readonly string[] };
+
+type Tree = Record<string, unknown>;
+
+/** File, environment and flags → one checked configuration. Pure. */
+export function parseConfig(sources: ConfigSources): ConfigResult {
+  const file = parseFile(sources.file);
+  if (!file.ok) return file;
+  const tree = structuredClone(file.tree);
+  const env = applyEnv(tree, sources.env);
+  for (const [path, value] of Object.entries(sources.flags ?? {})) setPath(tree, path.split("."), value);
+  const parsed = configSchema.safeParse(tree);
+  const where = sources.file === undefined ? "" : `${sources.file.name}: `;
+  const problems = [...env.problems, ...(parsed.success ? [] : parsed.error.issues.flatMap((i) => explain(i, where)))];
+  if (!parsed.success || problems.length > 0) return { ok: false, problems };
+  const wrong = contradictions(parsed.data);
+  return wrong.length > 0
+    ? { ok: false, problems: wrong.map((text) => where + text) }
+    : { ok: true, config: parsed.data, warnings: env.warnings };
+}
+
+function parseFile(
+  file: ConfigSources["file"],
+): { readonly ok: true; readonly tree: Tree } | { readonly ok: false; readonly problems: readonly string[] } {
+  if (file === undefined) return { ok: true, tree: {} };
+  try {
+    const tree: unknown = parseYaml(file.text);
+    if (tree === null || tree === undefined) return { ok: true, tree: {} };
+    if (typeof tree === "object" && !Array.isArray(tree)) return { ok: true, tree: tree as Tree };
+    return { ok: false, problems: [`${file.name}: expected a mapping of keys such as "api:" and "store:"`] };
+  } catch (error) {
+    if (!(error instanceof YAMLParseError)) throw error;
+    const line = error.linePos?.[0].line;
+    return {
+      ok: false,
+      problems: [`${file.name}${line === undefined ? "" : `:${line}`}: ${error.message.split("\n", 1)[0]}`],
+    };
+  }
+}
+
+/** Variables of the command line's own flags, which are no configuration keys. */
+const CLI_VARIABLES = new Set(["FIBERLB_SERVER", "FIBERLB_TOKEN", "FIBERLB_ORG", "FIBERLB_PROJECT"]);
+
+function applyEnv(tree: Tree, env: ConfigSources["env"]): { problems: string[]; warnings: string[] } {
+  const keys = new Map(configKeys(configSchema).map((key) => [key.env, key]));
+  const problems: string[] = [];
+  const warnings: string[] = [];
+  for (const [name, text] of Object.entries(env)) {
+    if (!name.startsWith("FIBERLB_") || text === undefined || CLI_VARIABLES.has(name)) continue;
+    const key = keys.get(name);
+    if (key === undefined) {
+      // Only a warning: Kubernetes gives every container such variables for a Service named fiberlb.
+      const close = nearest(name, keys.keys());
+      warnings.push(
+        `environment variable ${name} is no configuration key${close === undefined ? "" : `; did you mean ${close}?`}`,
+      );
+      continue;
+    }
+    const value = envValue(text, key.type);
+    if (value === undefined) problems.push(`${name}: expected a JSON list, for example ["203.0.113.0/24"]`);
+    else setPath(tree, key.path.split("."), value);
+  }
+  return { problems, warnings };
+}
+
+function envValue(text: string, type: string): unknown {
+  if (type === "list") return parseList(text);
+  if (type === "boolean" && (text === "true" || text === "false")) return text === "true";
+  return /integer/.test(type) && /^\d+$/.test(text) ? Number(text) : text;
+}
+
+function parseList(text: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text);
+    return Array.isArray(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function setPath(tree: Tree, path: readonly string[], value: unknown): void {
+  const [head, ...rest] = path as [string, ...string[]];
+  if (rest.length === 0) {
+    tree[head] = value;
+    return;
+  }
+  const child = tree[head];
+  const next = typeof child === "object" && child !== null && !Array.isArray(child) ? (child as Tree) : {};
+  tree[head] = next;
+  setPath(next, rest, value);
+}
+
+function explain(issue: z.core.$ZodIssue, where: string): string[] {
+  const path = issue.path.map(String).join(".");
+  if (issue.code !== "unrecognized_keys") return [`${where}${path}: ${issue.message}`];
+  return issue.keys.map((key) => {
+    const full = path === "" ? key : `${path}.${key}`;
+    const siblings = knownKeys(path.replaceAll(/\.?\d+(?=\.|$)/g, ""));
+    const close = nearest(key, siblings);
+    const hint = close === undefined ? `known here: ${[...siblings].join(", ")}` : `did you mean "${close}"?`;
+    return `${where}unknown key "${full}"; ${hint}`;
+  });
+}
+
+/** Names that may stand below a path of the file. */
+function knownKeys(path: string): Set<string> {
+  if (path === "vipPools") return new Set(["name", "cidrs", "autoAssign"]);
+  const prefix = path === "" ? "" : `${path}.`;
+  return new Set(
+    configKeys(configSchema)
+      .filter((key) => key.path.startsWith(prefix))
+      .map((key) => key.path.slice(prefix.length).split(".")[0]!),
+  );
+}
+
+/** What each key allows but the keys together do not. */
+function contradictions(config: Config): string[] {
+  const problems: string[] = [];
+  const host = parseListen(config.api.listen)!.host;
+  if (config.auth.kind === "none" && !isLoopback(host) && !config.auth.allowInsecure)
+    problems.push(
+      `api.listen: ${config.api.listen} can be reached by other hosts and auth.kind is none, so anybody could change anything; listen on 127.0.0.1 or set auth.allowInsecure: true`,
+    );
+  if (config.auth.kind !== "none")
+    problems.push(`auth.kind: "${config.auth.kind}" is not in this release; use "none" on a loopback address`);
+  if (config.store.kind === "etcd") problems.push('store.kind: "etcd" is not in this release; use "sqlite"');
+  if (config.dataPlane.l4 === "nftables")
+    problems.push('dataPlane.l4: "nftables" is not in this release; use "auto" or "userspace"');
+  if (config.dataPlane.engine === "linux")
+    problems.push('dataPlane.engine: "linux" is not in this release; use "auto" or "node"');
+  return problems;
+}
+
+/** Whether only this host can reach an address. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
+}

@@ -1,0 +1,105 @@
+import type { Cancel, Clock } from "../clock.ts";
+import type { BackendUnit } from "../snapshot/snapshot.ts";
+import type { Lease, RevokeReason } from "./balancer.ts";
+import type { Row } from "./counters.ts";
+import { BACKEND_TOTAL } from "./figures.ts";
+import type { Candidate } from "./select/selector.ts";
+
+/** What one worker knows of a backend: its row in the shared table and the connections that this worker has to it. */
+export class BackendAccount implements Candidate {
+  /** As configured now; of one that was removed, as it was last. */
+  backend: BackendUnit;
+  readonly row: Row;
+  /** Monotonic milliseconds at which its slow start began; undefined = past it. */
+  slowStartSinceMs: number | undefined;
+  /** It was out of rotation, or is new to a pool that runs: when it enters, it starts slowly. */
+  isCold = false;
+  readonly #leases = new Set<BackendLease>();
+  #cancelDrain: Cancel | undefined;
+
+  constructor(backend: BackendUnit, row: Row) {
+    this.backend = backend;
+    this.row = row;
+  }
+
+  /** Connections in flight over all workers. */
+  connections(): number {
+    return this.row.gauge();
+  }
+
+  /** Whether it carries as many connections as it may, over all workers. */
+  get isFull(): boolean {
+    const { maxConnections } = this.backend;
+    return maxConnections > 0 && this.row.gauge() >= maxConnections;
+  }
+
+  /** Whether this worker has connections to it. */
+  get isIdle(): boolean {
+    return this.#leases.size === 0;
+  }
+
+  /** Counts one more connection. */
+  lease(): Lease {
+    const lease = new BackendLease(this, this.#leases);
+    this.#leases.add(lease);
+    this.row.addToGauge(1);
+    return lease;
+  }
+
+  /** Lets connections finish for so long, then ends those that are left. Going on if it drains already. */
+  drain(clock: Clock, timeoutMs: number): void {
+    if (this.isIdle) return;
+    this.#cancelDrain ??= clock.after(timeoutMs, () => {
+      this.#cancelDrain = undefined;
+      this.revokeAll("drain-timeout");
+    });
+  }
+
+  /** It is wanted again: connections that still stand may stay. */
+  stopDraining(): void {
+    this.#cancelDrain?.();
+    this.#cancelDrain = undefined;
+  }
+
+  /** Tells the owner of every connection to end it. */
+  revokeAll(reason: RevokeReason): void {
+    for (const lease of this.#leases) lease.revoke(reason);
+  }
+}
+
+class BackendLease implements Lease {
+  readonly kind = "lease";
+  readonly backend: BackendUnit;
+  onRevoke: ((reason: RevokeReason) => void) | undefined;
+  readonly #row: Row;
+  readonly #leases: Set<BackendLease>;
+
+  constructor(account: BackendAccount, leases: Set<BackendLease>) {
+    this.backend = account.backend;
+    this.#row = account.row;
+    this.#leases = leases;
+  }
+
+  connected(): void {
+    this.#row.add(BACKEND_TOTAL.connections, 1);
+  }
+
+  failed(): void {
+    this.#row.add(BACKEND_TOTAL.connectErrors, 1);
+  }
+
+  count(bytesIn: number, bytesOut: number): void {
+    if (bytesIn !== 0) this.#row.add(BACKEND_TOTAL.bytesIn, bytesIn);
+    if (bytesOut !== 0) this.#row.add(BACKEND_TOTAL.bytesOut, bytesOut);
+  }
+
+  release(): void {
+    if (this.#leases.delete(this)) this.#row.addToGauge(-1);
+  }
+
+  revoke(reason: RevokeReason): void {
+    const tell = this.onRevoke;
+    this.onRevoke = undefined;
+    tell?.(reason);
+  }
+}

@@ -1,0 +1,73 @@
+import type { BackendHealth } from "../snapshot/snapshot.ts";
+import type { Row, RowShape, RowSums } from "./counters.ts";
+import type { BackendFigures, ListenerFigures, RejectReason } from "./data-plane.ts";
+
+/** The shared tables' columns: which number of a row means what. */
+export const BACKEND_ROW: RowShape = { flags: 1, totals: 4 };
+export const LISTENER_ROW: RowShape = { flags: 0, totals: 9 };
+export const POOL_ROW: RowShape = { flags: 2, totals: 0 };
+
+/** Flags of a backend. */
+const HEALTH = 0;
+/** Totals of a backend. */
+export const BACKEND_TOTAL = { connections: 0, connectErrors: 1, bytesIn: 2, bytesOut: 3 } as const;
+/** Totals of a listener; the reasons of {@link REJECTED} follow. */
+export const LISTENER_TOTAL = { connections: 0, bytesIn: 1, bytesOut: 2 } as const;
+/** Totals of a listener by the reason a connection was turned away. */
+export const REJECTED: Readonly<Record<RejectReason, number>> = {
+  acl: 3,
+  "connection-limit": 4,
+  "no-pool": 5,
+  "no-backend": 6,
+  "connect-failed": 7,
+  "backend-limit": 8,
+};
+
+/** Flags of a pool. `generation` moves whenever the health of one of its backends does; `turn` counts its turns. */
+export const POOL_FLAG = { generation: 0, turn: 1 } as const;
+
+const HEALTHS: readonly (BackendHealth | undefined)[] = [undefined, "UNKNOWN", "ONLINE", "OFFLINE", "NO_MONITOR"];
+
+/** What health checks say of a backend; undefined before anything was said. */
+export function healthOf(row: RowSums): BackendHealth | undefined {
+  return HEALTHS[row.flag(HEALTH)];
+}
+
+/** Says what health checks say of a backend, to all threads at once. */
+export function setHealth(row: Row, health: BackendHealth): void {
+  row.setFlag(HEALTH, HEALTHS.indexOf(health));
+}
+
+/** Back to nothing said: the backend has gone. */
+export function forgetHealth(row: Row): void {
+  row.setFlag(HEALTH, 0);
+}
+
+/** The figures in a backend's row. */
+export function backendFigures(row: RowSums): BackendFigures {
+  return {
+    connectionsActive: row.gauge(),
+    connectionsTotal: row.total(BACKEND_TOTAL.connections),
+    connectErrorsTotal: row.total(BACKEND_TOTAL.connectErrors),
+    bytesIn: row.total(BACKEND_TOTAL.bytesIn),
+    bytesOut: row.total(BACKEND_TOTAL.bytesOut),
+  };
+}
+
+/** The figures in a listener's row. */
+export function listenerFigures(row: RowSums): ListenerFigures {
+  const rejected = Object.entries(REJECTED).map(([reason, field]) => [reason, row.total(field)] as const);
+  return {
+    connectionsActive: row.gauge(),
+    connectionsTotal: row.total(LISTENER_TOTAL.connections),
+    bytesIn: row.total(LISTENER_TOTAL.bytesIn),
+    bytesOut: row.total(LISTENER_TOTAL.bytesOut),
+    rejected: Object.fromEntries(rejected) as Record<RejectReason, number>,
+  };
+}
+
+const nothing: RowSums = { gauge: () => 0, total: () => 0, flag: () => 0 };
+
+/** The figures of a backend or listener that never was in a snapshot. */
+export const NO_BACKEND_FIGURES = backendFigures(nothing);
+export const NO_LISTENER_FIGURES = listenerFigures(nothing);

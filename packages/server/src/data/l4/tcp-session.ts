@@ -1,0 +1,173 @@
+import type { Balancer, Lease, Refusal, RevokeReason } from "../balancer.ts";
+import type { RejectReason } from "../data-plane.ts";
+import type { Flow } from "../select/selector.ts";
+import type { Connection, ConnectionHandlers, Transport, TransportError } from "../transport/transport.ts";
+import type { IdleSubject } from "./idle-sweep.ts";
+import type { ListenerAccount } from "./tcp-proxy.ts";
+
+/** Backends tried for one connection; bounds how long its client waits: attempts × connect timeout. */
+export const MAX_CONNECT_ATTEMPTS = 3;
+
+/** What a {@link TcpSession} needs of its listener, as it was when the connection came. */
+export interface TcpSessionOptions {
+  readonly account: ListenerAccount;
+  readonly balancer: Balancer;
+  readonly transport: Transport;
+  readonly vip: string;
+  readonly vipPort: number;
+  readonly connectTimeoutMs: number;
+  /** Called once, when both sides are closed. */
+  readonly onEnd: (session: TcpSession) => void;
+}
+
+/**
+ * One client connection and the backend connection it is joined to; hears the events of both.
+ *
+ * The client is not read until its backend is connected, so nothing has to be kept meanwhile. From then on bytes go
+ * straight from one side's read buffer to the other side's socket; a side whose socket is full pauses the other.
+ * A FIN is passed on and leaves the other direction open; a failure of one side resets the other.
+ */
+export class TcpSession implements ConnectionHandlers, Flow, IdleSubject {
+  moved = true;
+  quietSinceMs = 0;
+  readonly #options: TcpSessionOptions;
+  readonly #client: Connection;
+  #clientOpen = true;
+  #backend: Connection | undefined;
+  #backendOpen = false;
+  #established = false;
+  #lease: Lease | undefined;
+  #attempts = 0;
+  #tried: Set<string> | undefined;
+
+  constructor(client: Connection, options: TcpSessionOptions) {
+    this.#options = options;
+    this.#client = client;
+  }
+
+  // Read from the connection on demand, because an engine may need a system call for it and few selectors ask.
+  get clientAddress(): string {
+    return this.#client.remoteAddress;
+  }
+
+  get clientPort(): number {
+    return this.#client.remotePort;
+  }
+
+  get vip(): string {
+    return this.#options.vip;
+  }
+
+  get vipPort(): number {
+    return this.#options.vipPort;
+  }
+
+  /** Takes the client over and connects it to a backend. */
+  start(): void {
+    this.#client.pause();
+    this.#client.handlers = this;
+    this.#connectBackend();
+  }
+
+  /** Ends the connection from above, with a reset: no peer may take a cut stream for a complete one. */
+  abort(): void {
+    this.#client.reset();
+    if (this.#backendOpen) this.#backend?.reset();
+  }
+
+  /** Ends a silent connection: in order, unless a peer does not take what it was sent. */
+  expire(): void {
+    for (const connection of [this.#client, this.#backend]) {
+      if (connection === undefined) continue;
+      if (this.#established && connection.pendingBytes === 0) connection.close();
+      else connection.reset();
+    }
+  }
+
+  onConnect(): void {
+    this.#established = true;
+    this.#lease?.connected();
+    this.#client.resume();
+  }
+
+  onData(from: Connection, bytes: Uint8Array): void {
+    this.moved = true;
+    const bytesIn = from === this.#client ? bytes.length : 0;
+    const bytesOut = bytes.length - bytesIn;
+    this.#options.account.count(bytesIn, bytesOut);
+    this.#lease?.count(bytesIn, bytesOut);
+    if (this.#peerOf(from)?.write(bytes) === false) from.pause();
+  }
+
+  onDrain(to: Connection): void {
+    this.moved = true;
+    this.#peerOf(to)?.resume();
+  }
+
+  onEnd(from: Connection): void {
+    this.moved = true;
+    this.#peerOf(from)?.shutdown();
+  }
+
+  onClose(connection: Connection, error: TransportError | undefined): void {
+    if (connection === this.#client) this.#clientOpen = false;
+    else this.#backendOpen = false;
+    if (!this.#established) this.#connectEnded(connection);
+    else if (error !== undefined) this.#peerOf(connection)?.reset();
+    if (!this.#clientOpen && !this.#backendOpen) this.#end();
+  }
+
+  #peerOf(connection: Connection): Connection | undefined {
+    return connection === this.#client ? this.#backend : this.#client;
+  }
+
+  /** A side closed before the backend was connected. */
+  #connectEnded(connection: Connection): void {
+    if (connection === this.#client) return this.#backendOpen ? this.#backend?.reset() : undefined;
+    if (!this.#clientOpen) return;
+    this.#lease?.failed();
+    this.#connectAnother();
+  }
+
+  #connectAnother(): void {
+    const failed = this.#lease;
+    failed?.release();
+    this.#lease = undefined;
+    if (failed !== undefined) (this.#tried ??= new Set()).add(failed.backend.id);
+    if (this.#attempts >= MAX_CONNECT_ATTEMPTS) this.#refuse("connect-failed");
+    else this.#connectBackend();
+  }
+
+  #connectBackend(): void {
+    const { balancer, transport, connectTimeoutMs } = this.#options;
+    const choice = balancer.pick(this, this.#tried);
+    if (choice.kind === "refusal") return this.#refuse(this.#attempts > 0 ? "connect-failed" : rejectReason(choice));
+    this.#attempts += 1;
+    this.#lease = choice;
+    const { address, port } = choice.backend;
+    if (address === undefined) return this.#connectAnother();
+    choice.onRevoke = (reason) => this.#revoked(reason);
+    this.#backend = transport.connect({ address, port, timeoutMs: connectTimeoutMs }, this);
+    this.#backendOpen = true;
+  }
+
+  /** The backend goes away. A connection that still waits for it is given to another. */
+  #revoked(reason: RevokeReason): void {
+    if (this.#established || reason === "shutdown") this.abort();
+    else if (this.#backendOpen) this.#backend?.reset();
+  }
+
+  #refuse(reason: RejectReason): void {
+    this.#options.account.reject(reason);
+    this.#client.reset();
+  }
+
+  #end(): void {
+    this.#lease?.release();
+    this.#options.onEnd(this);
+  }
+}
+
+function rejectReason(refusal: Refusal): RejectReason {
+  return refusal.reason === "backend-limit" ? "backend-limit" : "no-backend";
+}

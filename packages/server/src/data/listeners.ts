@@ -1,0 +1,205 @@
+import type { Clock } from "../clock.ts";
+import type { ListenerUnit } from "../snapshot/snapshot.ts";
+import type { Balancer } from "./balancer.ts";
+import type { Row } from "./counters.ts";
+import { TcpProxy } from "./l4/tcp-proxy.ts";
+import { ListenerCounter } from "./listener-counter.ts";
+import { type Connection, type ListeningSocket, type Transport, TransportError } from "./transport/transport.ts";
+import type { BindFailure } from "./worker-protocol.ts";
+
+/** Connections that the kernel queues for a listener before they are accepted; it caps this at net.core.somaxconn. */
+const BACKLOG = 4096;
+
+/** What {@link Listeners} needs of its worker. */
+export interface ListenersOptions {
+  readonly transport: Transport;
+  readonly clock: Clock;
+  /** The balancer of a pool as of now. */
+  readonly balancerOf: (poolId: string) => Balancer | undefined;
+}
+
+/** One load balancer's listeners as they should be. */
+export interface DesiredListeners {
+  readonly loadBalancerId: string;
+  readonly vip: string;
+  readonly listeners: readonly DesiredListener[];
+}
+
+/** A listener that should be open. */
+export interface DesiredListener {
+  readonly unit: ListenerUnit;
+  readonly row: Row;
+  /** How long its connections may go on once it is gone. */
+  readonly drainTimeoutMs: number;
+}
+
+interface Served {
+  readonly loadBalancerId: string;
+  readonly listenerId: string;
+  readonly endpoint: Endpoint;
+  readonly proxy: TcpProxy;
+  unit: ListenerUnit;
+  drainTimeoutMs: number;
+}
+
+/** An address and port, and who gets what is accepted there. Outlives a listener that another one takes over from. */
+interface Endpoint {
+  readonly address: string;
+  readonly port: number;
+  owner: Served | undefined;
+  socket: ListeningSocket | undefined;
+  /** Code of the last attempt to open it; undefined = none, or it is open. */
+  failure: string | undefined;
+}
+
+/** The listeners of one worker: opens, keeps and closes sockets to match what is desired, and drains what goes. */
+export class Listeners {
+  readonly #options: ListenersOptions;
+  readonly #served = new Map<string, Map<string, Served>>();
+  readonly #endpoints = new Map<string, Endpoint>();
+  /** Listeners that are gone but for their connections. */
+  readonly #draining = new Set<Served>();
+  #onConnectionEnd: () => void = () => undefined;
+
+  constructor(options: ListenersOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Makes the listeners of the load balancers named in `desired` be exactly those; other load balancers' stay. Sockets
+   * that could not be opened before are tried again. Resolves when every socket is open, closed or failed.
+   */
+  async apply(desired: readonly DesiredListeners[]): Promise<void> {
+    const touched = new Set<Endpoint>();
+    for (const one of desired) this.#retireMissing(one, touched);
+    for (const one of desired) {
+      for (const listener of one.listeners) touched.add(this.#serve(one, listener));
+    }
+    await Promise.all([...touched].map((endpoint) => this.#settle(endpoint)));
+  }
+
+  /** Every listener that should be open and is not. */
+  failures(): BindFailure[] {
+    return [...this.#endpoints.values()].flatMap(({ owner, failure }) =>
+      owner === undefined || failure === undefined
+        ? []
+        : [{ loadBalancerId: owner.loadBalancerId, listenerId: owner.listenerId, code: failure }],
+    );
+  }
+
+  /** Stops accepting everywhere, lets connections finish for so long, ends the rest. */
+  async stop(drainTimeoutMs: number): Promise<void> {
+    const all = [...[...this.#served.values()].flatMap((served) => [...served.values()]), ...this.#draining];
+    await this.apply([...this.#served.keys()].map((loadBalancerId) => ({ loadBalancerId, vip: "", listeners: [] })));
+    const isIdle = (): boolean => all.every(({ proxy }) => proxy.active === 0);
+    if (isIdle()) return;
+    await new Promise<void>((resolve) => {
+      const cancel = this.#options.clock.after(drainTimeoutMs, () => {
+        for (const { proxy } of all) proxy.closeAll("shutdown");
+        resolve();
+      });
+      this.#onConnectionEnd = () => {
+        if (!isIdle()) return;
+        cancel();
+        resolve();
+      };
+    });
+  }
+
+  #retireMissing({ loadBalancerId, vip, listeners }: DesiredListeners, touched: Set<Endpoint>): void {
+    const kept = new Set(listeners.map(({ unit }) => `${unit.id} ${keyOf(vip, unit.port)}`));
+    for (const served of this.#served.get(loadBalancerId)?.values() ?? []) {
+      const { listenerId, endpoint } = served;
+      if (kept.has(`${listenerId} ${keyOf(endpoint.address, endpoint.port)}`)) continue;
+      this.#served.get(loadBalancerId)?.delete(listenerId);
+      endpoint.owner = undefined;
+      touched.add(endpoint);
+      this.#drain(served);
+    }
+    if (listeners.length === 0) this.#served.delete(loadBalancerId);
+  }
+
+  #drain(served: Served): void {
+    if (served.proxy.active === 0) return;
+    this.#draining.add(served);
+    this.#options.clock.after(served.drainTimeoutMs, () => {
+      this.#draining.delete(served);
+      served.proxy.closeAll("drain-timeout");
+    });
+  }
+
+  #serve({ loadBalancerId, vip }: DesiredListeners, desired: DesiredListener): Endpoint {
+    const { unit, drainTimeoutMs } = desired;
+    const siblings = this.#served.get(loadBalancerId) ?? new Map<string, Served>();
+    this.#served.set(loadBalancerId, siblings);
+    const served = siblings.get(unit.id);
+    if (served !== undefined) {
+      served.unit = unit;
+      served.drainTimeoutMs = drainTimeoutMs;
+      served.proxy.update(unit);
+      return served.endpoint;
+    }
+    const endpoint = this.#endpointAt(vip, unit.port);
+    const begun = this.#begin({ loadBalancerId, vip, endpoint }, desired);
+    siblings.set(unit.id, begun);
+    endpoint.owner = begun;
+    return endpoint;
+  }
+
+  #begin(place: { loadBalancerId: string; vip: string; endpoint: Endpoint }, desired: DesiredListener): Served {
+    const { transport, clock, balancerOf } = this.#options;
+    const { unit, row, drainTimeoutMs } = desired;
+    const proxy = new TcpProxy({
+      listener: unit,
+      vip: place.vip,
+      transport,
+      clock,
+      account: new ListenerCounter(row, () => this.#onConnectionEnd()),
+      balancer: () => (served.unit.defaultPoolId === undefined ? undefined : balancerOf(served.unit.defaultPoolId)),
+    });
+    const { loadBalancerId, endpoint } = place;
+    const served: Served = { loadBalancerId, listenerId: unit.id, endpoint, proxy, unit, drainTimeoutMs };
+    return served;
+  }
+
+  #endpointAt(address: string, port: number): Endpoint {
+    const key = keyOf(address, port);
+    const known = this.#endpoints.get(key);
+    if (known !== undefined) return known;
+    const endpoint: Endpoint = { address, port, owner: undefined, socket: undefined, failure: undefined };
+    this.#endpoints.set(key, endpoint);
+    return endpoint;
+  }
+
+  /** Opens an endpoint that somebody wants, closes one that nobody wants. */
+  async #settle(endpoint: Endpoint): Promise<void> {
+    const { address, port, owner, socket } = endpoint;
+    if (owner !== undefined) {
+      if (socket === undefined) await this.#open(endpoint);
+      return;
+    }
+    this.#endpoints.delete(keyOf(address, port));
+    endpoint.socket = undefined;
+    await socket?.close();
+  }
+
+  async #open(endpoint: Endpoint): Promise<void> {
+    const { address, port } = endpoint;
+    const accept = (connection: Connection): void => {
+      if (endpoint.owner === undefined) connection.reset();
+      else endpoint.owner.proxy.accept(connection);
+    };
+    try {
+      const options = { address, port, reusePort: true, backlog: BACKLOG };
+      endpoint.socket = await this.#options.transport.listen(options, accept);
+      endpoint.failure = undefined;
+    } catch (error) {
+      if (!(error instanceof TransportError)) throw error;
+      endpoint.failure = error.code;
+    }
+  }
+}
+
+function keyOf(address: string, port: number): string {
+  return `${address} ${port}`;
+}

@@ -1,0 +1,197 @@
+import type { Clock } from "../clock.ts";
+import type { Random } from "../random.ts";
+import type { BackendHealth, BackendUnit, MaglevTableUnit, PoolUnit } from "../snapshot/snapshot.ts";
+import { BackendAccount } from "./backend-account.ts";
+import type { Balancer, Lease, Refusal } from "./balancer.ts";
+import type { Row } from "./counters.ts";
+import { healthOf, POOL_FLAG } from "./figures.ts";
+import { isInService, rotation } from "./rotation.ts";
+import { createSelector, type SelectorSources } from "./select/create-selector.ts";
+import type { Candidate, Flow, Selector } from "./select/selector.ts";
+
+/** The row of one of the pool's backends, by its id. */
+export type RowOf = (backendId: string) => Row;
+
+/** What a {@link PoolBalancer} needs of its worker. */
+export interface PoolBalancerOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The pool's row in the shared table. */
+  readonly row: Row;
+  readonly rowOf: RowOf;
+  /** The pool's Maglev table as of now. */
+  readonly table: () => MaglevTableUnit | undefined;
+}
+
+/** The selectors of a pool. Two, because a selector remembers one set of candidates. */
+interface Selectors {
+  /** Among all that are in rotation. */
+  readonly among: Selector;
+  /** Among what is left of them when the first choice can't be had. */
+  readonly elsewhere: Selector;
+}
+
+/**
+ * Balances one pool in one worker. Who is in rotation is worked out anew only when the configuration or the health of
+ * a backend changes; a pick then is one selector call and one look at the chosen backend's limit.
+ */
+export class PoolBalancer implements Balancer {
+  readonly #options: PoolBalancerOptions;
+  readonly #accounts = new Map<string, BackendAccount>();
+  #pool: PoolUnit;
+  #selectors: Selectors;
+  /** The pool's generation that `#active` and `#standby` show; undefined = to be worked out. */
+  #generation: number | undefined;
+  #active: readonly BackendAccount[] = [];
+  #standby: readonly BackendAccount[] = [];
+  /** What was left when the first choice couldn't be had last time: the same array while it holds the same. */
+  #left: readonly BackendAccount[] = [];
+  #nobody: Refusal = { kind: "refusal", reason: "no-backend" };
+  #hasServed = false;
+
+  constructor(pool: PoolUnit, options: PoolBalancerOptions) {
+    this.#options = options;
+    this.#pool = pool;
+    this.#selectors = this.#createSelectors();
+    this.#openAccounts(options.rowOf);
+  }
+
+  pick(flow: Flow, exclude?: ReadonlySet<string>): Lease | Refusal {
+    const generation = this.#options.row.flag(POOL_FLAG.generation);
+    if (generation !== this.#generation) this.#refresh(generation);
+    if (this.#active.length === 0) return this.#nobody;
+    const account = this.#active[this.#selectors.among.pick(this.#active, flow)] as BackendAccount;
+    if (!account.isFull && exclude?.has(account.backend.id) !== true) return account.lease();
+    return this.#pickElsewhere(flow, exclude);
+  }
+
+  /**
+   * Takes the pool's new configuration. Connections to backends that left (removed, weight 0, disabled) may finish
+   * within the drain time; all others stay as they are.
+   */
+  update(pool: PoolUnit, rowOf: RowOf): void {
+    const old = this.#pool;
+    this.#pool = pool;
+    if (!selectsAlike(old, pool)) this.#selectors = this.#createSelectors();
+    this.#openAccounts(rowOf);
+    this.#drainLeaving();
+    this.#generation = undefined;
+  }
+
+  /** The pool is gone: all its connections may finish within the drain time. */
+  retire(): void {
+    this.update({ ...this.#pool, backends: [] }, this.#options.rowOf);
+  }
+
+  /** A backend was found down: ends its connections, if the pool says so. */
+  backendDown(backendId: string): void {
+    const account = this.#accounts.get(backendId);
+    if (account === undefined) return;
+    account.isCold = true;
+    if (this.#pool.onBackendDown === "RESET") account.revokeAll("backend-down");
+  }
+
+  #pickElsewhere(flow: Flow, exclude: ReadonlySet<string> | undefined): Lease | Refusal {
+    const refused = (account: BackendAccount): boolean => exclude?.has(account.backend.id) === true;
+    for (const tier of [this.#active, this.#standby]) {
+      const left = tier.filter((account) => !refused(account) && !account.isFull);
+      if (left.length === 0) continue;
+      if (!holdsSame(left, this.#left)) this.#left = left;
+      return (this.#left[this.#selectors.elsewhere.pick(this.#left, flow)] as BackendAccount).lease();
+    }
+    const isLimited = [...this.#active, ...this.#standby].some((account) => !refused(account));
+    return { kind: "refusal", reason: isLimited ? "backend-limit" : "no-healthy-backend" };
+  }
+
+  #refresh(generation: number): void {
+    const { active, standby, anyInService } = rotation(this.#pool, (backend) => this.#healthOf(backend));
+    this.#warmUp();
+    const accountsOf = (backends: readonly BackendUnit[]): readonly BackendAccount[] =>
+      backends.map(({ id }) => this.#accounts.get(id) as BackendAccount);
+    const next = accountsOf(active);
+    // After a new configuration the array is always a new one: weights may differ though the members are the same.
+    if (this.#generation === undefined || !holdsSame(next, this.#active)) this.#active = next;
+    if (this.#generation === undefined) this.#left = [];
+    this.#standby = accountsOf(standby);
+    this.#nobody = { kind: "refusal", reason: anyInService ? "no-healthy-backend" : "no-backend" };
+    this.#generation = generation;
+    this.#hasServed = true;
+  }
+
+  /** Backends that come back, or are new to a pool that has served before, begin their slow start. */
+  #warmUp(): void {
+    const nowMs = this.#options.clock.nowMs();
+    for (const { id } of this.#pool.backends) {
+      const account = this.#accounts.get(id) as BackendAccount;
+      const health = this.#healthOf(account.backend);
+      if (!isInService(account.backend) || health === "OFFLINE") {
+        account.isCold = true;
+      } else if (account.isCold && health !== "UNKNOWN") {
+        account.isCold = false;
+        account.slowStartSinceMs = nowMs;
+      }
+    }
+  }
+
+  /** Before anything was said, one that is monitored is unknown. */
+  #healthOf(backend: BackendUnit): BackendHealth {
+    const account = this.#accounts.get(backend.id) as BackendAccount;
+    return healthOf(account.row) ?? (backend.monitored ? "UNKNOWN" : "NO_MONITOR");
+  }
+
+  #openAccounts(rowOf: RowOf): void {
+    for (const backend of this.#pool.backends) {
+      const account = this.#accounts.get(backend.id);
+      if (account === undefined) {
+        const opened = new BackendAccount(backend, rowOf(backend.id));
+        opened.isCold = this.#hasServed;
+        this.#accounts.set(backend.id, opened);
+      } else {
+        account.backend = backend;
+      }
+    }
+  }
+
+  #drainLeaving(): void {
+    const { backends, drainTimeoutMs } = this.#pool;
+    const staying = new Map(backends.map((backend) => [backend.id, backend.enabled && backend.weight > 0]));
+    for (const [id, account] of this.#accounts) {
+      if (staying.get(id) === true) account.stopDraining();
+      else account.drain(this.#options.clock, drainTimeoutMs);
+      if (!staying.has(id) && account.isIdle) this.#accounts.delete(id);
+    }
+  }
+
+  #createSelectors(): Selectors {
+    const { row, random, table } = this.#options;
+    const sources: SelectorSources = {
+      next: () => row.increment(POOL_FLAG.turn),
+      random,
+      table,
+      progress: (candidate) => this.#slowStartProgress(candidate as BackendAccount),
+    };
+    return { among: createSelector(this.#pool, sources), elsewhere: createSelector(this.#pool, sources) };
+  }
+
+  #slowStartProgress(account: BackendAccount & Candidate): number {
+    if (account.slowStartSinceMs === undefined) return 1;
+    const progress = (this.#options.clock.nowMs() - account.slowStartSinceMs) / this.#pool.slowStartMs;
+    if (progress >= 1) account.slowStartSinceMs = undefined;
+    return progress;
+  }
+}
+
+function holdsSame<T>(a: readonly T[], b: readonly T[]): boolean {
+  return a.length === b.length && a.every((element, index) => element === b[index]);
+}
+
+/** Whether two versions of a pool ask for the same selector. */
+function selectsAlike(a: PoolUnit, b: PoolUnit): boolean {
+  return (
+    a.algorithm === b.algorithm &&
+    a.sourceIpPersistence === b.sourceIpPersistence &&
+    a.slowStartMs > 0 === b.slowStartMs > 0 &&
+    a.maglev?.hashKey === b.maglev?.hashKey &&
+    a.maglev?.seed === b.maglev?.seed
+  );
+}

@@ -1,0 +1,265 @@
+import { availableParallelism } from "node:os";
+
+import type { Cancel, Clock } from "../clock.ts";
+import type { BackendHealth, MaglevTableUnit, Snapshot, Unit } from "../snapshot/snapshot.ts";
+import type { ApplyReport, BackendFigures, DataPlane, DataPlaneLog, ListenerFigures } from "./data-plane.ts";
+import { Ledger } from "./ledger.ts";
+import { ListenerGate } from "./listener-gate.ts";
+import { Problems } from "./problems.ts";
+import { createNodeTransport } from "./transport/node-transport.ts";
+import type { Transport } from "./transport/transport.ts";
+import { diffUnits, type UnitDiff } from "./unit-diff.ts";
+import { type SpawnWorker, spawnWorker, WorkerHandle } from "./worker-handle.ts";
+import type { ApplyMessage, BindFailure, ToWorker, UnitAssignment } from "./worker-protocol.ts";
+
+/** Listeners that could not be opened are tried again after so long. */
+export const RETRY_INTERVAL_MS = 3000;
+/** A worker that has not confirmed a change by then is a problem, and no longer waited for. */
+export const APPLY_DEADLINE_MS = 5000;
+/** Beyond the drain time, for the last resets to leave. */
+const STOP_GRACE_MS = 2000;
+
+/** How {@link createDataPlane} makes a data plane. */
+export interface DataPlaneOptions {
+  /** Threads that carry traffic. `auto`, the default: one a core; what else this process does is short work. */
+  readonly workers?: number | "auto";
+  readonly clock: Clock;
+  /** Default: nothing is logged. */
+  readonly log?: DataPlaneLog;
+  /** Called when the problems change without an `apply`: a port became free, a worker caught up. */
+  readonly onReport?: (report: ApplyReport) => void;
+  /** True: listeners may be open in another process of ours already, and are joined (takeover). Default false. */
+  readonly joinListeners?: boolean;
+  /** Binds endpoints for a look before workers open them; default node:net. */
+  readonly transport?: Transport;
+  /** Starts a worker thread; default {@link spawnWorker}. */
+  readonly spawn?: SpawnWorker;
+}
+
+/** A data plane of worker threads. @throws RangeError for a number of workers that is none. */
+export function createDataPlane(options: DataPlaneOptions): DataPlane {
+  return new WorkerPool(options);
+}
+
+/**
+ * The main thread's side: hands units, tables and health to the workers and reads what they count.
+ *
+ * Every worker opens every listener, so the kernel spreads connections, and one that dies takes only its own along.
+ */
+class WorkerPool implements DataPlane {
+  readonly #options: DataPlaneOptions;
+  readonly #ledger: Ledger;
+  readonly #gate: ListenerGate;
+  readonly #problems: Problems;
+  readonly #handles: readonly WorkerHandle[];
+  #units: ReadonlyMap<string, Unit> = new Map();
+  /** What workers have been told: what one that starts is told at once. */
+  readonly #assignments = new Map<string, UnitAssignment>();
+  readonly #tables = new Map<string, MaglevTableUnit>();
+  /** Units as they were before changes that not every worker has confirmed. */
+  #outdated: Unit[] = [];
+  #revision = 0;
+  #sequence = 0;
+  #workerLosses = 0;
+  #cancelRetry: Cancel | undefined;
+  #isShipping = false;
+  #isStopping = false;
+  /** The end of what is under way: one change is made after the other. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(options: DataPlaneOptions) {
+    const { workers = "auto", clock, transport = createNodeTransport({ clock }), joinListeners = false } = options;
+    const count = workers === "auto" ? availableParallelism() : workers;
+    if (!Number.isInteger(count) || count < 1) {
+      throw new RangeError(`Cannot start ${count} data plane workers: dataPlane.workers is "auto" or a number from 1`);
+    }
+    this.#options = options;
+    this.#ledger = new Ledger(count);
+    this.#gate = new ListenerGate({ transport, join: joinListeners });
+    this.#problems = new Problems(count);
+    this.#handles = Array.from({ length: count }, (_, index) => this.#createHandle(index));
+  }
+
+  get workerLosses(): number {
+    return this.#workerLosses;
+  }
+
+  async start(): Promise<void> {
+    await Promise.all(this.#handles.map((handle) => handle.start()));
+  }
+
+  apply(snapshot: Snapshot): Promise<ApplyReport> {
+    return this.#after(async () => {
+      if (this.#isStopping) throw new Error(`Cannot apply revision ${snapshot.revision}: the data plane is stopped`);
+      const diff = diffUnits(this.#units, snapshot.units);
+      const touched = [...diff.changed.map(({ loadBalancerId }) => loadBalancerId), ...diff.removed];
+      this.#outdated.push(...touched.flatMap((id) => this.#units.get(id) ?? []));
+      this.#units = new Map(snapshot.units);
+      if (touched.length > 0) await this.#ship(diff);
+      this.#revision = snapshot.revision;
+      return this.#report();
+    });
+  }
+
+  setHealth(backendId: string, health: BackendHealth): void {
+    const change = this.#ledger.setHealth(backendId, health);
+    if (change === undefined || change.before === health || health !== "OFFLINE") return;
+    this.#broadcast({ kind: "backend-down", poolId: change.poolId, backendId });
+  }
+
+  setTable(table: MaglevTableUnit): void {
+    this.#tables.set(table.poolId, table);
+    this.#broadcast({ kind: "table", table });
+  }
+
+  listenerFigures(listenerId: string): ListenerFigures {
+    return this.#ledger.listenerFigures(listenerId);
+  }
+
+  backendFigures(backendId: string): BackendFigures {
+    return this.#ledger.backendFigures(backendId);
+  }
+
+  async stop({ drainTimeoutMs }: { readonly drainTimeoutMs: number }): Promise<void> {
+    this.#isStopping = true;
+    this.#cancelRetry?.();
+    await Promise.all(this.#handles.map((handle) => handle.stop(drainTimeoutMs, drainTimeoutMs + STOP_GRACE_MS)));
+  }
+
+  #after<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => undefined);
+    return done;
+  }
+
+  /** Tells the workers what changed and waits until they have done it. */
+  async #ship({ changed, removed }: UnitDiff): Promise<void> {
+    const admissions = await this.#gate.admit(changed);
+    for (const { unit, problems } of admissions) {
+      this.#problems.hold(unit.loadBalancerId, problems);
+      this.#assignments.set(unit.loadBalancerId, this.#ledger.assign(unit));
+    }
+    for (const id of removed) {
+      this.#problems.forget(id);
+      this.#assignments.delete(id);
+    }
+    this.#ledger.dropEarly();
+    const ids = changed.map(({ loadBalancerId }) => loadBalancerId);
+    const message = this.#message(ids, removed);
+    this.#isShipping = true;
+    this.#broadcast(message);
+    if (await this.#confirm(message.sequence, [...ids, ...removed])) this.#release();
+    this.#isShipping = false;
+    this.#retryLater();
+  }
+
+  #message(ids: Iterable<string>, removed: readonly string[]): ApplyMessage {
+    const assignments = [...ids].map((id) => this.#assignments.get(id) as UnitAssignment);
+    return { kind: "apply", sequence: ++this.#sequence, memory: this.#ledger.memory, assignments, removed };
+  }
+
+  #broadcast(message: ToWorker): void {
+    for (const handle of this.#handles) handle.post(message);
+  }
+
+  /** Whether every worker has confirmed in time; those that have not become a problem of what was changed. */
+  async #confirm(sequence: number, touched: readonly string[]): Promise<boolean> {
+    const waiting = new Set(this.#handles.keys());
+    const confirmations = [...this.#handles.entries()].map(async ([index, handle]) => {
+      await handle.applied(sequence);
+      waiting.delete(index);
+    });
+    await new Promise<void>((resolve) => {
+      const cancel = this.#options.clock.after(APPLY_DEADLINE_MS, resolve);
+      void Promise.all(confirmations).then(() => {
+        cancel();
+        resolve();
+      });
+    });
+    for (const worker of waiting) {
+      this.#problems.lag(worker, { sequence, loadBalancerIds: touched, deadlineMs: APPLY_DEADLINE_MS });
+      this.#options.log?.error("data plane worker does not confirm", { worker, deadlineMs: APPLY_DEADLINE_MS });
+    }
+    return waiting.size === 0;
+  }
+
+  /** Lets go of what no worker serves any more. */
+  #release(): void {
+    for (const before of this.#outdated) {
+      const now = this.#units.get(before.loadBalancerId);
+      this.#ledger.release(before, now);
+      for (const listener of before.listeners) {
+        if (!now?.listeners.some(({ id }) => id === listener.id)) this.#gate.release(before, listener);
+      }
+      for (const { id } of before.pools) if (!now?.pools.some((pool) => pool.id === id)) this.#tables.delete(id);
+    }
+    this.#outdated = [];
+  }
+
+  #retryLater(): void {
+    const isNeeded = this.#problems.unbound(this.#units).length > 0 && !this.#isStopping;
+    if (!isNeeded || this.#cancelRetry !== undefined) return;
+    this.#cancelRetry = this.#options.clock.after(RETRY_INTERVAL_MS, () => {
+      this.#cancelRetry = undefined;
+      void this.#after(() => this.#retry());
+    });
+  }
+
+  /** Once more for load balancers with listeners that are not open. */
+  async #retry(): Promise<void> {
+    const unbound = this.#problems.unbound(this.#units);
+    for (const { unit, listener, isOpenSomewhere } of unbound) {
+      if (!isOpenSomewhere) this.#gate.release(unit, listener);
+    }
+    const changed = [...new Set(unbound.map(({ unit }) => unit))];
+    if (changed.length > 0 && !this.#isStopping) await this.#ship({ changed, removed: [] });
+    this.#reportChange();
+  }
+
+  #report(): ApplyReport {
+    return { revision: this.#revision, problems: this.#problems.take(this.#units) };
+  }
+
+  #reportChange(): void {
+    if (this.#problems.haveChanged(this.#units)) this.#options.onReport?.(this.#report());
+  }
+
+  #createHandle(index: number): WorkerHandle {
+    const { clock, spawn = spawnWorker } = this.#options;
+    return new WorkerHandle({
+      clock,
+      spawn,
+      start: () => ({ index, memory: this.#ledger.memory }),
+      onReady: () => this.#bringUp(index),
+      onLost: (reason, pauseMs) => this.#lose(index, { reason, pauseMs }),
+      onApplied: (sequence, failures) => this.#noteApplied(index, { sequence, failures }),
+    });
+  }
+
+  /** A worker that starts is told everything. Its answer counts for what its predecessor left unanswered. */
+  #bringUp(index: number): void {
+    const handle = this.#handles[index] as WorkerHandle;
+    for (const table of this.#tables.values()) handle.post({ kind: "table", table });
+    if (this.#sequence === 0) return;
+    handle.post(this.#message(this.#assignments.keys(), []));
+  }
+
+  #lose(worker: number, { reason, pauseMs }: { readonly reason: string; readonly pauseMs: number }): void {
+    this.#workerLosses++;
+    this.#ledger.fold(worker);
+    this.#options.log?.error("data plane worker died, its connections are lost; starting another", {
+      worker,
+      reason,
+      restartInMs: pauseMs,
+      lossesTotal: this.#workerLosses,
+    });
+  }
+
+  #noteApplied(worker: number, said: { readonly sequence: number; readonly failures: readonly BindFailure[] }): void {
+    this.#problems.note(worker, said);
+    // While a change is under way its report tells; this is about workers that are late, or were replaced.
+    if (this.#isShipping) return;
+    this.#retryLater();
+    this.#reportChange();
+  }
+}

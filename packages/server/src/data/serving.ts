@@ -1,0 +1,129 @@
+import type { Clock } from "../clock.ts";
+import type { Random } from "../random.ts";
+import type { MaglevTableUnit, PoolUnit } from "../snapshot/snapshot.ts";
+import { CounterTable, type Row } from "./counters.ts";
+import { type DesiredListeners, Listeners } from "./listeners.ts";
+import { PoolBalancer, type PoolBalancerOptions } from "./pool-balancer.ts";
+import type { Transport } from "./transport/transport.ts";
+import type { ApplyMessage, BindFailure, SharedMemory, UnitAssignment, WorkerStart } from "./worker-protocol.ts";
+
+/** What {@link Serving} needs of its thread. */
+export interface ServingOptions extends WorkerStart {
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** Everything that one worker serves: the pools and listeners of all load balancers. */
+export class Serving {
+  readonly #options: ServingOptions;
+  readonly #listeners: Listeners;
+  readonly #balancers = new Map<string, PoolBalancer>();
+  readonly #poolsOf = new Map<string, ReadonlySet<string>>();
+  readonly #tables = new Map<string, MaglevTableUnit>();
+  readonly #shared: Readonly<Record<keyof SharedMemory, CounterTable>>;
+  /** The end of what is under way: one message is applied after the other. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(options: ServingOptions) {
+    this.#options = options;
+    const { transport, clock, memory } = options;
+    this.#listeners = new Listeners({ transport, clock, balancerOf: (poolId) => this.#balancers.get(poolId) });
+    this.#shared = {
+      backends: CounterTable.open(memory.backends),
+      listeners: CounterTable.open(memory.listeners),
+      pools: CounterTable.open(memory.pools),
+    };
+  }
+
+  /** Serves what the message says; answers with every listener that is not open. */
+  apply(message: ApplyMessage): Promise<readonly BindFailure[]> {
+    return this.#after(async () => {
+      this.#attach(message.memory);
+      for (const assignment of message.assignments) this.#updatePools(assignment);
+      await this.#listeners.apply([
+        ...message.assignments.map((assignment) => this.#desired(assignment)),
+        ...message.removed.map((loadBalancerId) => ({ loadBalancerId, vip: "", listeners: [] })),
+      ]);
+      for (const loadBalancerId of message.removed) this.#retirePools(loadBalancerId, new Set());
+      return this.#listeners.failures();
+    });
+  }
+
+  /** Replaces a pool's Maglev table; it may come before the pool does. */
+  setTable(table: MaglevTableUnit): void {
+    this.#tables.set(table.poolId, table);
+  }
+
+  /** A backend was found down. */
+  backendDown(poolId: string, backendId: string): void {
+    this.#balancers.get(poolId)?.backendDown(backendId);
+  }
+
+  /** Stops accepting, lets connections finish for so long, ends the rest. */
+  stop(drainTimeoutMs: number): Promise<void> {
+    return this.#after(() => this.#listeners.stop(drainTimeoutMs));
+  }
+
+  #after<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(work);
+    this.#last = done;
+    return done;
+  }
+
+  #attach(memory: SharedMemory): void {
+    this.#shared.backends.attach(memory.backends.segments);
+    this.#shared.listeners.attach(memory.listeners.segments);
+    this.#shared.pools.attach(memory.pools.segments);
+  }
+
+  #updatePools({ unit, slots }: UnitAssignment): void {
+    for (const pool of unit.pools) {
+      const rowOf = (backendId: string): Row => this.#row("backends", slots.backends[backendId]);
+      const balancer = this.#balancers.get(pool.id);
+      if (balancer !== undefined) balancer.update(pool, rowOf);
+      else
+        this.#balancers.set(
+          pool.id,
+          this.#createBalancer(pool, { row: this.#row("pools", slots.pools[pool.id]), rowOf }),
+        );
+    }
+    const ids = new Set(unit.pools.map(({ id }) => id));
+    this.#retirePools(unit.loadBalancerId, ids);
+    this.#poolsOf.set(unit.loadBalancerId, ids);
+  }
+
+  #createBalancer(pool: PoolUnit, rows: Pick<PoolBalancerOptions, "row" | "rowOf">): PoolBalancer {
+    const { clock, random } = this.#options;
+    return new PoolBalancer(pool, { clock, random, table: () => this.#tables.get(pool.id), ...rows });
+  }
+
+  #retirePools(loadBalancerId: string, staying: ReadonlySet<string>): void {
+    for (const poolId of this.#poolsOf.get(loadBalancerId) ?? []) {
+      if (staying.has(poolId)) continue;
+      this.#balancers.get(poolId)?.retire();
+      this.#balancers.delete(poolId);
+      this.#tables.delete(poolId);
+    }
+    if (staying.size === 0) this.#poolsOf.delete(loadBalancerId);
+  }
+
+  #desired({ unit, slots }: UnitAssignment): DesiredListeners {
+    const drainTimeouts = new Map(unit.pools.map(({ id, drainTimeoutMs }) => [id, drainTimeoutMs]));
+    return {
+      loadBalancerId: unit.loadBalancerId,
+      vip: unit.vip,
+      listeners: unit.listeners.map((listener) => ({
+        unit: listener,
+        row: this.#row("listeners", slots.listeners[listener.id]),
+        // Without a pool it has no connections.
+        drainTimeoutMs: drainTimeouts.get(listener.defaultPoolId ?? "") ?? 0,
+      })),
+    };
+  }
+
+  #row(table: keyof SharedMemory, slot: number | undefined): Row {
+    if (slot === undefined) throw new Error(`Cannot count in ${table}: a unit came without the slot of one of its own`);
+    return this.#shared[table].row(slot, this.#options.index);
+  }
+}

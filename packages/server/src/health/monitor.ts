@@ -1,0 +1,111 @@
+import type { Clock } from "../clock.ts";
+import type { Random } from "../random.ts";
+import { type HealthCheckType, probes as realProbes } from "./probes/by-type.ts";
+import type { Probe } from "./probes/probe.ts";
+import { Slots } from "./slots.ts";
+import type { CheckResult, HealthFigures, HealthReport, HealthTarget, Verdict } from "./target.ts";
+import { Watch, type WatchContext } from "./watch.ts";
+
+/** Checks backends and tells when their health changes. */
+export interface HealthMonitor {
+  /**
+   * Checks exactly these targets from now on. New ones get their first check at once (many of them spread over a second
+   * at most), removed ones are never heard of again, changed ones keep their state unless address, port or type of check
+   * changed: then they start again at UNKNOWN. Applying the same set twice does nothing.
+   */
+  apply(targets: readonly HealthTarget[]): void;
+  /** What is known about one backend; undefined when it is not checked. */
+  report(poolId: string, backendId: string): HealthReport | undefined;
+  /** The same for all. */
+  reports(): HealthReport[];
+  /** Totals since start, with those of targets that are gone. */
+  figures(): HealthFigures;
+  /** Ends all checks, also those that run; nothing is reported afterwards. */
+  stop(): void;
+}
+
+export interface HealthMonitorOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Called on every transition; the first verdict is one. Must not throw. */
+  readonly onVerdict: (verdict: Verdict) => void;
+  /** Checks that run at once, over all backends; further ones wait in line. Default 1000. */
+  readonly maxConcurrent?: number;
+  /** Checks remembered per backend. Default 10. */
+  readonly historySize?: number;
+  /** For tests. */
+  readonly probes?: Readonly<Record<HealthCheckType, Probe>>;
+}
+
+/** So many new targets are checked at once; more are spread evenly, lest thousands of connects share one tick. */
+const AT_ONCE = 64;
+const MAX_SPREAD_MS = 1000;
+
+/** A monitor that checks nothing yet. */
+export const createHealthMonitor = (options: HealthMonitorOptions): HealthMonitor => new Monitor(options);
+
+class Monitor implements HealthMonitor {
+  readonly #context: WatchContext;
+  readonly #watches = new Map<string, Watch>();
+  readonly #checks: Record<CheckResult, number> = { passed: 0, failed: 0, inconclusive: 0 };
+  #transitions = 0;
+
+  constructor(options: HealthMonitorOptions) {
+    const probes = options.probes ?? realProbes;
+    this.#context = {
+      clock: options.clock,
+      random: options.random,
+      slots: new Slots(options.maxConcurrent ?? 1000),
+      probeFor: (target) => probes[target.check.type],
+      historySize: options.historySize ?? 10,
+      onCheck: (result) => void (this.#checks[result] += 1),
+      onVerdict: (verdict) => {
+        this.#transitions += 1;
+        options.onVerdict(verdict);
+      },
+    };
+  }
+
+  apply(targets: readonly HealthTarget[]): void {
+    const wanted = new Map(targets.map((target) => [keyOf(target.poolId, target.backendId), target]));
+    for (const [key, watch] of this.#watches) {
+      if (wanted.has(key)) continue;
+      watch.stop();
+      this.#watches.delete(key);
+    }
+    const starting = [...wanted]
+      .map(([key, target]) => this.#place(key, target))
+      .filter((watch) => watch !== undefined);
+    const share = starting.length > AT_ONCE ? 1 / starting.length : 0;
+    for (const [index, watch] of starting.entries()) {
+      watch.start(index * share * Math.min(watch.target.check.intervalMs, MAX_SPREAD_MS));
+    }
+  }
+
+  report(poolId: string, backendId: string): HealthReport | undefined {
+    return this.#watches.get(keyOf(poolId, backendId))?.report();
+  }
+
+  reports(): HealthReport[] {
+    return [...this.#watches.values()].map((watch) => watch.report());
+  }
+
+  figures(): HealthFigures {
+    return { checks: { ...this.#checks }, transitions: this.#transitions };
+  }
+
+  stop(): void {
+    this.apply([]);
+  }
+
+  /** The watch of a target, if it has to be started. */
+  #place(key: string, target: HealthTarget): Watch | undefined {
+    const known = this.#watches.get(key);
+    if (known !== undefined) return known.update(target) ? known : undefined;
+    const watch = new Watch(target, this.#context);
+    this.#watches.set(key, watch);
+    return watch;
+  }
+}
+
+const keyOf = (poolId: string, backendId: string): string => `${poolId}/${backendId}`;

@@ -1,0 +1,68 @@
+import http from "node:http";
+import https from "node:https";
+import type { Duplex } from "node:stream";
+
+import { type Attempt, attempt } from "./attempt.ts";
+import { isExpectedCode } from "./expected-codes.ts";
+import { endpoint } from "./failure.ts";
+import type { HttpProbeOptions, Probe, ProbeTarget } from "./probe.ts";
+import { tlsOptions } from "./tls.ts";
+
+const MAX_HEAD_BYTES = 16 * 1024;
+
+/** Passes when the head of the answer has an expected code. The body is not read and the connection not kept. */
+export const probeHttp: Probe = (target, options, context) =>
+  attempt(target, context, (running) => {
+    const request = http.request(requestOptions(target, options.http));
+    request.once("socket", (socket) => socket.once("connect", () => (running.awaiting = "answer")));
+    return exchange(request, running, options.http);
+  });
+
+/** {@link probeHttp} over TLS; certificates are judged as the pool's `backendTls` says. */
+export const probeHttps: Probe = (target, options, context) =>
+  attempt(target, context, (running) => {
+    const request = https.request({
+      ...tlsOptions(target, options.backendTls),
+      ...requestOptions(target, options.http),
+    });
+    request.once("socket", (socket) => {
+      socket.once("connect", () => (running.awaiting = "TLS handshake"));
+      socket.once("secureConnect", () => (running.awaiting = "answer"));
+    });
+    return exchange(request, running, options.http);
+  });
+
+function requestOptions(target: ProbeTarget, asked: HttpProbeOptions = {}): http.RequestOptions {
+  return {
+    host: target.address,
+    port: target.port,
+    method: asked.method ?? "GET",
+    path: asked.path ?? "/",
+    headers: {
+      host: asked.host ?? endpoint(target.host, target.port),
+      "user-agent": "FiberLB-health-check",
+      accept: "*/*",
+      connection: "close",
+    },
+    agent: false,
+    maxHeaderSize: MAX_HEAD_BYTES,
+  };
+}
+
+function exchange(request: http.ClientRequest, running: Attempt, asked: HttpProbeOptions = {}): () => void {
+  const expected = asked.expectedCodes ?? "200";
+  const judge = (response: http.IncomingMessage): void => {
+    const code = response.statusCode ?? 0;
+    if (isExpectedCode(code, expected)) running.pass();
+    else running.fail(`HTTP ${code}, expected ${expected}`);
+  };
+  // A switched protocol is an answer like any other; node:http then hands the socket over, and it is ours to close.
+  const judgeSwitch = (response: http.IncomingMessage, socket: Duplex): void => {
+    socket.destroy();
+    judge(response);
+  };
+  request.on("error", (error) => running.error(error));
+  request.once("response", judge).once("upgrade", judgeSwitch).once("connect", judgeSwitch);
+  request.end();
+  return () => request.destroy();
+}

@@ -1,0 +1,92 @@
+/**
+ * The entities of one load balancer → what its health checks knock at. Pure.
+ */
+import type { Backend, HealthCheck, Pool } from "@fiberlb/types";
+
+import type { BackendTlsOptions } from "./probes/probe.ts";
+import type { HealthCheckSettings, HealthTarget } from "./target.ts";
+
+/** A load balancer and what stands below it, as far as health checks care. */
+export interface TargetSource {
+  readonly loadBalancer: { readonly id: string; readonly name: string; readonly adminStateUp: boolean };
+  readonly pools: readonly Pool[];
+  readonly backends: readonly Backend[];
+  readonly healthChecks: readonly HealthCheck[];
+}
+
+/** What the targets need that is in no entity below the load balancer. */
+export interface TargetLookups {
+  /** What a name or address stands for now. */
+  readonly resolveHost: (host: string) => { readonly address?: string; readonly problem?: string };
+  /** Chain of a certificate; undefined when there is none with this id. */
+  readonly certificatePem: (id: string) => string | undefined;
+}
+
+/** One target for each backend that is administratively up, of each pool with a health check that is. */
+export function healthTargets(source: TargetSource, lookups: TargetLookups): readonly HealthTarget[] {
+  if (!source.loadBalancer.adminStateUp) return [];
+  return source.healthChecks.flatMap((check) => {
+    const pool = source.pools.find((candidate) => candidate.id === check.poolId);
+    if (pool === undefined || !check.adminStateUp || !pool.adminStateUp) return [];
+    const settings = checkSettings(check, pool, lookups);
+    return source.backends
+      .filter((backend) => backend.poolId === pool.id && backend.adminStateUp)
+      .map((backend) => target(source, { pool, backend, settings, lookups }));
+  });
+}
+
+interface TargetParts {
+  readonly pool: Pool;
+  readonly backend: Backend;
+  readonly settings: HealthCheckSettings;
+  readonly lookups: TargetLookups;
+}
+
+function target(source: TargetSource, { pool, backend, settings, lookups }: TargetParts): HealthTarget {
+  const host = backend.monitorAddress ?? backend.address;
+  const { address, problem } = lookups.resolveHost(host);
+  return {
+    poolId: pool.id,
+    backendId: backend.id,
+    loadBalancerId: source.loadBalancer.id,
+    poolName: pool.name,
+    backendName: backend.name,
+    loadBalancerName: source.loadBalancer.name,
+    host,
+    ...(address !== undefined && { address }),
+    ...(problem !== undefined && { addressProblem: problem }),
+    port: backend.monitorPort || backend.port,
+    check: settings,
+  };
+}
+
+function checkSettings(check: HealthCheck, pool: Pool, lookups: TargetLookups): HealthCheckSettings {
+  const { type, intervalMs, timeoutMs, rise, fall, http, grpcService } = check;
+  const { backendTls: tls } = pool;
+  return {
+    type,
+    intervalMs,
+    timeoutMs,
+    rise,
+    fall,
+    ...(http !== undefined && {
+      http: {
+        method: http.method,
+        path: http.path,
+        expectedCodes: http.expectedCodes,
+        ...(http.host !== undefined && { host: http.host }),
+      },
+    }),
+    ...(grpcService !== undefined && { grpcService }),
+    ...(tls !== undefined && { backendTls: tlsOptions(tls, lookups) }),
+  };
+}
+
+function tlsOptions(tls: NonNullable<Pool["backendTls"]>, lookups: TargetLookups): BackendTlsOptions {
+  const caPem = tls.caCertificateId === undefined ? undefined : lookups.certificatePem(tls.caCertificateId);
+  return {
+    skipVerify: tls.skipVerify,
+    ...(caPem !== undefined && { caPem }),
+    ...(tls.serverName !== undefined && { serverName: tls.serverName }),
+  };
+}

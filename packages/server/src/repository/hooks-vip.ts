@@ -1,0 +1,97 @@
+import { absent, prefixRange, put, remove, removeRange, type Store } from "@fiberlb/store";
+import { alreadyExists, type IpAddress, type LoadBalancer } from "@fiberlb/types";
+
+import type { Clock } from "../clock.ts";
+import { allocateVip, type VipDecision, type VipRequest } from "../vip/allocator.ts";
+import { encodeJson, encodeText } from "./codec.ts";
+import type { Stored } from "./entity-reader.ts";
+import { healthPrefix, vipPoolTouchKey, vipReleasedKey, vipUsedKey } from "./keys.ts";
+import type { VipLedger, VipRelease, VipUse } from "./vip-ledger.ts";
+import type { VipPools } from "./vip-pools.ts";
+import { vipRefusal } from "./vip-refusals.ts";
+import type { Creation, Extension, KindHooks } from "./write-context.ts";
+
+export interface VipHookOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly ledger: VipLedger;
+  readonly pools: VipPools;
+  readonly reuseDelayMs: number;
+}
+
+/** A load balancer takes its VIP with the transaction that creates it, and gives it back with the one that removes it. */
+export function vipHooks(options: VipHookOptions): KindHooks<"loadBalancer"> {
+  /** Addresses chosen by creates of this process that have not been committed, by load balancer id. */
+  const chosen = new Map<string, IpAddress>();
+  return {
+    async create(creation) {
+      const { location, validateOnly } = creation;
+      await reconsider(options, chosen.get(location.id));
+      const decision = await decide(options, wanted(creation));
+      if (!decision.ok) throw vipRefusal(decision.refusal);
+      if (!validateOnly) {
+        chosen.set(location.id, decision.address);
+        options.ledger.noteUsed(decision.address);
+      }
+      return { record: { vipAddress: decision.address, vipPool: decision.pool }, ...takeVip(creation, decision) };
+    },
+    settled(id) {
+      const address = chosen.get(id);
+      chosen.delete(id);
+      // What the store says comes by the watch; an address whose create failed is free again.
+      if (address !== undefined) void reconsider(options, address).catch(() => options.ledger.noteUsed(address));
+    },
+    remove: (stored) => giveBack(options, stored),
+  };
+}
+
+const wanted = ({ spec }: Creation<"loadBalancer">): VipRequest => ({
+  address: spec.vipAddress,
+  pool: spec.vipPool,
+  family: spec.ipFamily,
+});
+
+/** After a lost race: whether our address is the one that somebody else got. */
+async function reconsider({ store, ledger }: VipHookOptions, address: IpAddress | undefined): Promise<void> {
+  if (address === undefined) return;
+  const { kv } = await store.get(vipUsedKey(address));
+  if (kv === undefined) ledger.noteFree(address);
+}
+
+/** A refusal is only believed when the ledger is fresh. */
+async function decide(options: VipHookOptions, request: VipRequest): Promise<VipDecision> {
+  const pools = await options.pools.ranges();
+  const { ledger, clock, reuseDelayMs } = options;
+  const ask = (): VipDecision =>
+    allocateVip({ pools, occupancy: ledger.occupancy, nowMs: clock.epochMs(), reuseDelayMs }, request);
+  const first = ask();
+  if (first.ok || (first.refusal.reason !== "in-use" && first.refusal.reason !== "exhausted")) return first;
+  if (request.address === undefined) await ledger.reload();
+  else await reconsider(options, request.address);
+  return ask();
+}
+
+function takeVip(
+  { tenant, location, spec }: Creation<"loadBalancer">,
+  { address, pool }: VipDecision & { readonly ok: true },
+): Extension {
+  const key = vipUsedKey(address);
+  const use: VipUse = { ...tenant, loadBalancerId: location.id, pool };
+  const otherwise = spec.vipAddress === undefined ? undefined : alreadyExists(`VIP ${address}`);
+  return {
+    conditions: [{ compare: absent(key), otherwise }],
+    ops: [put(key, encodeJson(use)), remove(vipReleasedKey(address)), put(vipPoolTouchKey(pool), encodeText(location.id))],
+  };
+}
+
+async function giveBack(
+  { store, clock, reuseDelayMs }: VipHookOptions,
+  { entity, location }: Stored<"loadBalancer">,
+): Promise<Extension> {
+  const { vipAddress }: LoadBalancer = entity;
+  const freed = [remove(vipUsedKey(vipAddress)), removeRange(prefixRange(healthPrefix(location.id)))];
+  if (reuseDelayMs <= 0) return { ops: freed };
+  const release: VipRelease = { releasedAtMs: clock.epochMs() };
+  const lease = await store.grantLease(reuseDelayMs);
+  return { ops: [...freed, put(vipReleasedKey(vipAddress), encodeJson(release), { lease })] };
+}

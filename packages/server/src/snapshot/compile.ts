@@ -1,0 +1,114 @@
+/**
+ * The entities of one load balancer → the unit that the data path reads. Pure.
+ */
+import { chooseTableSize, xxHash32 } from "@fiberlb/maglev";
+import type { Backend, HealthCheck, Listener, LoadBalancer, Pool } from "@fiberlb/types";
+
+import type { BackendUnit, ListenerUnit, MaglevUnit, PoolUnit, Unit } from "./snapshot.ts";
+
+/** A load balancer and what stands below it, as far as the data path cares. */
+export interface UnitSource {
+  readonly loadBalancer: LoadBalancer;
+  readonly listeners: readonly Listener[];
+  readonly pools: readonly Pool[];
+  readonly backends: readonly Backend[];
+  readonly healthChecks: readonly HealthCheck[];
+}
+
+/** What the name or address of a backend stands for now. */
+export interface ResolvedHost {
+  /** Canonical IP text; absent while a name has no answer. */
+  readonly address?: string;
+  /** Why there is no address. */
+  readonly problem?: string;
+}
+
+/** Answers at once from what is known; an IP address is its own answer. */
+export type ResolveHost = (host: string) => ResolvedHost;
+
+/** Compiles one load balancer. Equal sources give equal units. */
+export function compile(source: UnitSource, resolveHost: ResolveHost): Unit {
+  const { loadBalancer } = source;
+  const serves = loadBalancer.adminStateUp && loadBalancer.deletingSince === undefined;
+  return {
+    loadBalancerId: loadBalancer.id,
+    name: loadBalancer.name,
+    orgId: loadBalancer.orgId,
+    projectId: loadBalancer.projectId,
+    vip: loadBalancer.vipAddress,
+    listeners: serves ? byId(source.listeners.filter((listener) => listener.adminStateUp)).map(compileListener) : [],
+    pools: byId(source.pools).map((pool) => compilePool(pool, source, resolveHost)),
+  };
+}
+
+/** Ids are UUIDv7: their order is that of creation, the same on every node. */
+function byId<T extends { readonly id: string }>(items: readonly T[]): readonly T[] {
+  return items.toSorted((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
+}
+
+function compileListener(listener: Listener): ListenerUnit {
+  return {
+    id: listener.id,
+    name: listener.name,
+    protocol: listener.protocol,
+    port: listener.port,
+    connectionLimit: listener.connectionLimit,
+    clientIdleTimeoutMs: listener.clientIdleTimeoutMs,
+    backendConnectTimeoutMs: listener.backendConnectTimeoutMs,
+    allowedCidrs: listener.allowedCidrs,
+    ...(listener.defaultPoolId !== undefined && { defaultPoolId: listener.defaultPoolId }),
+  };
+}
+
+function compilePool(pool: Pool, { backends, healthChecks }: UnitSource, resolveHost: ResolveHost): PoolUnit {
+  const monitored = healthChecks.some((check) => check.poolId === pool.id && check.adminStateUp);
+  const members = byId(backends.filter((backend) => backend.poolId === pool.id));
+  const maglev = compileMaglev(pool, members.length);
+  return {
+    id: pool.id,
+    name: pool.name,
+    protocol: pool.protocol,
+    algorithm: pool.algorithm,
+    sourceIpPersistence: pool.sessionPersistence?.type === "SOURCE_IP",
+    drainTimeoutMs: pool.drainTimeoutS * 1000,
+    slowStartMs: pool.slowStartS * 1000,
+    panicThresholdPercent: pool.panicThresholdPercent,
+    onBackendDown: pool.onBackendDown,
+    ...(maglev !== undefined && { maglev }),
+    backends: members.map((backend) => compileBackend(backend, { pool, monitored, resolveHost })),
+  };
+}
+
+function compileMaglev(pool: Pool, backendCount: number): MaglevUnit | undefined {
+  const sourceIp = pool.sessionPersistence?.type === "SOURCE_IP";
+  if (pool.algorithm !== "MAGLEV" && !sourceIp) return undefined;
+  const { tableSize, effectiveTableSize, hashKey } = pool.maglev;
+  return {
+    tableSize: effectiveTableSize || tableSize || chooseTableSize(backendCount),
+    // A connection has no headers: on L4 those keys fall back to the whole flow.
+    hashKey: sourceIp || hashKey === "SOURCE_IP" ? "SOURCE_IP" : "FIVE_TUPLE",
+    seed: xxHash32(pool.id),
+  };
+}
+
+interface BackendContext {
+  readonly pool: Pool;
+  readonly monitored: boolean;
+  readonly resolveHost: ResolveHost;
+}
+
+function compileBackend(backend: Backend, { pool, monitored, resolveHost }: BackendContext): BackendUnit {
+  const { address } = resolveHost(backend.address);
+  return {
+    id: backend.id,
+    name: backend.name,
+    host: backend.address,
+    ...(address !== undefined && { address }),
+    port: backend.port,
+    weight: backend.weight,
+    backup: backend.backup,
+    maxConnections: backend.maxConnections,
+    enabled: pool.adminStateUp && backend.adminStateUp && backend.drainingSince === undefined,
+    monitored,
+  };
+}

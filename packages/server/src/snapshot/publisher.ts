@@ -1,0 +1,165 @@
+/**
+ * The one bridge from control to data: watches the store, compiles the load balancers that changed and hands the whole
+ * state over as a snapshot in which everything else is the same object as before.
+ */
+import { isDeepStrictEqual } from "node:util";
+
+import { type Clock, delay } from "../clock.ts";
+import type { Log } from "../log.ts";
+import { compile, type ResolveHost, type UnitSource } from "./compile.ts";
+import type { Snapshot, Unit } from "./snapshot.ts";
+
+/** Where the publisher reads the truth. */
+export interface PublisherSource {
+  /** Every load balancer with what is below it, and the revision that this shows. */
+  loadAll(): Promise<{ readonly revision: number; readonly trees: readonly UnitSource[] }>;
+  /** One as it is now; undefined when it is gone. */
+  load(loadBalancerId: string): Promise<UnitSource | undefined>;
+  /**
+   * Which load balancers changed after a revision, without a gap. `reload` means that the history is gone and everything
+   * must be read afresh. Ends when the signal aborts, throws when the store is lost.
+   */
+  changes(afterRevision: number, signal: AbortSignal): AsyncIterable<SourceChange>;
+}
+
+/** One step of the store's history. */
+export type SourceChange =
+  | { readonly kind: "changed"; readonly revision: number; readonly loadBalancerIds: readonly string[] }
+  | { readonly kind: "reload" };
+
+/** What the publisher hands over: the snapshot, and the entities it was made of. */
+export interface Published {
+  readonly snapshot: Snapshot;
+  readonly trees: ReadonlyMap<string, UnitSource>;
+}
+
+export interface PublisherOptions {
+  readonly source: PublisherSource;
+  readonly resolveHost: ResolveHost;
+  /** Makes it so. Called one at a time; changes that come meanwhile are gathered into the next call. Must not reject. */
+  readonly onSnapshot: (published: Published) => Promise<void>;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** How long to wait before the store is asked again after it failed. */
+const RETRY_MS = 1000;
+
+/** Keeps the data path at the store's state. */
+export class Publisher {
+  readonly #options: PublisherOptions;
+  readonly #stop = new AbortController();
+  readonly #trees = new Map<string, UnitSource>();
+  readonly #units = new Map<string, Unit>();
+  #revision = 0;
+  /** Load balancers whose names resolve differently now: to be compiled again. */
+  readonly #stale = new Set<string>();
+  #handingOver: Promise<void> | undefined;
+  #again = false;
+  #watching: Promise<void> | undefined;
+
+  constructor(options: PublisherOptions) {
+    this.#options = options;
+  }
+
+  /** Reads everything, hands it over, then follows the changes. @throws when the store cannot be read. */
+  async start(): Promise<void> {
+    await this.#reload();
+    await this.#handOver();
+    this.#watching = this.#follow();
+  }
+
+  /** Compiles every load balancer again that has a backend of one of these names. */
+  resolved(hosts: ReadonlySet<string>): void {
+    for (const [id, tree] of this.#trees)
+      if (tree.backends.some(({ address, monitorAddress }) => hosts.has(address) || hosts.has(monitorAddress ?? "")))
+        this.#stale.add(id);
+    if (this.#stale.size > 0) void this.#handOver();
+  }
+
+  /** Ends the watch; resolves when nothing is handed over any more. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#watching;
+    await this.#handingOver;
+  }
+
+  async #reload(): Promise<void> {
+    const { revision, trees } = await this.#options.source.loadAll();
+    const ids = new Set<string>(trees.map((tree) => tree.loadBalancer.id));
+    for (const id of this.#trees.keys()) if (!ids.has(id)) this.#forget(id);
+    for (const tree of trees) this.#take(tree);
+    this.#revision = revision;
+  }
+
+  async #follow(): Promise<void> {
+    const { clock, log } = this.#options;
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      try {
+        await this.#followOnce(signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        log.warn("the store cannot be followed; forwarding goes on as configured last", { error });
+        await delay(clock, RETRY_MS, signal).catch(() => undefined);
+      }
+    }
+  }
+
+  async #followOnce(signal: AbortSignal): Promise<void> {
+    for await (const change of this.#options.source.changes(this.#revision, signal)) {
+      if (change.kind === "reload") {
+        await this.#reload();
+        void this.#handOver();
+        return;
+      }
+      for (const id of change.loadBalancerIds) await this.#load(id);
+      this.#revision = Math.max(this.#revision, change.revision);
+      // Not awaited: while this is being applied, further changes are read and gathered.
+      void this.#handOver();
+    }
+  }
+
+  async #load(id: string): Promise<void> {
+    const tree = await this.#options.source.load(id);
+    if (tree === undefined) this.#forget(id);
+    else this.#take(tree);
+  }
+
+  #take(tree: UnitSource): void {
+    const { id } = tree.loadBalancer;
+    this.#trees.set(id, tree);
+    this.#compile(id, tree);
+  }
+
+  #forget(id: string): void {
+    this.#trees.delete(id);
+    this.#stale.delete(id);
+    this.#units.delete(id);
+  }
+
+  /** A unit that comes out equal stays the same object, so that the data path has nothing to do. */
+  #compile(id: string, tree: UnitSource): void {
+    this.#stale.delete(id);
+    const unit = compile(tree, this.#options.resolveHost);
+    if (isDeepStrictEqual(unit, this.#units.get(id))) return;
+    this.#units.set(id, unit);
+  }
+
+  #handOver(): Promise<void> {
+    this.#again = true;
+    this.#handingOver ??= this.#handOverUntilDone();
+    return this.#handingOver;
+  }
+
+  async #handOverUntilDone(): Promise<void> {
+    while (this.#again && !this.#stop.signal.aborted) {
+      this.#again = false;
+      for (const id of this.#stale) this.#compile(id, this.#trees.get(id)!);
+      const snapshot = { revision: this.#revision, units: new Map(this.#units) };
+      await this.#options.onSnapshot({ snapshot, trees: this.#trees });
+    }
+    // In the same turn as the check of #again, so that no call in between is lost.
+    this.#handingOver = undefined;
+  }
+}

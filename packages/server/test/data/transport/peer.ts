@@ -1,0 +1,133 @@
+import { once } from "node:events";
+import net from "node:net";
+
+/**
+ * The other end of a connection, on plain `net`: reads only when a test says so, may be half-closed, and tells what it
+ * saw. Nothing of the code under test is in here.
+ */
+export class Peer {
+  readonly socket: net.Socket;
+  readonly chunks: Buffer[] = [];
+  /** Saw FIN. */
+  ended = false;
+  /** Code of the error that ended it: ECONNRESET after a reset. */
+  errorCode: string | undefined;
+  readonly closed: Promise<void>;
+
+  constructor(socket: net.Socket) {
+    this.socket = socket;
+    socket.on("end", () => (this.ended = true));
+    socket.on("error", (error: NodeJS.ErrnoException) => (this.errorCode = error.code));
+    this.closed = new Promise((resolve) => void socket.once("close", () => resolve()));
+  }
+
+  static async connect(target: { readonly address: string; readonly port: number }): Promise<Peer> {
+    const socket = net.connect({ host: target.address, port: target.port, allowHalfOpen: true, noDelay: true });
+    await once(socket, "connect");
+    return new Peer(socket);
+  }
+
+  /** Reads from now on. */
+  read(): this {
+    if (this.socket.listenerCount("data") === 0) this.socket.on("data", (bytes: Buffer) => void this.chunks.push(bytes));
+    this.socket.resume();
+    return this;
+  }
+
+  get received(): Buffer {
+    return Buffer.concat(this.chunks);
+  }
+
+  get receivedBytes(): number {
+    return this.chunks.reduce((sum, { length }) => sum + length, 0);
+  }
+
+  /** Resolves once so many bytes were read. */
+  async receivedAtLeast(bytes: number): Promise<void> {
+    this.read();
+    while (this.receivedBytes < bytes) await once(this.socket, "data");
+  }
+
+  /** Resolves when FIN was read. */
+  async end(): Promise<void> {
+    this.read();
+    if (!this.ended) await once(this.socket, "end");
+  }
+
+  /** Sends; resolves when the kernel has taken everything. */
+  send(bytes: string | Uint8Array): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.socket.write(bytes, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+}
+
+/** A server on plain `net` that hands out its connections in order. */
+export class PeerServer {
+  readonly server: net.Server;
+  readonly peers: Peer[] = [];
+  readonly #waiting: ((peer: Peer) => void)[] = [];
+  #handedOut = 0;
+
+  private constructor(server: net.Server) {
+    this.server = server;
+    server.on("connection", (socket: net.Socket) => {
+      const peer = new Peer(socket);
+      this.peers.push(peer);
+      const waiting = this.#waiting.shift();
+      if (waiting === undefined) return;
+      this.#handedOut += 1;
+      waiting(peer);
+    });
+  }
+
+  static async listen(address = "127.0.0.1"): Promise<PeerServer> {
+    const server = net.createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true });
+    server.listen(0, address);
+    await once(server, "listening");
+    return new PeerServer(server);
+  }
+
+  get address(): string {
+    return (this.server.address() as net.AddressInfo).address;
+  }
+
+  get port(): number {
+    return (this.server.address() as net.AddressInfo).port;
+  }
+
+  /** The next connection that nobody has asked for yet. */
+  next(): Promise<Peer> {
+    const peer = this.peers[this.#handedOut];
+    if (peer === undefined) return new Promise((resolve) => void this.#waiting.push(resolve));
+    this.#handedOut += 1;
+    return Promise.resolve(peer);
+  }
+
+  async close(): Promise<void> {
+    if (!this.server.listening) return;
+    const closed = once(this.server, "close");
+    this.server.close();
+    for (const { socket } of this.peers) socket.destroy();
+    await closed;
+  }
+}
+
+/** A port of loopback on which nobody listens: connecting is refused. */
+export async function closedPort(): Promise<number> {
+  const server = await PeerServer.listen();
+  const { port } = server;
+  await server.close();
+  return port;
+}
+
+/** Bytes in which every offset is recognised: a shifted, lost or doubled piece shows. */
+export function pattern(length: number, seed = 1): Buffer {
+  const bytes = Buffer.allocUnsafe(length);
+  let value = seed >>> 0 || 1;
+  for (let i = 0; i < length; i += 1) {
+    value = (Math.imul(value, 1_664_525) + 1_013_904_223) >>> 0;
+    bytes[i] = value >>> 24;
+  }
+  return bytes;
+}

@@ -1,0 +1,91 @@
+import { expect, test } from "@jest/globals";
+
+import { type Attempt, attempt, type Release } from "../../../src/health/probes/attempt.ts";
+import type { ProbeResult } from "../../../src/health/probes/probe.ts";
+import { FakeClock } from "../fake-clock.ts";
+
+const target = { address: "192.0.2.1", port: 80, host: "192.0.2.1" };
+
+function begin(start: (running: Attempt) => Release, signal = new AbortController().signal) {
+  const clock = new FakeClock();
+  const result: Promise<ProbeResult> = attempt(target, { clock, timeoutMs: 1500, signal }, start);
+  return { clock, result };
+}
+
+test.each([
+  ["pass, then fail", (running: Attempt) => (running.pass(), running.fail("late")), { passed: true, latencyMs: 0 }],
+  [
+    "fail, then pass",
+    (running: Attempt) => (running.fail("first"), running.pass()),
+    { passed: false, reason: "first" },
+  ],
+])("only the first verdict counts: %s", async (_, speak, expected) => {
+  expect(await begin((running) => (speak(running), () => {})).result).toEqual(expected);
+});
+
+test.each(["at once", "later"])("what was opened is released once, when the verdict comes %s", async (when) => {
+  let releases = 0;
+  let speak = (): void => {};
+  const { result } = begin((running) => {
+    speak = () => running.pass();
+    if (when === "at once") speak();
+    return () => (releases += 1);
+  });
+  speak();
+  await result;
+  speak();
+  expect(releases).toBe(1);
+});
+
+test.each([
+  ["connection", "no connection with 192.0.2.1:80 within 1500 ms"],
+  ["TLS handshake", "no TLS handshake with 192.0.2.1:80 within 1500 ms"],
+  ["answer", "no answer from 192.0.2.1:80 within 1500 ms"],
+] as const)("time is up while waiting for: %s", async (phase, reason) => {
+  const { result, clock } = begin((running) => {
+    running.awaiting = phase;
+    return () => {};
+  });
+  clock.jump(1500);
+  expect(await result).toEqual({ passed: false, reason });
+});
+
+test("where silence passes, the end of time is a pass", async () => {
+  const { result, clock } = begin((running) => {
+    running.silencePasses = true;
+    return () => {};
+  });
+  clock.jump(1500);
+  expect(await result).toEqual({ passed: true, latencyMs: 1500 });
+});
+
+test("a check cancelled before it began opens nothing", async () => {
+  let opened = false;
+  const { result, clock } = begin(() => {
+    opened = true;
+    return () => {};
+  }, AbortSignal.abort());
+  expect(await result).toMatchObject({ passed: false, inconclusive: true });
+  expect([opened, clock.pending]).toEqual([false, 0]);
+});
+
+const errorWith = (code: string, message = `connect ${code} 192.0.2.1:80`): Error =>
+  Object.assign(new Error(message), { code });
+
+test.each([
+  [errorWith("ECONNREFUSED"), "connection refused by 192.0.2.1:80"],
+  [errorWith("ECONNRESET", "read ECONNRESET"), "connection reset by 192.0.2.1:80 before the connection"],
+  [errorWith("ECONNRESET", "socket hang up"), "connection closed by 192.0.2.1:80 before the connection"],
+  [errorWith("EHOSTUNREACH"), "no way to 192.0.2.1:80: host unreachable"],
+  [errorWith("ENETUNREACH"), "no way to 192.0.2.1:80: network unreachable"],
+  [errorWith("CERT_HAS_EXPIRED", "certificate has expired"), "TLS: certificate has expired"],
+  [errorWith("ERR_INVALID_ARG_VALUE", "bad"), "check of 192.0.2.1:80 failed: bad"],
+  ["no error at all", "check of 192.0.2.1:80 failed: no error at all"],
+])("explains %s", async (error, reason) => {
+  expect(await begin((running) => (running.error(error), () => {})).result).toEqual({ passed: false, reason });
+});
+
+test.each(["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"])("%s is this node's own shortage: inconclusive", async (code) => {
+  const { result } = begin((running) => (running.error(errorWith(code)), () => {}));
+  expect(await result).toMatchObject({ inconclusive: true, reason: expect.stringContaining(code.slice(0, 2)) });
+});

@@ -1,0 +1,204 @@
+import { describe, expect, it } from "@jest/globals";
+
+import { silentLog } from "../../src/log.ts";
+import type { UnitSource } from "../../src/snapshot/compile.ts";
+import { type Published, Publisher, type PublisherSource, type SourceChange } from "../../src/snapshot/publisher.ts";
+import { FakeClock } from "../fake-clock.ts";
+import { entity } from "./entities.ts";
+
+/** A store in memory whose changes the test makes. */
+class Source implements PublisherSource {
+  readonly trees = new Map<string, UnitSource>();
+  revision = 1;
+  fail: Error | undefined;
+  readonly #changes: SourceChange[] = [];
+  #wake: (() => void) | undefined;
+
+  put(tree: UnitSource): void {
+    this.trees.set(tree.loadBalancer.id, tree);
+    this.announce(tree.loadBalancer.id);
+  }
+  delete(id: string): void {
+    this.trees.delete(id);
+    this.announce(id);
+  }
+  announce(...loadBalancerIds: string[]): void {
+    this.revision += 1;
+    this.push({ kind: "changed", revision: this.revision, loadBalancerIds });
+  }
+  push(change: SourceChange): void {
+    this.#changes.push(change);
+    this.#wake?.();
+  }
+  loadAll() {
+    return Promise.resolve({ revision: this.revision, trees: [...this.trees.values()] });
+  }
+  load(id: string) {
+    return Promise.resolve(this.trees.get(id));
+  }
+  async *changes(after: number, signal: AbortSignal): AsyncIterable<SourceChange> {
+    while (!signal.aborted) {
+      if (this.fail !== undefined) {
+        const error = this.fail;
+        this.fail = undefined;
+        throw error;
+      }
+      const next = this.#changes.shift();
+      if (next?.kind === "changed" && next.revision <= after) continue;
+      if (next !== undefined) yield next;
+      else
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+          signal.addEventListener("abort", () => resolve(), { once: true });
+        });
+    }
+  }
+}
+
+function tree(name: string, backend = "10.0.0.1"): UnitSource {
+  const loadBalancer = entity("loadBalancer", { name, record: { vipAddress: "127.10.0.1", vipPool: "default" } });
+  const pool = entity("pool", { loadBalancerId: loadBalancer.id });
+  return {
+    loadBalancer,
+    listeners: [],
+    pools: [pool],
+    backends: [entity("backend", { poolId: pool.id, address: backend, port: 80 })],
+    healthChecks: [],
+  };
+}
+
+function setUp({ hold = false } = {}) {
+  const source = new Source();
+  const clock = new FakeClock();
+  const got: Published[] = [];
+  const resolved = new Map<string, string>();
+  const waiting: (() => void)[] = [];
+  let wake: (() => void) | undefined;
+  const publisher = new Publisher({
+    source,
+    clock,
+    log: silentLog,
+    resolveHost: (host) => {
+      const address = /^[\d.]+$/.test(host) ? host : resolved.get(host);
+      return address === undefined ? {} : { address };
+    },
+    onSnapshot: async (published) => {
+      got.push(published);
+      wake?.();
+      if (hold && got.length > 1) await new Promise<void>((resolve) => waiting.push(resolve));
+    },
+  });
+  /** Waits until so many snapshots were handed over. */
+  const until = async (count: number): Promise<Published> => {
+    while (got.length < count) await new Promise<void>((resolve) => (wake = resolve));
+    return got[count - 1]!;
+  };
+  return { source, clock, publisher, got, until, resolved, waiting };
+}
+
+describe("Publisher", () => {
+  it("hands over everything at its start", async () => {
+    const { source, publisher, got } = setUp();
+    source.put(tree("a"));
+    source.put(tree("b"));
+    await publisher.start();
+    expect(got[0]!.snapshot.units.size).toBe(2);
+    expect(got[0]!.snapshot.revision).toBe(source.revision);
+    await publisher.stop();
+  });
+
+  it("keeps units that did not change the same object", async () => {
+    const { source, publisher, until } = setUp();
+    const [a, b] = [tree("a"), tree("b")];
+    source.put(a);
+    source.put(b);
+    await publisher.start();
+    const before = (await until(1)).snapshot.units;
+    source.put({ ...a, backends: [] });
+    const after = (await until(2)).snapshot.units;
+    expect(after.get(b.loadBalancer.id)).toBe(before.get(b.loadBalancer.id));
+    expect(after.get(a.loadBalancer.id)!.pools[0]!.backends).toEqual([]);
+    expect(before.get(a.loadBalancer.id)!.pools[0]!.backends).toHaveLength(1);
+    await publisher.stop();
+  });
+
+  it("keeps even a touched unit the same object when nothing in it changed for the data path", async () => {
+    const { source, publisher, until } = setUp();
+    const a = tree("a");
+    source.put(a);
+    await publisher.start();
+    const before = (await until(1)).snapshot.units;
+    source.put({ ...a, loadBalancer: { ...a.loadBalancer, description: "new words" } });
+    const after = await until(2);
+    expect(after.snapshot.units.get(a.loadBalancer.id)).toBe(before.get(a.loadBalancer.id));
+    expect(after.snapshot.revision).toBe(source.revision);
+    await publisher.stop();
+  });
+
+  it("drops what was deleted", async () => {
+    const { source, publisher, until } = setUp();
+    const a = tree("a");
+    source.put(a);
+    await publisher.start();
+    source.delete(a.loadBalancer.id);
+    expect((await until(2)).snapshot.units.size).toBe(0);
+    await publisher.stop();
+  });
+
+  it("gathers changes that come while a snapshot is being applied into one", async () => {
+    const { source, publisher, got, until, waiting } = setUp({ hold: true });
+    await publisher.start();
+    source.put(tree("a"));
+    await until(2);
+    for (const name of ["b", "c", "d"]) source.put(tree(name));
+    // All of them are read while the second snapshot is still being applied.
+    await new Promise((resolve) => setImmediate(resolve));
+    waiting.shift()!();
+    const third = await until(3);
+    expect(third.snapshot.units.size).toBe(4);
+    expect(got).toHaveLength(3);
+    waiting.shift()!();
+    await publisher.stop();
+  });
+
+  it("reads everything afresh when the history is gone", async () => {
+    const { source, publisher, until } = setUp();
+    const a = tree("a");
+    source.put(a);
+    await publisher.start();
+    source.trees.clear();
+    const b = tree("b");
+    source.trees.set(b.loadBalancer.id, b);
+    source.push({ kind: "reload" });
+    let units = (await until(2)).snapshot.units;
+    for (let next = 3; units.has(a.loadBalancer.id); next++) ({ units } = (await until(next)).snapshot);
+    expect([...units.keys()]).toEqual([b.loadBalancer.id]);
+    await publisher.stop();
+  });
+
+  it("goes on after the store was lost", async () => {
+    const { source, publisher, until, clock } = setUp();
+    await publisher.start();
+    source.fail = new Error("store not reachable");
+    source.announce();
+    while (clock.pending === 0) await new Promise((resolve) => setImmediate(resolve));
+    source.put(tree("a"));
+    clock.advance(1000);
+    let units = (await until(1)).snapshot.units;
+    for (let next = 2; units.size === 0; next++) ({ units } = (await until(next)).snapshot);
+    expect(units.size).toBe(1);
+    await publisher.stop();
+  });
+
+  it("compiles again what a name stood for", async () => {
+    const { source, publisher, until, resolved } = setUp();
+    const a = tree("a", "app.internal");
+    source.put(a);
+    await publisher.start();
+    resolved.set("app.internal", "10.9.9.9");
+    publisher.resolved(new Set(["app.internal"]));
+    const { snapshot } = await until(2);
+    expect(snapshot.units.get(a.loadBalancer.id)!.pools[0]!.backends[0]!.address).toBe("10.9.9.9");
+    await publisher.stop();
+  });
+});

@@ -1,0 +1,80 @@
+import { z } from "zod";
+
+import * as field from "./fields.ts";
+import type { CertificateId } from "./ids.ts";
+import {
+  commonSpec,
+  defineResource,
+  type EntityOf,
+  recordFields,
+  type Rules,
+  tenantFields,
+  type TenantRecord,
+} from "./resource.ts";
+
+/** SERVER has a private key; CLIENT_CA judges client certificates. */
+export const certificateTypes = ["SERVER", "CLIENT_CA"] as const;
+export type CertificateType = (typeof certificateTypes)[number];
+
+const MAX_PEM_CHARS = 262_144;
+const pem = (label: string, expected: string) =>
+  field.text({
+    max: MAX_PEM_CHARS,
+    pattern: new RegExp(`-----BEGIN ${label}-----[^-]+-----END ${label}-----`),
+    expected,
+  });
+
+const { adminStateUp: _, ...named } = commonSpec;
+
+/** What `CreateCertificate` takes. Whether key and chain fit is the server's to say, which can read them. */
+export const certificateSpec = field.message({
+  ...named,
+  type: field.choice("CERTIFICATE_TYPE", certificateTypes),
+  /** The chain, leaf first. */
+  certificatePem: pem("CERTIFICATE", "a certificate in PEM form"),
+  /** Write-only. */
+  privateKeyPem: pem("(?:RSA |EC )?PRIVATE KEY", "an unencrypted private key in PEM form").optional(),
+});
+
+export type CertificateSpec = z.output<typeof certificateSpec>;
+export interface CertificateRecord extends TenantRecord<CertificateId> {
+  /** Read from the leaf. */
+  readonly subject: string;
+  readonly sans: readonly string[];
+  readonly notBefore: string;
+  readonly notAfter: string;
+  /** Lower-case hexadecimal, without colons. */
+  readonly fingerprintSha256: string;
+  /** The private key as the server's key ring sealed it, base64; stored only, in no answer. Absent for CLIENT_CA. */
+  readonly sealedPrivateKey?: string | undefined;
+}
+/** Key material of listeners and pools; the private key itself is never part of it. */
+export type Certificate = Omit<EntityOf<CertificateSpec, CertificateRecord>, "privateKeyPem">;
+
+const rules: Rules<CertificateSpec> = ({ type, privateKeyPem }, report) => {
+  if (type === "SERVER" && privateKeyPem === undefined)
+    report("privateKeyPem", "is required with type SERVER", "REQUIRED");
+  if (type === "CLIENT_CA" && privateKeyPem !== undefined) {
+    report("privateKeyPem", "must not be given with type CLIENT_CA: a CA's key has no place on a load balancer");
+  }
+};
+
+export const certificate = defineResource({
+  label: "certificate",
+  spec: certificateSpec,
+  stored: z.strictObject({
+    ...recordFields,
+    ...tenantFields,
+    privateKeyPem: z.undefined().optional(),
+    subject: z.string(),
+    sans: z.array(z.string()).default([]),
+    notBefore: field.timestamp(),
+    notAfter: field.timestamp(),
+    fingerprintSha256: z.string(),
+    sealedPrivateKey: z.string().optional(),
+  }),
+  rules,
+  resolve: (parsed): CertificateSpec => parsed,
+  immutable: ["type", "certificatePem", "privateKeyPem"],
+  writeOnly: ["privateKeyPem"],
+});

@@ -1,0 +1,76 @@
+import { z } from "zod";
+
+import * as field from "./fields.ts";
+import { parseStatusCodes } from "./http.ts";
+import type { HealthCheckId, PoolId } from "./ids.ts";
+import {
+  commonSpec,
+  defineResource,
+  type EntityOf,
+  recordFields,
+  type Rules,
+  tenantFields,
+  type TenantRecord,
+} from "./resource.ts";
+
+/** How a backend is probed. */
+export const healthCheckTypes = ["TCP", "HTTP", "HTTPS", "TLS_HELLO", "UDP", "GRPC"] as const;
+export type HealthCheckType = (typeof healthCheckTypes)[number];
+export const probeMethods = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE"] as const;
+
+const httpProbe = field.message({
+  method: field.choice("METHOD", probeMethods).default("GET"),
+  path: field
+    .text({ max: 2048, pattern: /^\/[\x21-\x7e]*$/, expected: 'a path that begins with "/", without spaces' })
+    .default("/"),
+  /** Host header; the backend's address and port when absent. */
+  host: field
+    .text({ max: 259, pattern: /^[A-Za-z0-9._:[\]-]+$/, expected: "a host name, with a port if need be" })
+    .optional(),
+  expectedCodes: field.parsedText("status codes such as 200-299", parseStatusCodes).default("200"),
+});
+export type HttpProbe = z.output<typeof httpProbe>;
+
+/** What `CreateHealthCheck` takes. */
+export const healthCheckSpec = field.message({
+  ...commonSpec,
+  poolId: field.id<PoolId>(),
+  type: field.choice("HEALTH_CHECK_TYPE", healthCheckTypes),
+  intervalMs: field.integer({ min: 10, max: 3_600_000 }).default(5000),
+  timeoutMs: field.integer({ min: 1, max: 3_600_000 }).default(2000),
+  /** Successes that bring a backend back. */
+  rise: field.integer({ min: 1, max: 100 }).default(2),
+  /** Failures that take a backend out. */
+  fall: field.integer({ min: 1, max: 100 }).default(3),
+  /** Only with HTTP and HTTPS. */
+  http: httpProbe.optional(),
+  /** Only with GRPC; the server as a whole when absent. */
+  grpcService: field.text({ max: 255, pattern: /^[\x21-\x7e]+$/, expected: "a gRPC service name" }).optional(),
+});
+
+export type HealthCheckSpec = z.output<typeof healthCheckSpec>;
+/** How a pool's backends are probed; one a pool. */
+export type HealthCheck = EntityOf<HealthCheckSpec, TenantRecord<HealthCheckId>>;
+
+const isHttp = (type: HealthCheckType): boolean => type === "HTTP" || type === "HTTPS";
+
+const rules: Rules<HealthCheckSpec> = ({ type, intervalMs, timeoutMs, http, grpcService }, report) => {
+  if (intervalMs !== undefined && timeoutMs !== undefined && timeoutMs > intervalMs) {
+    report("timeoutMs", `must be at most interval_ms (${intervalMs}), not ${timeoutMs}`);
+  }
+  if (type === undefined) return;
+  if (http !== undefined && !isHttp(type)) report("http", `can only be used with type HTTP or HTTPS, not with ${type}`);
+  if (grpcService !== undefined && type !== "GRPC") {
+    report("grpcService", `can only be used with type GRPC, not with ${type}`);
+  }
+};
+
+export const healthCheck = defineResource({
+  label: "health check",
+  spec: healthCheckSpec,
+  stored: z.strictObject({ ...recordFields, ...tenantFields }),
+  rules,
+  resolve: (parsed): HealthCheckSpec =>
+    isHttp(parsed.type) ? { ...parsed, http: parsed.http ?? httpProbe.parse({}) } : parsed,
+  immutable: ["poolId", "type"],
+});

@@ -1,0 +1,31 @@
+/** Whether the data plane has the configuration; computed on read, never stored in an entity. */
+export const provisioningStatuses = ["PENDING_CREATE", "PENDING_UPDATE", "PENDING_DELETE", "ACTIVE", "ERROR"] as const;
+export type ProvisioningStatus = (typeof provisioningStatuses)[number];
+
+/** Whether traffic is served. */
+export const operatingStatuses = ["ONLINE", "OFFLINE", "DEGRADED", "ERROR", "DRAINING", "NO_MONITOR"] as const;
+export type OperatingStatus = (typeof operatingStatuses)[number];
+
+/** What health checks and the configuration say of one backend. */
+export const backendHealths = ["ONLINE", "OFFLINE", "DRAINING", "NO_MONITOR", "UNKNOWN"] as const;
+export type BackendHealth = (typeof backendHealths)[number];
+
+/** What an answer about a load balancer, listener, pool or backend carries beside the stored entity. */
+export interface ResourceStatus {
+  readonly provisioningStatus: ProvisioningStatus;
+  readonly operatingStatus: OperatingStatus;
+  /** Why the status is what it is; empty when all is well. */
+  readonly statusReason: string;
+}
+
+export type LoadBalancerStatus = ResourceStatus;
+export type ListenerStatus = ResourceStatus;
+export type PoolStatus = ResourceStatus;
+export interface BackendStatus extends ResourceStatus {
+  readonly status: BackendHealth;
+}
+/** How full a VIP pool is. */
+export interface VipPoolStatus {
+  readonly addressesTotal: bigint;
+  readonly addressesUsed: bigint;
+}
