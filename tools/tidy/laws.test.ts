@@ -12,6 +12,7 @@ import { docstringsLaw } from "./laws/docstrings.ts";
 import { foldersLaw } from "./laws/folders.ts";
 import { leftoversLaw } from "./laws/leftovers.ts";
 import { namesLaw } from "./laws/names.ts";
+import { noSleepsLaw } from "./laws/no-sleeps.ts";
 import { packageImportsLaw } from "./laws/package-imports.ts";
 import { packageShapeLaw } from "./laws/package-shape.ts";
 import { pureFilesLaw } from "./laws/pure-files.ts";
@@ -276,6 +277,37 @@ const cases: readonly Case[] = [
         let timer: ReturnType<typeof setTimeout>;
         class C { setInterval() {} }`,
       "packages/store/test/a.test.ts": `setTimeout(f, 1);`,
+    },
+  },
+  {
+    law: noSleepsLaw,
+    breaches: {
+      "every kind of sleep": {
+        files: {
+          ...manifest("cli"),
+          "packages/cli/test/a.test.ts": [
+            `import { setTimeout } from "node:timers/promises";`,
+            `await new Promise((resolve) => setTimeout(resolve, 10));`,
+            `await new Promise((done) => {`,
+            `  setTimeout(done, 10);`,
+            `});`,
+          ].join("\n"),
+        },
+        found: [
+          ["packages/cli/test/a.test.ts:1", "sleeps"],
+          ["packages/cli/test/a.test.ts:2", "sleeps"],
+          ["packages/cli/test/a.test.ts:3", "sleeps"],
+        ],
+      },
+    },
+    sound: {
+      ...manifest("cli"),
+      "packages/cli/test/a.test.ts": `
+        await new Promise((resolve, reject) => {
+          setTimeout(() => reject(new Error("nothing came within 5 s")), 5000).unref();
+          socket.once("data", resolve);
+        });
+        await new Promise((resolve) => server.listen(0, resolve));`,
     },
   },
   {

@@ -8,6 +8,7 @@ import { docstringsLaw } from "./laws/docstrings.ts";
 import { foldersLaw } from "./laws/folders.ts";
 import { leftoversLaw } from "./laws/leftovers.ts";
 import { namesLaw } from "./laws/names.ts";
+import { noSleepsLaw } from "./laws/no-sleeps.ts";
 import { packageImportsLaw } from "./laws/package-imports.ts";
 import { packageShapeLaw } from "./laws/package-shape.ts";
 import { pureFilesLaw } from "./laws/pure-files.ts";
@@ -26,6 +27,7 @@ export const laws: readonly Law[] = [
   cyclesLaw,
   deadFilesLaw,
   timeAndChanceLaw,
+  noSleepsLaw,
   namesLaw,
   leftoversLaw,
   packageShapeLaw,

@@ -9,6 +9,8 @@ import {
   Http2SessionManager,
 } from "@connectrpc/connect-node";
 
+import { reachabilityInterceptor } from "./reachability.ts";
+
 /** Key material in PEM form. */
 export interface ClientTls {
   /** Authorities that the server's certificate must come from; the system's when absent. */
@@ -25,7 +27,7 @@ export interface TransportOptions {
   readonly baseUrl: string;
   /** Default `grpc`. All three are served on the same port. */
   readonly protocol?: "grpc" | "grpc-web" | "connect";
-  /** Default `2`; gRPC has no other. */
+  /** Default `2`, in cleartext with prior knowledge; gRPC has no other. */
   readonly httpVersion?: "1.1" | "2";
   readonly tls?: ClientTls;
   /** Of every call that is not a stream; none by default. Streams last until they are aborted. */
@@ -48,7 +50,9 @@ export function openTransport(options: TransportOptions): OpenTransport {
   if (url.protocol === "http:" && options.tls !== undefined) {
     throw new TypeError(`Cannot create a client: tls is given, but ${options.baseUrl} is not an https URL`);
   }
-  const opened = httpVersion === "2" ? openHttp2(options) : openHttp1(options);
+  const interceptors = [...(options.interceptors ?? []), reachabilityInterceptor(options.baseUrl)];
+  const opened =
+    httpVersion === "2" ? openHttp2({ ...options, interceptors }) : openHttp1({ ...options, interceptors });
   return { ...opened, transport: withTimeout(opened.transport, options.timeoutMs) };
 }
 

@@ -33,6 +33,9 @@ const enums: readonly (readonly [DescEnum, readonly string[]])[] = [
 const prefixOf = (desc: DescEnum): string =>
   desc.name.replace(/(?<=[a-z0-9])[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
 
+const isEnum = (value: unknown): value is DescEnum =>
+  typeof value === "object" && value !== null && "kind" in value && value.kind === "enum";
+
 describe("enums", () => {
   it.each(enums.map(([desc, values]) => [desc.name, desc, values] as const))(
     "%s has the domain's values in the domain's order, each with the prefix, and UNSPECIFIED as 0",
@@ -44,10 +47,11 @@ describe("enums", () => {
 
   it("are all in the table above", () => {
     const inTable = new Set(enums.map(([desc]) => desc.name));
-    const exported = Object.values(api).filter(
-      (value): value is DescEnum => typeof value === "object" && "kind" in value && value.kind === "enum",
-    );
-    expect(exported.map(({ name }) => name).filter((name) => !inTable.has(name))).toEqual([]);
+    const exported = Object.values<unknown>(api)
+      .filter(isEnum)
+      .map(({ name }) => name);
+    expect(exported.length).toBe(enums.length);
+    expect(exported.filter((name) => !inTable.has(name))).toEqual([]);
   });
 });
 

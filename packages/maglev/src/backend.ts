@@ -35,6 +35,14 @@ export function compareNames(a: string, b: string): number {
   return a.length - b.length;
 }
 
+/** A character that UTF-16 orders differently from UTF-8: a surrogate, or what stands above them in the BMP. */
+const REORDERED = /[\ud800-\uffff]/;
+
+/** The same order as {@link compareNames} among names without {@link REORDERED}, ten times as fast. */
+function compareUnits(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
+}
+
 /**
  * Checks one backend and states its weight.
  * @throws TypeError without a name, RangeError for a weight that is negative or not finite
@@ -54,8 +62,10 @@ export function weighed(backend: Backend): WeighedBackend {
  * The backends checked and in turn order, whatever order they came in.
  * @throws RangeError for two backends of one name
  */
-export function inTurnOrder(backends: Iterable<Backend>, order: NameOrder): WeighedBackend[] {
+export function inTurnOrder(backends: Iterable<Backend>, nameOrder: NameOrder): WeighedBackend[] {
   const sorted = Array.from(backends, weighed);
+  const isPlain = nameOrder === compareNames && !sorted.some(({ name }) => REORDERED.test(name));
+  const order = isPlain ? compareUnits : nameOrder;
   let isSorted = true;
   for (let i = 1; i < sorted.length && isSorted; i++) {
     isSorted = order((sorted[i - 1] as Backend).name, (sorted[i] as Backend).name) < 0;

@@ -13,13 +13,23 @@ export interface Clock {
 /** Takes a pending call back; does nothing after the call has run. */
 export type Cancel = () => void;
 
+/** Node cannot wait longer than this in one timer (2^31 - 1 ms, 24.8 days). */
+const MAX_TIMER_MS = 2_147_483_647;
+
 /** The machine's own time. */
 export const systemClock: Clock = {
   nowMs: () => performance.now(),
   epochMs: () => Date.now(),
   after(delayMs, fn) {
-    const timer = setTimeout(fn, delayMs);
-    timer.unref();
+    let remainingMs = delayMs;
+    let timer: NodeJS.Timeout;
+    const arm = (): void => {
+      const stepMs = Math.min(remainingMs, MAX_TIMER_MS);
+      remainingMs -= stepMs;
+      timer = setTimeout(() => (remainingMs > 0 ? arm() : fn()), stepMs);
+      timer.unref();
+    };
+    arm();
     return () => clearTimeout(timer);
   },
 };

@@ -6,8 +6,10 @@ export const LIMITS = {
   valueBytes: 1_048_576,
   /** Comparisons of a transaction, and operations of each branch (etcd `--max-txn-ops`). */
   txnOperations: 128,
-  /** Keys and values of a whole transaction: 1.5 MiB (etcd `--max-request-bytes`). */
+  /** Keys and values of a whole transaction, and its overhead: 1.5 MiB (etcd `--max-request-bytes`). */
   txnBytes: 1_572_864,
+  /** Counted into `txnBytes` for each comparison and operation: more than etcd's encoding adds. */
+  overheadBytes: 64,
   /** Revisions of history that are always kept. */
   retainedRevisions: 10_000,
   /** The longest lease, in milliseconds: etcd's 9,000,000,000 s. */

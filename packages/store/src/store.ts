@@ -73,6 +73,7 @@ export interface RangeOp extends KeyRange {
   readonly countOnly?: boolean;
 }
 
+/** One step of a transaction. */
 export type Op = PutOp | DeleteOp | DeleteRangeOp | GetOp | RangeOp;
 
 /** One result per operation, in the same order. */
@@ -96,6 +97,7 @@ export interface Txn {
   readonly failure?: readonly Op[];
 }
 
+/** What a transaction did. */
 export interface TxnResult {
   /** Whether the comparisons held. */
   readonly succeeded: boolean;
@@ -105,17 +107,20 @@ export interface TxnResult {
   readonly results: readonly OpResult[];
 }
 
+/** How to read one key. */
 export interface GetOptions {
   /** Read as of this revision. Default: the newest. */
   readonly revision?: number;
 }
 
+/** One key as it was read. */
 export interface GetResult {
   readonly kv: KeyValue | undefined;
   /** The store's newest revision at the time of the read, also when an older one was asked for. */
   readonly revision: number;
 }
 
+/** Which keys to read, and what of them. */
 export interface RangeOptions extends KeyRange {
   /** At most so many keys; 0 is no limit. Default 0. */
   readonly limit?: number;
@@ -127,6 +132,7 @@ export interface RangeOptions extends KeyRange {
   readonly countOnly?: boolean;
 }
 
+/** The keys of a range, or the first of them. */
 export interface RangeResult {
   /** In key order (UTF-8 bytes). */
   readonly kvs: readonly KeyValue[];
@@ -138,6 +144,7 @@ export interface RangeResult {
   readonly revision: number;
 }
 
+/** One key that a transaction changed. */
 export interface WatchEvent {
   readonly type: "put" | "delete";
   /** After a deletion: the key, an empty value, modRevision of the deletion, createRevision and version 0. */
@@ -154,6 +161,7 @@ export interface WatchBatch {
   readonly events: readonly WatchEvent[];
 }
 
+/** Which changes to deliver, and from when on. */
 export interface WatchOptions extends KeyRange {
   /**
    * The first revision wanted. Default: what is committed from now on. To miss nothing after a read, pass the
@@ -171,6 +179,7 @@ export interface WatchOptions extends KeyRange {
   readonly progress?: boolean;
 }
 
+/** A lease as it stands. */
 export interface LeaseStatus {
   /** As granted. */
   readonly ttlMs: number;
@@ -180,6 +189,7 @@ export interface LeaseStatus {
   readonly keys: readonly string[];
 }
 
+/** A store as it stands. */
 export interface StoreStatus {
   readonly kind: "memory" | "sqlite" | "etcd";
   readonly revision: number;
@@ -197,8 +207,10 @@ export interface StoreStatus {
  * failures are {@link StoreError}s: methods reject, `watch` throws for what is wrong with the call itself.
  */
 export interface Store {
+  /** Reads one key. `COMPACTED` or `FUTURE_REVISION` for a revision that is not kept any more, or not there yet. */
   get(key: string, options?: GetOptions): Promise<GetResult>;
 
+  /** Reads the keys of a range, all at one revision. Fails as {@link get} does. */
   range(options: RangeOptions): Promise<RangeResult>;
 
   /** Resolves once the transaction is durable. After `UNAVAILABLE` it may or may not have happened: read to learn. */
@@ -225,11 +237,13 @@ export interface Store {
   /** Ends the lease now, deletes its keys. `LEASE_NOT_FOUND` when it has ended. */
   revokeLease(lease: LeaseId): Promise<void>;
 
+  /** How long the lease has left, and what it holds. `LEASE_NOT_FOUND` when it has ended. */
   leaseTimeToLive(lease: LeaseId): Promise<LeaseStatus>;
 
   /** Forgets history before `revision`. Stores also compact by themselves, keeping at least 10,000 revisions. */
   compact(revision: number): Promise<void>;
 
+  /** Where the store stands; rejects when it cannot be reached, so it serves as a health check. */
   status(): Promise<StoreStatus>;
 
   /** Finishes what was asked, then releases everything. Later calls, and watches, end with `CLOSED`. Repeatable. */

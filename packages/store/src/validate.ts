@@ -37,7 +37,7 @@ export function checkTxn(txn: Txn): void {
   checkCount("comparisons", compare.length);
   checkCount("success operations", success.length);
   checkCount("failure operations", failure.length);
-  let bytes = 0;
+  let bytes = (compare.length + success.length + failure.length) * LIMITS.overheadBytes;
   for (const comparison of compare) bytes += checkCompare(comparison);
   for (const op of [...success, ...failure]) bytes += checkOp(op);
   if (bytes > LIMITS.txnBytes) throw invalid(`transaction of ${bytes} bytes: the limit is ${LIMITS.txnBytes}`);

@@ -22,6 +22,7 @@ const pem = (label: string, expected: string) =>
     max: MAX_PEM_CHARS,
     pattern: new RegExp(`-----BEGIN ${label}-----[^-]+-----END ${label}-----`),
     expected,
+    secret: true,
   });
 
 const { adminStateUp: _, ...named } = commonSpec;

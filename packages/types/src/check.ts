@@ -10,8 +10,8 @@ export function checkSpec<Schema extends z.ZodObject, Spec>(
   definition: ResourceDefinition<Schema, Spec>,
   input: unknown,
 ): CheckResult<Spec> {
-  const { spec: schema, label } = definition;
-  const cleaned = withoutEmpty(schema, input);
+  const { spec: schema, label, readOnly = [] } = definition;
+  const cleaned = readOnly.reduce(withoutField, withoutEmpty(schema, input));
   const parsed = schema.safeParse(cleaned, { reportInput: true });
   const fieldViolations = parsed.success
     ? []
@@ -20,6 +20,12 @@ export function checkSpec<Schema extends z.ZodObject, Spec>(
   const ruleViolations = runRules(definition, fields, fieldViolations);
   if (parsed.success && ruleViolations.length === 0) return { ok: true, value: definition.resolve(parsed.data) };
   return { ok: false, violations: [...fieldViolations, ...ruleViolations] };
+}
+
+function withoutField(value: unknown, [message, name]: readonly [string, string]): unknown {
+  if (!isObject(value) || !isObject(value[message])) return value;
+  const { [name]: _, ...rest } = value[message];
+  return { ...value, [message]: rest };
 }
 
 function validFields<Schema extends z.ZodObject>(schema: Schema, input: unknown): Partial<z.output<Schema>> {

@@ -86,13 +86,15 @@ export interface TextOptions {
   readonly pattern?: RegExp;
   /** What the pattern wants, for the message: `a path that begins with "/"`. */
   readonly expected?: string;
+  /** Keeps the value out of messages. */
+  readonly secret?: boolean;
 }
 
 /** Counted as code points, so that the limit does not depend on the script. */
 const characters = (value: string): number => Array.from(value).length;
 
 /** Text without control characters other than, in free text, line ends and tabs. */
-export function text({ max, pattern, expected = "printable text" }: TextOptions) {
+export function text({ max, pattern, expected = "printable text", secret = false }: TextOptions) {
   return z
     .string(typed(expected))
     .refine((value) => characters(value) <= max, {
@@ -100,7 +102,7 @@ export function text({ max, pattern, expected = "printable text" }: TextOptions)
       ...because("TOO_LONG"),
     })
     .refine((value) => isWritable(value) && (pattern?.test(value) ?? true), {
-      error: ({ input }) => `must be ${expected}, not ${show(input)}`,
+      error: ({ input }) => (secret ? `must be ${expected}` : `must be ${expected}, not ${show(input)}`),
       ...because("INVALID_FORMAT"),
     });
 }

@@ -134,4 +134,5 @@ export const pool = defineResource({
   rules: poolRules,
   resolve,
   immutable: ["loadBalancerId", "protocol"],
+  readOnly: [["maglev", "effectiveTableSize"]],
 });

@@ -27,6 +27,8 @@ export interface ResourceDefinition<Schema extends z.ZodObject, Spec> {
   readonly immutable: readonly (keyof Spec & string)[];
   /** Fields of the spec that the stored entity lacks. */
   readonly writeOnly?: readonly string[];
+  /** Nested fields that the server sets: what a client sends back in them is ignored, as in AIP-203. */
+  readonly readOnly?: readonly (readonly [message: string, field: string])[];
 }
 
 /** {@link ResourceDefinition} with its types inferred. */

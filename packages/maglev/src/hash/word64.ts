@@ -15,9 +15,10 @@ export class Word64 {
   }
 
   add(high: number, low: number): this {
-    const sum = (this.low >>> 0) + (low >>> 0);
-    this.low = sum | 0;
-    this.high = (this.high + high + (sum > 0xffffffff ? 1 : 0)) | 0;
+    const sum = (this.low + low) | 0;
+    const carry = sum >>> 0 < low >>> 0 ? 1 : 0;
+    this.low = sum;
+    this.high = (this.high + high + carry) | 0;
     return this;
   }
 
@@ -34,9 +35,10 @@ export class Word64 {
     const a1 = a >>> 16;
     const b0 = low & 0xffff;
     const b1 = low >>> 16;
-    const middle = (Math.imul(a1, b0) >>> 0) + (Math.imul(a0, b0) >>> 16);
-    const cross = (Math.imul(a0, b1) >>> 0) + (middle & 0xffff);
-    const carry = Math.imul(a1, b1) + Math.floor(middle / 0x10000) + Math.floor(cross / 0x10000);
+    // Both sums stay below 2^32, so that their upper digits survive the conversion to 32 bits.
+    const middle = (Math.imul(a1, b0) + (Math.imul(a0, b0) >>> 16)) | 0;
+    const cross = (Math.imul(a0, b1) + (middle & 0xffff)) | 0;
+    const carry = (Math.imul(a1, b1) + (middle >>> 16) + (cross >>> 16)) | 0;
     this.high = (carry + Math.imul(this.high, low) + Math.imul(a, high)) | 0;
     this.low = Math.imul(a, low);
     return this;

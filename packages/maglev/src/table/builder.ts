@@ -30,16 +30,20 @@ interface Preferences {
   inverse: number;
 }
 
-/** The last table that was filled turn by turn: the start of an incremental fill. */
-interface LastFill {
+/** A fill turn by turn: it depends on these names alone, so that it can be repeated or started from. */
+interface Fill {
   readonly names: readonly string[];
   readonly claims: Int32Array;
 }
 
+/** Two, so that a backend that flaps costs one fill: the set with it and the set without it are both remembered. */
+const REMEMBERED_FILLS = 2;
+
 /**
  * Builds one table after the other while backends come, go and change weight. Every table equals the one that
- * {@link buildTable} makes from the same backends; the builder only saves work: names are hashed once, and where one
- * backend joins a set of equal weights only the slots that move are searched for.
+ * {@link buildTable} makes from the same backends; the builder only saves work: names are hashed once, where one backend
+ * joins a set of equal weights only the slots that move are searched for, and a set that was there a moment ago (a
+ * backend that flaps) is not searched at all.
  */
 export class TableBuilder {
   readonly #size: number;
@@ -49,7 +53,7 @@ export class TableBuilder {
   readonly #allocate: AllocateSlots | undefined;
   #backends: readonly WeighedBackend[] = [];
   #preferences = new Map<string, Preferences>();
-  #lastFill: LastFill | undefined;
+  #fills: readonly Fill[] = [];
 
   /** @throws RangeError if the size is no prime in range; the message names the nearest primes */
   constructor(options: BuilderOptions) {
@@ -104,53 +108,39 @@ export class TableBuilder {
 
   #assemble(backends: readonly WeighedBackend[]): MaglevTable {
     const slots = createSlots(this.#size, backends.length, this.#allocate);
-    const usable = backends.flatMap(({ name, weight }, index) => (weight > 0 ? [{ name, weight, index }] : []));
-    const contenders = this.#contendersOf(usable);
-    const filler = new Filler(slots, contenders);
-    if (usable.length > 0) this.#fill(filler, usable);
-    for (let i = 0; i < usable.length; i++)
-      this.#keepInverse(usable[i]?.name as string, contenders.inverses[i] as number);
+    const usable = usableOf(backends);
+    const preferences = usable.backends.map(({ name }) => this.#preferencesOf(name));
+    const contenders = contendersOf(preferences, usable.indexes);
+    if (preferences.length > 0) this.#fill(new Filler(slots, contenders), usable.backends);
+    for (const [i, each] of preferences.entries()) each.inverse = contenders.inverses[i] as number;
     this.#forgetAllBut(backends);
-    return new MaglevTable(slots, (this.#backends = backends));
+    this.#backends = backends;
+    return new MaglevTable(slots, backends);
   }
 
   #fill(filler: Filler, usable: readonly WeighedBackend[]): void {
     const weight = usable[0]?.weight;
     const isEven = usable.every((backend) => backend.weight === weight);
     const inTurns = isEven && (this.#weighting.equalWeightsTakeTurns || weight === 1);
-    const last = this.#lastFill;
-    this.#lastFill = undefined;
     if (!inTurns) {
-      this.#weighting.giveTurns(
-        Float64Array.from(usable, (backend) => backend.weight),
-        filler.claim,
-      );
+      const weights = Float64Array.from(usable, (backend) => backend.weight);
+      filler.fillByClaims((claim) => this.#weighting.giveTurns(weights, claim));
       return;
     }
-    const names = usable.map(({ name }) => name);
-    const added = last === undefined ? -1 : positionOfAdded(last.names, names);
-    if (last !== undefined && added >= 0) filler.fillAfterAdding(added, last.claims);
-    else filler.fillInTurns();
-    this.#lastFill = { names, claims: filler.claims };
+    this.#fillInTurns(
+      filler,
+      usable.map(({ name }) => name),
+    );
   }
 
-  #contendersOf(usable: readonly { readonly name: string; readonly index: number }[]): Contenders {
-    const count = usable.length;
-    const contenders = {
-      offsets: new Int32Array(count),
-      skips: new Int32Array(count),
-      inverses: new Float64Array(count),
-      values: new Int32Array(count),
-    };
-    for (let i = 0; i < count; i++) {
-      const { name, index } = usable[i] as { name: string; index: number };
-      const { offset, skip, inverse } = this.#preferencesOf(name);
-      contenders.offsets[i] = offset;
-      contenders.skips[i] = skip;
-      contenders.inverses[i] = inverse;
-      contenders.values[i] = index;
-    }
-    return contenders;
+  #fillInTurns(filler: Filler, names: readonly string[]): void {
+    const same = this.#fills.find((fill) => equalNames(fill.names, names));
+    const smaller = this.#fills.find((fill) => positionOfAdded(fill.names, names) >= 0);
+    if (same !== undefined) filler.repeat(same.claims);
+    else if (smaller !== undefined) filler.fillAfterAdding(positionOfAdded(smaller.names, names), smaller.claims);
+    else filler.fillInTurns();
+    const others = this.#fills.filter((fill) => fill !== same);
+    this.#fills = [{ names, claims: filler.claims }, ...others].slice(0, REMEMBERED_FILLS);
   }
 
   #preferencesOf(name: string): Preferences {
@@ -169,11 +159,6 @@ export class TableBuilder {
     return preferences;
   }
 
-  #keepInverse(name: string, inverse: number): void {
-    const preferences = this.#preferences.get(name);
-    if (preferences !== undefined) preferences.inverse = inverse;
-  }
-
   /** Keeps memory bounded by the current set. */
   #forgetAllBut(backends: readonly WeighedBackend[]): void {
     if (this.#preferences.size <= backends.length) return;
@@ -182,12 +167,43 @@ export class TableBuilder {
   }
 }
 
-/** The position in `names` that `previous` lacks, if that is the only difference; else -1. */
-function positionOfAdded(previous: readonly string[], names: readonly string[]): number {
-  if (names.length !== previous.length + 1) return -1;
+interface Usable {
+  readonly backends: readonly WeighedBackend[];
+  /** Their indexes in the whole list: what the slots hold. */
+  readonly indexes: Int32Array;
+}
+
+/** The backends with a weight. */
+function usableOf(backends: readonly WeighedBackend[]): Usable {
+  const usable = backends.filter(({ weight }) => weight > 0);
+  const indexes = new Int32Array(usable.length);
+  let count = 0;
+  for (const [index, { weight }] of backends.entries()) if (weight > 0) indexes[count++] = index;
+  return { backends: usable, indexes };
+}
+
+function contendersOf(preferences: readonly Preferences[], values: Int32Array): Contenders {
+  const offsets = new Int32Array(preferences.length);
+  const skips = new Int32Array(preferences.length);
+  const inverses = new Float64Array(preferences.length);
+  for (const [i, { offset, skip, inverse }] of preferences.entries()) {
+    offsets[i] = offset;
+    skips[i] = skip;
+    inverses[i] = inverse;
+  }
+  return { offsets, skips, inverses, values };
+}
+
+function equalNames(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name, i) => name === b[i]);
+}
+
+/** The position in `names` that `fewer` lacks, if that is the only difference; else -1. */
+function positionOfAdded(fewer: readonly string[], names: readonly string[]): number {
+  if (names.length !== fewer.length + 1) return -1;
   let added = 0;
-  while (added < previous.length && names[added] === previous[added]) added++;
-  for (let i = added; i < previous.length; i++) if (names[i + 1] !== previous[i]) return -1;
+  while (added < fewer.length && names[added] === fewer[added]) added++;
+  for (let i = added; i < fewer.length; i++) if (names[i + 1] !== fewer[i]) return -1;
   return added;
 }
 

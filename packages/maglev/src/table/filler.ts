@@ -60,12 +60,42 @@ export class Filler {
     this.#searchInTurns();
   }
 
-  /** One claim for a weighting to call. */
-  readonly claim: Claim = (position) => {
-    if (this.#size - this.#turn > this.#searchBelow) this.#claimByWalk(position);
-    else this.#claimBySearch(position);
-    return this.#turn < this.#size;
-  };
+  /** As {@link fillInTurns}, from the claims of a fill with the same contenders: nothing is searched for. */
+  repeat(previousClaims: Int32Array): void {
+    const { size, slots, values, claims } = this.#locals();
+    claims.set(previousClaims);
+    for (let turn = 0, position = 0; turn < size; turn++) {
+      slots[claims[turn] as number] = values[position] as number;
+      position = position + 1 === values.length ? 0 : position + 1;
+    }
+  }
+
+  /** Gives each turn to whom `giveTurns` names; it is handed the claim to call until that returns false. */
+  fillByClaims(giveTurns: (claim: Claim) => void): void {
+    const { size, slots, values, cursors, steps, taken, claims } = this.#locals();
+    const end = size - this.#searchBelow;
+    let turn = 0;
+    giveTurns((position) => {
+      if (turn >= end) {
+        if (turn === size) return false;
+        this.#turn = turn++;
+        this.#claimBySearch(position);
+        return turn < size;
+      }
+      const step = steps[position] as number;
+      let slot = cursors[position] as number;
+      while (((taken[slot >> 5] as number) >> slot) & 1) {
+        slot += step;
+        slot += (slot >> 31) & size;
+      }
+      taken[slot >> 5] = (taken[slot >> 5] as number) | (1 << slot);
+      slots[slot] = values[position] as number;
+      claims[turn++] = slot;
+      slot += step;
+      cursors[position] = slot + ((slot >> 31) & size);
+      return turn < size;
+    });
+  }
 
   /**
    * As {@link fillInTurns}, from the claims of the same contenders without the one at `added`.
@@ -160,19 +190,6 @@ export class Filler {
     }
   }
 
-  /** Follows the preference list from the cursor to the first free slot. */
-  #claimByWalk(position: number): void {
-    const size = this.#size;
-    const taken = this.#taken;
-    const step = this.#steps[position] as number;
-    let slot = this.#cursors[position] as number;
-    while (((taken[slot >> 5] as number) >> slot) & 1) {
-      slot += step;
-      slot += (slot >> 31) & size;
-    }
-    this.#take(slot, position);
-  }
-
   /** Measures the distance from the cursor to each free slot along the preference list and takes the nearest. */
   #claimBySearch(position: number): void {
     const free = (this.#free ??= this.#collectFree());
@@ -192,11 +209,6 @@ export class Filler {
     }
     const slot = free[nearest] as number;
     free[nearest] = free[count - 1] as number;
-    this.#take(slot, position);
-  }
-
-  #take(slot: number, position: number): void {
-    this.#taken[slot >> 5] = (this.#taken[slot >> 5] as number) | (1 << slot);
     this.#slots[slot] = this.#contenders.values[position] as number;
     this.claims[this.#turn++] = slot;
     const next = slot + (this.#steps[position] as number);

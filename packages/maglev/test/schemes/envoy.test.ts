@@ -1,9 +1,27 @@
 import { describe, expect, test } from "@jest/globals";
+import fc from "fast-check";
 
-import { buildTable, envoyPermutation, envoyScheme, evenness, xxHash64 } from "../../src/index.ts";
+import { buildTable, envoyPermutation, envoyScheme, envoyWeighting, evenness, xxHash64 } from "../../src/index.ts";
 
 const keys = (prefix: string) => [90, 91, 92, 93, 94, 95].map((port) => ({ name: `${prefix}${port}` }));
 const loopback = (...weights: number[]) => weights.map((weight, i) => ({ name: `127.0.0.1:${90 + i}`, weight }));
+
+/** Envoy's rule in the plainest form: every backend is asked in every round. */
+function plainTurns(weights: readonly number[], count: number): number[] {
+  const sum = weights.reduce((a, b) => a + b, 0);
+  const shares = weights.map((weight) => weight / sum);
+  const largest = Math.max(...shares);
+  const targets = weights.map(() => 0);
+  const turns: number[] = [];
+  for (let round = 1; turns.length < count; round++) {
+    for (const [i, share] of shares.entries()) {
+      if (round * share < (targets[i] as number)) continue;
+      targets[i] = (targets[i] as number) + largest;
+      turns.push(i);
+    }
+  }
+  return turns.slice(0, count);
+}
 
 // Tables of Envoy's published unit test, maglev_lb_test.cc; slot → index of the host.
 describe("Envoy's golden tables", () => {
@@ -34,6 +52,17 @@ describe("Envoy's parts", () => {
     const { offset, skip } = envoyPermutation("10.0.0.1:80", 65_537);
     expect(offset).toBe(Number(xxHash64("10.0.0.1:80", 0) % 65_537n));
     expect(skip).toBe(Number(xxHash64("10.0.0.1:80", 1) % 65_536n) + 1);
+  });
+
+  test("turns are those of Envoy's loop, backend by backend", () => {
+    const weight = fc.oneof(fc.constantFrom(1, 2, 256), fc.integer({ min: 1, max: 256 }));
+    fc.assert(
+      fc.property(fc.array(weight, { minLength: 1, maxLength: 30 }), (weights) => {
+        const turns: number[] = [];
+        envoyWeighting.giveTurns(Float64Array.from(weights), (position) => turns.push(position) < 500);
+        expect(turns.join()).toBe(plainTurns(weights, 500).join());
+      }),
+    );
   });
 
   test("weights shared by all give the same table as none", () => {

@@ -5,7 +5,7 @@ import type { BackendFigures, ListenerFigures, RejectReason } from "./data-plane
 /** The shared tables' columns: which number of a row means what. */
 export const BACKEND_ROW: RowShape = { flags: 1, totals: 4 };
 export const LISTENER_ROW: RowShape = { flags: 0, totals: 9 };
-export const POOL_ROW: RowShape = { flags: 2, totals: 0 };
+export const POOL_ROW: RowShape = { flags: 3, totals: 0 };
 
 /** Flags of a backend. */
 const HEALTH = 0;
@@ -23,8 +23,8 @@ export const REJECTED: Readonly<Record<RejectReason, number>> = {
   "backend-limit": 8,
 };
 
-/** Flags of a pool. `generation` moves whenever the health of one of its backends does; `turn` counts its turns. */
-export const POOL_FLAG = { generation: 0, turn: 1 } as const;
+/** Flags of a pool. `generation` moves whenever the health of one of its backends does; `turn` counts its turns, `spareTurn` those in place of another. */
+export const POOL_FLAG = { generation: 0, turn: 1, spareTurn: 2 } as const;
 
 const HEALTHS: readonly (BackendHealth | undefined)[] = [undefined, "UNKNOWN", "ONLINE", "OFFLINE", "NO_MONITOR"];
 

@@ -166,11 +166,13 @@ export class PoolBalancer implements Balancer {
     const { row, random, table } = this.#options;
     const sources: SelectorSources = {
       next: () => row.increment(POOL_FLAG.turn),
+      nextSpare: () => row.increment(POOL_FLAG.spareTurn),
       random,
       table,
       progress: (candidate) => this.#slowStartProgress(candidate as BackendAccount),
     };
-    return { among: createSelector(this.#pool, sources), elsewhere: createSelector(this.#pool, sources) };
+    const elsewhere = { ...sources, next: sources.nextSpare };
+    return { among: createSelector(this.#pool, sources), elsewhere: createSelector(this.#pool, elsewhere) };
   }
 
   #slowStartProgress(account: BackendAccount & Candidate): number {

@@ -203,5 +203,5 @@ const kindOf = (result: ProbeResult): CheckResult =>
 const brokenProbe = (type: string, error: unknown): ProbeFailure => ({
   passed: false,
   inconclusive: true,
-  reason: `${type} check could not be made: ${error instanceof Error ? error.message : String(error)}`,
+  reason: `${type} check could not be made: ${Error.isError(error) ? error.message : String(error)}`,
 });

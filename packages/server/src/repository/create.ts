@@ -19,7 +19,7 @@ export interface CreateRequest<K extends TenantKind> {
   readonly kind: K;
   readonly spec: Specs[K];
   /** What the control plane read out of the spec, such as a certificate's subject. */
-  readonly record?: Partial<Records[K]>;
+  readonly record?: Partial<Entities[K]>;
   /** Absent: every call creates. */
   readonly request?: IdempotentRequest | undefined;
   readonly validateOnly: boolean;
@@ -59,13 +59,13 @@ async function planCreate<K extends TenantKind>(
   id: string,
 ): Promise<CreatePlan<K>> {
   const { tenant, kind, spec, validateOnly } = request;
-  const replay = await context.requests.replay(request);
+  const replay = await context.requests.replay<K>(request);
   if (replay !== undefined) return { conditions: [], ops: [], result: { stored: replay, replayed: true } };
   const parent = await readParent(context, request);
   await request.check?.(parent);
   const location = newLocation(kind, id, parent);
   const extension = await context.hooks[kind].create?.({ tenant, location, spec, parent, validateOnly });
-  const entity = newEntity(request, location, { ...request.record, ...extension?.record } as Partial<Records[K]>);
+  const entity = newEntity(request, location, { ...request.record, ...extension?.record } as Partial<Entities[K]>);
   const stored: Stored<K> = { tenant, location, entity, createRevision: 0, modRevision: 0 };
   const write = writeOf(context, stored, parent);
   const remember = validateOnly ? undefined : await context.requests.remember(request, stored);
@@ -100,7 +100,7 @@ function newLocation(kind: TenantKind, id: string, parent: Stored | undefined): 
 function newEntity<K extends TenantKind>(
   { tenant, kind, spec }: CreateRequest<K>,
   { id }: Location,
-  record: Partial<Records[K]>,
+  record: Partial<Entities[K]>,
 ): Entities[K] {
   const createdAt = timeOfId(id);
   const { name = madeUpName(kind, id) } = spec as { name?: string };

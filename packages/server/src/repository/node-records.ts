@@ -1,11 +1,11 @@
-import type { BackendHealth, Node } from "@fiberlb/types";
+import type { BackendHealth } from "@fiberlb/types";
 
 /** What one node's probes say of one backend; lives as long as the node's lease. */
 export interface HealthVerdict {
   readonly loadBalancerId: string;
   readonly backendId: string;
   readonly health: Extract<BackendHealth, "ONLINE" | "OFFLINE" | "UNKNOWN">;
-  /** Why, for people: `connect refused`. Empty when all is well. */
+  /** Why, for people: `connection refused`. Empty when all is well. */
   readonly reason: string;
   /** Since when, ISO 8601. */
   readonly since: string;
@@ -15,4 +15,3 @@ export interface HealthVerdict {
 export interface NodeVerdict extends HealthVerdict {
   readonly node: string;
 }
-

@@ -1,5 +1,5 @@
 import type { Op, Store } from "@fiberlb/store";
-import type { Entities, IdGenerator, Records, Specs } from "@fiberlb/types";
+import type { Entities, IdGenerator, Specs } from "@fiberlb/types";
 
 import type { Clock } from "../clock.ts";
 import type { EntityReader, Stored } from "./entity-reader.ts";
@@ -31,7 +31,7 @@ export interface Change<K extends TenantKind> {
 
 /** What one kind does beyond what all do; all hooks are called again when a write is planned again. */
 export interface KindHooks<K extends TenantKind> {
-  readonly create?: (creation: Creation<K>) => Promise<Extension & { readonly record?: Partial<Records[K]> }>;
+  readonly create?: (creation: Creation<K>) => Promise<Extension & { readonly record?: Partial<Entities[K]> }>;
   /** After the commit, whether it came about or not; for what `create` holds in memory. */
   readonly settled?: (id: string) => void;
   /** After the commit. */

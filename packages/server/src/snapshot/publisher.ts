@@ -6,26 +6,20 @@ import { isDeepStrictEqual } from "node:util";
 
 import { type Clock, delay } from "../clock.ts";
 import type { Log } from "../log.ts";
+import type { TreeAddress } from "../repository/tree.ts";
+import type { UnitChange } from "../repository/unit-changes.ts";
 import { compile, type ResolveHost, type UnitSource } from "./compile.ts";
 import type { Snapshot, Unit } from "./snapshot.ts";
 
-/** Where the publisher reads the truth. */
+/** Where the publisher reads the truth: the repository. */
 export interface PublisherSource {
   /** Every load balancer with what is below it, and the revision that this shows. */
   loadAll(): Promise<{ readonly revision: number; readonly trees: readonly UnitSource[] }>;
   /** One as it is now; undefined when it is gone. */
-  load(loadBalancerId: string): Promise<UnitSource | undefined>;
-  /**
-   * Which load balancers changed after a revision, without a gap. `reload` means that the history is gone and everything
-   * must be read afresh. Ends when the signal aborts, throws when the store is lost.
-   */
-  changes(afterRevision: number, signal: AbortSignal): AsyncIterable<SourceChange>;
+  readTree(address: TreeAddress): Promise<UnitSource | undefined>;
+  /** Load balancers that change from a revision on, without a gap. Throws when the store is lost. */
+  watch(fromRevision: number, signal: AbortSignal): AsyncIterable<UnitChange>;
 }
-
-/** One step of the store's history. */
-export type SourceChange =
-  | { readonly kind: "changed"; readonly revision: number; readonly loadBalancerIds: readonly string[] }
-  | { readonly kind: "reload" };
 
 /** What the publisher hands over: the snapshot, and the entities it was made of. */
 export interface Published {
@@ -107,22 +101,25 @@ export class Publisher {
   }
 
   async #followOnce(signal: AbortSignal): Promise<void> {
-    for await (const change of this.#options.source.changes(this.#revision, signal)) {
-      if (change.kind === "reload") {
+    for await (const change of this.#options.source.watch(this.#revision + 1, signal)) {
+      if (change.type === "reload") {
         await this.#reload();
         void this.#handOver();
         return;
       }
-      for (const id of change.loadBalancerIds) await this.#load(id);
-      this.#revision = Math.max(this.#revision, change.revision);
+      for (const id of change.removed) this.#forget(id);
+      for (const address of change.changed) await this.#read(address);
+      this.#revision = change.revision;
+      // A revision that changed no load balancer is nothing to apply; what this node writes of itself is one, too.
+      if (change.changed.length + change.removed.length === 0) continue;
       // Not awaited: while this is being applied, further changes are read and gathered.
       void this.#handOver();
     }
   }
 
-  async #load(id: string): Promise<void> {
-    const tree = await this.#options.source.load(id);
-    if (tree === undefined) this.#forget(id);
+  async #read(address: TreeAddress): Promise<void> {
+    const tree = await this.#options.source.readTree(address);
+    if (tree === undefined) this.#forget(address.loadBalancerId);
     else this.#take(tree);
   }
 

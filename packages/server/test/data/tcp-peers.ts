@@ -42,10 +42,10 @@ export async function listen(server: Server, port: number, host = "127.0.0.1"): 
   await once(server, "listening");
 }
 
-/** A port that was free a moment ago, outside the range that the system hands out by itself. */
-export async function freePort(): Promise<number> {
+/** A port of an address that was free a moment ago. */
+export async function freePort(host: string): Promise<number> {
   const server = createServer();
-  await listen(server, 0);
+  await listen(server, 0, host);
   const { port } = server.address() as AddressInfo;
   server.close();
   await once(server, "close");

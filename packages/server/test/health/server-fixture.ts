@@ -25,6 +25,8 @@ export class Servers {
   /** @returns the port. */
   listen(server: net.Server): Promise<number> {
     this.#open.push(server);
+    // A test that fails before its end must not keep jest alive.
+    server.unref();
     server.on("connection", (socket: net.Socket) => this.#track(socket));
     return new Promise((resolve) => {
       server.listen(0, "127.0.0.1", () => resolve((server.address() as net.AddressInfo).port));
@@ -48,6 +50,7 @@ export class Servers {
   #track(socket: net.Socket): void {
     this.#sockets.add(socket);
     this.#accepted();
+    socket.unref();
     socket.on("error", () => {});
     socket.on("close", () => {
       this.#sockets.delete(socket);

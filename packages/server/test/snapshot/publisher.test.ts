@@ -1,8 +1,10 @@
 import { describe, expect, it } from "@jest/globals";
 
 import { silentLog } from "../../src/log.ts";
+import type { TreeAddress } from "../../src/repository/tree.ts";
+import type { UnitChange } from "../../src/repository/unit-changes.ts";
 import type { UnitSource } from "../../src/snapshot/compile.ts";
-import { type Published, Publisher, type PublisherSource, type SourceChange } from "../../src/snapshot/publisher.ts";
+import { type Published, Publisher, type PublisherSource } from "../../src/snapshot/publisher.ts";
 import { FakeClock } from "../fake-clock.ts";
 import { entity } from "./entities.ts";
 
@@ -11,7 +13,7 @@ class Source implements PublisherSource {
   readonly trees = new Map<string, UnitSource>();
   revision = 1;
   fail: Error | undefined;
-  readonly #changes: SourceChange[] = [];
+  readonly #changes: UnitChange[] = [];
   #wake: (() => void) | undefined;
 
   put(tree: UnitSource): void {
@@ -20,23 +22,23 @@ class Source implements PublisherSource {
   }
   delete(id: string): void {
     this.trees.delete(id);
-    this.announce(id);
+    this.push({ type: "changed", revision: ++this.revision, changed: [], removed: [id] });
   }
-  announce(...loadBalancerIds: string[]): void {
-    this.revision += 1;
-    this.push({ kind: "changed", revision: this.revision, loadBalancerIds });
+  announce(...ids: string[]): void {
+    const changed = ids.map((loadBalancerId) => ({ tenant: { orgId: "acme", projectId: "web" }, loadBalancerId }));
+    this.push({ type: "changed", revision: ++this.revision, changed, removed: [] });
   }
-  push(change: SourceChange): void {
+  push(change: UnitChange): void {
     this.#changes.push(change);
     this.#wake?.();
   }
   loadAll() {
     return Promise.resolve({ revision: this.revision, trees: [...this.trees.values()] });
   }
-  load(id: string) {
-    return Promise.resolve(this.trees.get(id));
+  readTree({ loadBalancerId }: TreeAddress) {
+    return Promise.resolve(this.trees.get(loadBalancerId));
   }
-  async *changes(after: number, signal: AbortSignal): AsyncIterable<SourceChange> {
+  async *watch(from: number, signal: AbortSignal): AsyncIterable<UnitChange> {
     while (!signal.aborted) {
       if (this.fail !== undefined) {
         const error = this.fail;
@@ -44,7 +46,7 @@ class Source implements PublisherSource {
         throw error;
       }
       const next = this.#changes.shift();
-      if (next?.kind === "changed" && next.revision <= after) continue;
+      if (next?.type === "changed" && next.revision < from) continue;
       if (next !== undefined) yield next;
       else
         await new Promise<void>((resolve) => {
@@ -169,7 +171,7 @@ describe("Publisher", () => {
     source.trees.clear();
     const b = tree("b");
     source.trees.set(b.loadBalancer.id, b);
-    source.push({ kind: "reload" });
+    source.push({ type: "reload" });
     let units = (await until(2)).snapshot.units;
     for (let next = 3; units.has(a.loadBalancer.id); next++) ({ units } = (await until(next)).snapshot);
     expect([...units.keys()]).toEqual([b.loadBalancer.id]);

@@ -4,6 +4,7 @@ import type { Store } from "../store.ts";
 import { type TableHost, type TableHostOwner, TableStore } from "../table-store.ts";
 import { MemoryTables } from "./memory-tables.ts";
 
+/** How to make a memory store. */
 export interface MemoryStoreOptions {
   /** Drives the leases. Default: real time. */
   readonly clock?: Clock;

@@ -5,7 +5,7 @@ import type { GrantedLease, HistoryPage, HistoryQuery, Tables } from "./tables.t
 import { applyRevoke, applyTxn, type Outcome, readRange } from "./transaction.ts";
 
 /** Compaction runs once so many revisions more than the retained ones have gathered. */
-const COMPACTION_SLACK = 1000;
+const COMPACTION_SLACK = 100;
 
 /** What a store asks of its tables, wherever these live. Plain data: it crosses threads. */
 export interface Calls {

@@ -1,4 +1,4 @@
-import { constants, copyFileSync, existsSync, mkdirSync, renameSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
@@ -23,13 +23,15 @@ export async function verifySqliteFile(path: string): Promise<void> {
   }
 }
 
+/** What to restore where. */
 export interface RestoreOptions {
-  /** A file that {@link SqliteStore.backup} wrote. */
+  /** A file that {@link SqliteStore.backup} wrote, or a store that no process has open. */
   readonly from: string;
   /** The store's path. */
   readonly to: string;
 }
 
+/** What a restore did. */
 export interface RestoreResult {
   /** Where the store that was there is now; undefined when there was none. */
   readonly replaced: string | undefined;
@@ -44,13 +46,23 @@ export async function restoreSqliteFile({ from, to }: RestoreOptions): Promise<R
   try {
     mkdirSync(dirname(to), { recursive: true, mode: 0o700 });
     return await withTemporaryFile(to, (temporary) => {
-      copyFileSync(from, temporary, constants.COPYFILE_FICLONE);
+      copyStore(from, temporary);
       const replaced = moveAside(to);
       publishFile(temporary, to);
       return { replaced };
     });
   } catch (error) {
     throw toStoreError(error, `restore ${from} to`, to);
+  }
+}
+
+/** Through SQLite, which reads a log beside the file as well: a store that was killed has its last writes there. */
+function copyStore(from: string, to: string): void {
+  const database = new DatabaseSync(from, { readOnly: true });
+  try {
+    database.prepare("VACUUM INTO ?").run(to);
+  } finally {
+    database.close();
   }
 }
 

@@ -7,6 +7,7 @@ import type { Store } from "../store.ts";
 import { TableStore } from "../table-store.ts";
 import { type Opened, startThread, ThreadHost } from "./thread-host.ts";
 
+/** Which file to open, and how. */
 export interface SqliteStoreOptions {
   /** The database file. It is created (mode 0600) when missing, and so is its directory (mode 0700). */
   readonly path: string;

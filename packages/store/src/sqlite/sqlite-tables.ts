@@ -16,6 +16,7 @@ export class SqliteTables implements Tables {
   readonly #sql: Statements;
   #revision = 0;
   #compactRevision = 0;
+  #flushedRevision = 0;
 
   constructor(database: DatabaseSync, path: string) {
     this.#path = path;
@@ -42,6 +43,7 @@ export class SqliteTables implements Tables {
   /** Forgets what was counted in a transaction that was rolled back. */
   reload(): void {
     this.#revision = this.#sql.getMeta.get("revision")!["value"] as number;
+    this.#flushedRevision = this.#revision;
     this.#compactRevision = this.#sql.getMeta.get("compactRevision")!["value"] as number;
   }
 
@@ -86,9 +88,14 @@ export class SqliteTables implements Tables {
     this.#revision = revision;
   }
 
-  /** Writes down the revision: once before each COMMIT, not once a transaction. */
+  /**
+   * Writes down the revision: once before each COMMIT, not once a transaction, and not when nothing changed, so that
+   * a comparison that failed costs no fsync.
+   */
   flush(): void {
+    if (this.#revision === this.#flushedRevision) return;
     this.#sql.setMeta.run(this.#revision, "revision");
+    this.#flushedRevision = this.#revision;
   }
 
   history({ range, fromRevision, maxBytes, prevKv }: HistoryQuery): HistoryPage {

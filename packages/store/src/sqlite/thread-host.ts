@@ -7,7 +7,9 @@ import { unpackRange } from "./packed-range.ts";
 import { type Answer, fromFailure, type FromThread, type Job, type ThreadData, type ToThread } from "./protocol.ts";
 
 /** From the sources the thread is TypeScript as well; Node strips its types. */
-const THREAD_URL = new URL(import.meta.url.endsWith(".ts") ? "./thread.ts" : "./thread.js", import.meta.url);
+const THREAD_URL = import.meta.url.endsWith(".ts")
+  ? new URL("./thread.ts", import.meta.url)
+  : new URL("./thread.js", import.meta.url);
 
 interface Waiting {
   readonly resolve: (result: unknown) => void;
@@ -19,10 +21,13 @@ export type Opened = Extract<FromThread, { type: "opened" }>;
 /** Starts the thread; rejects when it cannot open the file. */
 export async function startThread(path: string): Promise<{ worker: Worker; opened: Opened }> {
   const data: ThreadData = { path };
-  const worker = new Worker(THREAD_URL, { workerData: data, name: "fiberlb-store" });
+  // Without the process's own options: --input-type, for one, would keep the thread from starting.
+  const worker = new Worker(THREAD_URL, { workerData: data, name: "fiberlb-store", execArgv: [] });
   const first = await new Promise<FromThread>((resolve, reject) => {
     worker.once("message", resolve);
-    worker.once("error", reject);
+    worker.once("error", (error) =>
+      reject(new StoreError("UNAVAILABLE", `Cannot start store thread: ${String(error)}`)),
+    );
   });
   if (first.type === "opened") return { worker, opened: first };
   await worker.terminate();

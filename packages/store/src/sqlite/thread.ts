@@ -9,6 +9,9 @@ import { type FromThread, type Job, type ThreadData, toFailure, type ToThread } 
 import { toStoreError } from "./sqlite-error.ts";
 import { SqliteTables } from "./sqlite-tables.ts";
 
+/** So that a long queue is answered bit by bit. */
+const MAX_GROUP = 1024;
+
 const { path } = workerData as ThreadData;
 const port = parentPort!;
 
@@ -18,12 +21,12 @@ function send(message: FromThread): void {
 
 function serve(database: DatabaseSync): void {
   const tables = new SqliteTables(database, path);
-  let queue: Job[] = [];
+  const queue: Job[] = [];
   let backups: Promise<void> = Promise.resolve();
 
   const work = (): void => {
-    const jobs = queue;
-    queue = [];
+    const jobs = queue.splice(0, MAX_GROUP);
+    if (queue.length > 0) setImmediate(work);
     if (jobs.length > 0) send({ type: "answers", ...performGroup({ database, tables, path }, jobs) });
   };
 
@@ -38,7 +41,7 @@ function serve(database: DatabaseSync): void {
   };
 
   const close = async (): Promise<void> => {
-    work();
+    while (queue.length > 0) work();
     await backups;
     closeDatabase(database, path);
     port.close();

@@ -14,6 +14,7 @@ import {
   verifySqliteFile,
 } from "../../src/index.ts";
 import { bytes, text, write } from "../contract/fixture.ts";
+import { Child } from "./child-process.ts";
 import { useTemporaryDirectory } from "./temporary-directory.ts";
 
 const freshPath = useTemporaryDirectory();
@@ -106,6 +107,19 @@ describe("restore", () => {
     expect(await restoreSqliteFile({ from: copy, to: path })).toEqual({ replaced: `${path}.replaced-1` });
     expect(text((await (await open(path)).get("k")).kv)).toBe("saved");
     expect(readFileSync(`${path}.replaced-1`, "utf8")).toBe("garbage");
+  });
+
+  test("takes a store whose process was killed, with the writes that are only in its log", async () => {
+    const [from, path] = [freshPath(), freshPath()];
+    const child = new Child("storm", from, "0");
+    await child.said(30);
+    await child.kill();
+    expect(statSync(`${from}-wal`).size).toBeGreaterThan(0);
+    await restoreSqliteFile({ from, to: path });
+    const { kvs } = await (await open(path)).range(ALL_KEYS);
+    const restored = new Set(kvs.map(({ key }) => key));
+    const acknowledged = child.lines.filter((line) => line.startsWith("ack ")).map((line) => `${line.slice(4)}/0`);
+    expect(acknowledged.filter((key) => !restored.has(key))).toEqual([]);
   });
 
   test("refuses a damaged backup before it touches anything", async () => {

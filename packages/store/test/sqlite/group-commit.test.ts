@@ -2,7 +2,7 @@ import { DatabaseSync } from "node:sqlite";
 
 import { describe, expect, test } from "@jest/globals";
 
-import { type LeaseId, put } from "../../src/index.ts";
+import { absent, type LeaseId, put, remove } from "../../src/index.ts";
 import { performGroup } from "../../src/sqlite/group-commit.ts";
 import type { Job } from "../../src/sqlite/protocol.ts";
 import { SCHEMA } from "../../src/sqlite/schema.ts";
@@ -31,6 +31,20 @@ describe("a group of calls", () => {
       { id: 2, result: { kv: { key: "b" }, revision: 3 } },
     ]);
     expect(group.database.isTransaction).toBe(false);
+  });
+
+  test("what changes nothing writes nothing, and so needs no fsync", () => {
+    const group = openGroup();
+    performGroup(group, [write(1, "a")]);
+    const written = () => group.database.prepare("SELECT total_changes() AS count").get()!["count"];
+    const before = written();
+    const failing = { compare: [absent("a")], success: [put("a", bytes(""))] };
+    const { answers, commits } = performGroup(group, [
+      { id: 2, name: "txn", args: failing },
+      { id: 3, name: "txn", args: { success: [remove("nothing")] } },
+    ]);
+    expect(answers).toMatchObject([{ result: { succeeded: false } }, { result: { revision: 2 } }]);
+    expect([commits.length, written()]).toEqual([0, before]);
   });
 
   test("a refused call does not disturb its neighbours", () => {

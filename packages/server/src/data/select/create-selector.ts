@@ -12,6 +12,8 @@ import { weightedRoundRobin } from "./weighted-round-robin.ts";
 export interface SelectorSources {
   /** The pool's turn counter, one for all workers: unsigned, wraps around. */
   readonly next: () => number;
+  /** Another one, for turns that a backend in rotation could not take and others take in its place. */
+  readonly nextSpare: () => number;
   /** Uniform in [0, 1). */
   readonly random: () => number;
   /** The pool's Maglev table as of now. */
@@ -30,13 +32,15 @@ export function createSelector(pool: PoolUnit, sources: SelectorSources): Select
   if (pool.algorithm === "MAGLEV") return maglev(unit, sources.table);
   if (pool.algorithm === "IP_HASH") return ipHash();
   const { algorithm } = pool;
-  const create = (): Selector => createStateful(algorithm, sources);
-  return pool.slowStartMs > 0 ? slowStart(create, sources) : create();
+  const { next, nextSpare, random, progress } = sources;
+  const all = createStateful(algorithm, { next, random });
+  if (pool.slowStartMs === 0) return all;
+  return slowStart({ all, settled: createStateful(algorithm, { next: nextSpare, random }), progress, random });
 }
 
 type Stateful = "ROUND_ROBIN" | "WEIGHTED_ROUND_ROBIN" | "LEAST_CONNECTIONS" | "RANDOM";
 
-function createStateful(algorithm: Stateful, { next, random }: SelectorSources): Selector {
+function createStateful(algorithm: Stateful, { next, random }: Pick<SelectorSources, "next" | "random">): Selector {
   switch (algorithm) {
     case "ROUND_ROBIN":
       return roundRobin(next);

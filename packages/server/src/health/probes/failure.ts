@@ -1,11 +1,12 @@
+import { formatHostPort, type Host } from "@fiberlb/types";
+
 import type { ProbeFailure, ProbeTarget } from "./probe.ts";
 
 /** What a probe is waiting for. */
 export type Phase = "connection" | "TLS handshake" | "answer";
 
 /** `192.0.2.1:80`, `[2001:db8::1]:80`. */
-export const endpoint = (host: string, port: number): string =>
-  host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+export const endpoint = (host: string, port: number): string => formatHostPort(host as Host, port);
 
 /** Why a check ran out of time. */
 export function timeoutReason(target: ProbeTarget, awaiting: Phase, timeoutMs: number): string {
@@ -35,7 +36,7 @@ interface ErrorParts {
 }
 
 function parts(error: unknown): ErrorParts {
-  if (!(error instanceof Error)) return { code: "", message: String(error), reason: undefined };
+  if (!Error.isError(error)) return { code: "", message: String(error), reason: undefined };
   const { code, reason } = error as Error & { code?: unknown; reason?: unknown };
   return {
     code: typeof code === "string" ? code : "",
@@ -83,5 +84,7 @@ const isTlsCode = (code: string): boolean =>
 
 function tlsWords(code: string, reason: string, message: string): string {
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID") return message;
-  return reason === "wrong version number" ? "backend does not answer with TLS (wrong version number)" : reason;
+  // OpenSSL's line is `error:CODE:LIBRARY:FUNCTION:REASON:FILE:LINE:DETAIL`; Node adds advice on its flags after a semicolon.
+  const words = /:SSL routines:[^:]*:([^:]+):/.exec(reason)?.[1] ?? reason.split(";")[0] ?? reason;
+  return words === "wrong version number" ? "backend does not answer with TLS (wrong version number)" : words;
 }

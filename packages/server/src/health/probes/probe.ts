@@ -38,7 +38,7 @@ export interface HttpProbeOptions {
 
 /** How a pool speaks TLS with its backends. */
 export interface BackendTlsOptions {
-  /** Authorities to trust. Default: the system's. */
+  /** Authorities to trust. Default: those that Node trusts (Mozilla's list, NODE_EXTRA_CA_CERTS). */
   readonly caPem?: string;
   /** Asked for by SNI and looked for in the certificate. Default: the backend's DNS name; with an address, no SNI. */
   readonly serverName?: string;

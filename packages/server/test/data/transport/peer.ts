@@ -8,6 +8,7 @@ import net from "node:net";
 export class Peer {
   readonly socket: net.Socket;
   readonly chunks: Buffer[] = [];
+  receivedBytes = 0;
   /** Saw FIN. */
   ended = false;
   /** Code of the error that ended it: ECONNRESET after a reset. */
@@ -29,17 +30,18 @@ export class Peer {
 
   /** Reads from now on. */
   read(): this {
-    if (this.socket.listenerCount("data") === 0) this.socket.on("data", (bytes: Buffer) => void this.chunks.push(bytes));
+    if (this.socket.listenerCount("data") === 0) this.socket.on("data", this.#keep);
     this.socket.resume();
     return this;
   }
 
+  readonly #keep = (bytes: Buffer): void => {
+    this.chunks.push(bytes);
+    this.receivedBytes += bytes.length;
+  };
+
   get received(): Buffer {
     return Buffer.concat(this.chunks);
-  }
-
-  get receivedBytes(): number {
-    return this.chunks.reduce((sum, { length }) => sum + length, 0);
   }
 
   /** Resolves once so many bytes were read. */
@@ -121,13 +123,13 @@ export async function closedPort(): Promise<number> {
   return port;
 }
 
-/** Bytes in which every offset is recognised: a shifted, lost or doubled piece shows. */
+/** Bytes in which a shifted, lost or doubled piece shows: a random block of prime length, repeated. */
 export function pattern(length: number, seed = 1): Buffer {
-  const bytes = Buffer.allocUnsafe(length);
+  const block = Buffer.allocUnsafe(Math.min(length, 65_521));
   let value = seed >>> 0 || 1;
-  for (let i = 0; i < length; i += 1) {
+  for (let i = 0; i < block.length; i += 1) {
     value = (Math.imul(value, 1_664_525) + 1_013_904_223) >>> 0;
-    bytes[i] = value >>> 24;
+    block[i] = value >>> 24;
   }
-  return bytes;
+  return Buffer.alloc(length, block);
 }

@@ -11,6 +11,7 @@ export type EventName = "connect" | "data" | "end" | "drain" | "close";
 export class Recorder implements ConnectionHandlers {
   readonly events: EventName[] = [];
   readonly chunks: Buffer[] = [];
+  receivedBytes = 0;
   error: TransportError | undefined;
   closed = false;
   /** Extra behaviour of a test, called after the note. */
@@ -23,6 +24,7 @@ export class Recorder implements ConnectionHandlers {
 
   onData(connection: Connection, bytes: Uint8Array): void {
     this.chunks.push(Buffer.from(bytes));
+    this.receivedBytes += bytes.length;
     this.#note("data", connection, bytes);
   }
 
@@ -43,10 +45,6 @@ export class Recorder implements ConnectionHandlers {
   /** Everything received so far. */
   get received(): Buffer {
     return Buffer.concat(this.chunks);
-  }
-
-  get receivedBytes(): number {
-    return this.chunks.reduce((sum, { length }) => sum + length, 0);
   }
 
   /** Resolves as soon as `condition` holds; looked at after every event. */

@@ -73,19 +73,24 @@ const errorWith = (code: string, message = `connect ${code} 192.0.2.1:80`): Erro
   Object.assign(new Error(message), { code });
 
 test.each([
-  [errorWith("ECONNREFUSED"), "connection refused by 192.0.2.1:80"],
-  [errorWith("ECONNRESET", "read ECONNRESET"), "connection reset by 192.0.2.1:80 before the connection"],
-  [errorWith("ECONNRESET", "socket hang up"), "connection closed by 192.0.2.1:80 before the connection"],
-  [errorWith("EHOSTUNREACH"), "no way to 192.0.2.1:80: host unreachable"],
-  [errorWith("ENETUNREACH"), "no way to 192.0.2.1:80: network unreachable"],
-  [errorWith("CERT_HAS_EXPIRED", "certificate has expired"), "TLS: certificate has expired"],
-  [errorWith("ERR_INVALID_ARG_VALUE", "bad"), "check of 192.0.2.1:80 failed: bad"],
-  ["no error at all", "check of 192.0.2.1:80 failed: no error at all"],
-])("explains %s", async (error, reason) => {
-  expect(await begin((running) => (running.error(error), () => {})).result).toEqual({ passed: false, reason });
+  ["ECONNREFUSED", "connect ECONNREFUSED", "connection refused by 192.0.2.1:80"],
+  ["ECONNRESET", "read ECONNRESET", "connection reset by 192.0.2.1:80 before the connection"],
+  ["ECONNRESET", "socket hang up", "connection closed by 192.0.2.1:80 before the connection"],
+  ["EHOSTUNREACH", "connect EHOSTUNREACH", "no way to 192.0.2.1:80: host unreachable"],
+  ["ENETUNREACH", "connect ENETUNREACH", "no way to 192.0.2.1:80: network unreachable"],
+  ["CERT_HAS_EXPIRED", "certificate has expired", "TLS: certificate has expired"],
+  ["ERR_INVALID_ARG_VALUE", "bad", "check of 192.0.2.1:80 failed: bad"],
+])("explains %s (%s)", async (code, message, reason) => {
+  const { result } = begin((running) => (running.error(errorWith(code, message)), () => {}));
+  expect(await result).toEqual({ passed: false, reason });
+});
+
+test("explains what is no error at all", async () => {
+  const { result } = begin((running) => (running.error("odd"), () => {}));
+  expect(await result).toEqual({ passed: false, reason: "check of 192.0.2.1:80 failed: odd" });
 });
 
 test.each(["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"])("%s is this node's own shortage: inconclusive", async (code) => {
   const { result } = begin((running) => (running.error(errorWith(code)), () => {}));
-  expect(await result).toMatchObject({ inconclusive: true, reason: expect.stringContaining(code.slice(0, 2)) });
+  expect(await result).toMatchObject({ inconclusive: true, reason: expect.stringContaining(code) });
 });

@@ -7,7 +7,7 @@ import { Recorder } from "../recorder.ts";
 import { type CreateTransport, Rig } from "./rig.ts";
 
 /** More than the socket buffers of both ends together hold on loopback. */
-const MORE_THAN_KERNEL_BYTES = 32 * 1024 * 1024;
+const MORE_THAN_KERNEL_BYTES = 16 * 1024 * 1024;
 /** What an engine may hold for one connection whose owner stops when told to. */
 const BOUND_BYTES = 1024 * 1024;
 
@@ -110,7 +110,7 @@ export function bytesContract(create: CreateTransport): void {
 
     it("can write from onDrain until everything is through", async () => {
       const { connection, recorder, peer } = await rig[kind]();
-      const bytes = pattern(MORE_THAN_KERNEL_BYTES / 2);
+      const bytes = pattern(MORE_THAN_KERNEL_BYTES);
       let offset = 0;
       const writeOn = (): void => {
         let more = true;
@@ -153,7 +153,7 @@ export function bytesContract(create: CreateTransport): void {
   it("forwards the view of onData unspoilt to a slow reader and to a fast one, with other connections reading", async () => {
     const [slow, fast, source] = [await rig.outgoing(), await rig.outgoing(), await rig.accepted()];
     const noise = await rig.accepted();
-    const bytes = pattern(MORE_THAN_KERNEL_BYTES / 2);
+    const bytes = pattern(MORE_THAN_KERNEL_BYTES);
     let slowIsFull = false;
     const stalled = Promise.withResolvers<void>();
     source.recorder.react = (event, _connection, view) => {

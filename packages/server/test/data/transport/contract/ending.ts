@@ -90,7 +90,7 @@ export function endingContract(create: CreateTransport): void {
 
     it("reset drops what is unsent and resets the peer", async () => {
       const { connection, recorder, peer } = await rig[kind]();
-      connection.write(pattern(32 * 1024 * 1024));
+      connection.write(pattern(16 * 1024 * 1024));
       connection.reset();
       await recorder.heard("close");
       peer.read();
@@ -102,11 +102,10 @@ export function endingContract(create: CreateTransport): void {
     });
 
     it("can be reset right after it has ended", async () => {
-      const { connection, recorder, peer } = await rig[kind]();
+      const { connection, recorder } = await rig[kind]();
       connection.shutdown();
       connection.reset();
       await recorder.heard("close");
-      await peer.read().closed;
       await rig.roundTrip();
       expect(recorder.events.filter((event) => event === "close")).toHaveLength(1);
     });

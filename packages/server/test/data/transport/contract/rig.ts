@@ -87,7 +87,7 @@ export class Rig {
     await recorder.receivedAtLeast(4);
     connection.write(Buffer.from("pong"));
     await peer.receivedAtLeast(4);
-    peer.socket.destroy();
+    connection.reset();
     await recorder.heard("close");
   }
 

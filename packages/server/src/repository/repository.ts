@@ -1,0 +1,209 @@
+import type { Store } from "@fiberlb/store";
+import type { VipPool, VipPoolSpec } from "@fiberlb/types";
+
+import type { Clock } from "../clock.ts";
+import { pendingCascades, runCascade } from "./cascade.ts";
+import { ChangeFeed } from "./change-feed.ts";
+import { decodeText } from "./codec.ts";
+import { createOne, type CreateRequest, type Written } from "./create.ts";
+import { type DeleteRequest, startDeletion } from "./delete.ts";
+import { EntityReader, type Stored } from "./entity-reader.ts";
+import { growTable, poolHooks } from "./hooks-maglev.ts";
+import { listenerHooks, policyHooks } from "./hooks-policy.ts";
+import { registrationHooks } from "./hooks-registration.ts";
+import { vipHooks } from "./hooks-vip.ts";
+import { createIds } from "./ids.ts";
+import { backendAddressKey, type Tenant, type TenantKind } from "./keys.ts";
+import { type ListQuery, listEntities, type Page } from "./list.ts";
+import { NodeSession } from "./node-session.ts";
+import { NodeView } from "./node-view.ts";
+import { Reaper } from "./reaper.ts";
+import { deregister, renew } from "./registrations.ts";
+import { Requests } from "./requests.ts";
+import { type LoadBalancerTree, readTree, readUnits, type TreeAddress } from "./tree.ts";
+import { type UnitChange, watchUnits } from "./unit-changes.ts";
+import { updateOne, type UpdateRequest } from "./update.ts";
+import { VipLedger } from "./vip-ledger.ts";
+import { VipPools } from "./vip-pools.ts";
+import type { WriteContext } from "./write-context.ts";
+
+export interface RepositoryOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  /** For ids; fills the array with random bytes, as `crypto.getRandomValues` does. */
+  readonly fillRandom: (bytes: Uint8Array<ArrayBuffer>) => void;
+  /** A released VIP rests for so long. */
+  readonly vipReuseDelayMs: number;
+  /** Something in the background failed and is tried again; `what` for the log. */
+  readonly onError: (error: unknown, what: string) => void;
+}
+
+/** Everything that every node serves, and where to go on from. */
+export interface LoadedUnits {
+  readonly trees: readonly LoadBalancerTree[];
+  /** Pass `revision + 1` to {@link Repository.watch}. */
+  readonly revision: number;
+}
+
+/** The truth: typed entities over the store. Every write is one transaction that compares what it was judged by. */
+export class Repository {
+  readonly store: Store;
+  readonly reader: EntityReader;
+  readonly vipPools: VipPools;
+  readonly nodes: NodeView;
+  readonly feed: ChangeFeed;
+  readonly #context: WriteContext;
+  readonly #reaper: Reaper;
+  readonly #options: RepositoryOptions;
+  readonly #cascades = new Set<Promise<void>>();
+
+  constructor(options: RepositoryOptions) {
+    const { store, clock, vipReuseDelayMs: reuseDelayMs, onError } = options;
+    this.#options = options;
+    this.store = store;
+    this.reader = new EntityReader(store);
+    this.feed = new ChangeFeed(store, { clock, onError: (error) => onError(error, "watching the store") });
+    this.nodes = new NodeView(store, { feed: this.feed, clock });
+    const ids = createIds(clock, options.fillRandom);
+    this.vipPools = new VipPools(store, { ids, clock });
+    const ledger = new VipLedger(store, this.feed);
+    const requests = new Requests(this.reader, clock);
+    this.#context = {
+      store,
+      clock,
+      ids,
+      requests,
+      reader: this.reader,
+      hooks: {
+        loadBalancer: vipHooks({ store, clock, ledger, pools: this.vipPools, reuseDelayMs }),
+        listener: listenerHooks,
+        pool: poolHooks(store),
+        backend: {
+          ...registrationHooks(store),
+          created: (stored) => growTable(this.reader, clock, stored),
+        },
+        healthCheck: {},
+        l7Policy: policyHooks(this.reader),
+        l7Rule: {},
+        certificate: {},
+      },
+    };
+    this.#reaper = new Reaper({
+      context: this.#context,
+      feed: this.feed,
+      onError: (error, id) => onError(error, `taking out backend ${id}`),
+    });
+  }
+
+  /** Loads what is kept in memory, follows the store, and goes on with deletions that a crash interrupted. */
+  async start(): Promise<void> {
+    await this.feed.start();
+    for (const mark of await pendingCascades(this.#context)) {
+      const { kind, id } = mark.location;
+      const run = runCascade(this.#context, mark)
+        .catch((error: unknown) => this.#options.onError(error, `deleting ${kind} ${id}`))
+        .finally(() => this.#cascades.delete(run));
+      this.#cascades.add(run);
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.feed.stop();
+    await this.#reaper.stop();
+    await Promise.all(this.#cascades);
+  }
+
+  create<K extends TenantKind>(request: CreateRequest<K>): Promise<Written<K>> {
+    return createOne(this.#context, request);
+  }
+
+  update<K extends TenantKind>(request: UpdateRequest<K>): Promise<Written<K>> {
+    return updateOne(this.#context, request);
+  }
+
+  /** With `cascade`, resolves when everything below has gone, too. */
+  async delete(request: DeleteRequest): Promise<void> {
+    const { stored, marked } = await startDeletion(this.#context, request);
+    if (marked && !request.validateOnly) await runCascade(this.#context, stored);
+  }
+
+  /** @throws DomainError `not-found`, the same for an id of another tenant and one that nobody has */
+  get<K extends TenantKind>(tenant: Tenant, kind: K, id: string): Promise<Stored<K>> {
+    return this.reader.require(tenant, kind, id);
+  }
+
+  list<K extends TenantKind>(query: ListQuery<K>): Promise<Page<K>> {
+    return listEntities(this.reader, query);
+  }
+
+  /** The backend of a pool at an address; undefined when there is none. */
+  async backendAt(
+    tenant: Tenant,
+    at: { readonly poolId: string; readonly address: string; readonly port: number },
+  ): Promise<Stored<"backend"> | undefined> {
+    const { kv } = await this.store.get(backendAddressKey(tenant, at));
+    return kv === undefined ? undefined : this.reader.find(tenant, "backend", decodeText(kv.value));
+  }
+
+  renewBackend(stored: Stored<"backend">): Promise<Stored<"backend">> {
+    return renew(this.#context, stored);
+  }
+
+  deregisterBackend(stored: Stored<"backend">): Promise<void> {
+    return deregister(this.#context, stored);
+  }
+
+  /** For the snapshot publisher: every load balancer of every tenant. */
+  async loadAll(): Promise<LoadedUnits> {
+    const { units, revision } = await readUnits(this.store);
+    const trees: LoadBalancerTree[] = [];
+    for (const address of units) {
+      const tree = await readTree(this.store, address);
+      if (tree !== undefined) trees.push(tree);
+    }
+    return { trees, revision };
+  }
+
+  /** One load balancer with everything below it; undefined when it has gone. */
+  readTree(address: TreeAddress): Promise<LoadBalancerTree | undefined> {
+    return readTree(this.store, address);
+  }
+
+  /** Load balancers that change from `fromRevision` on, without a gap. */
+  watch(fromRevision: number, signal: AbortSignal): AsyncIterable<UnitChange> {
+    return watchUnits(this.store, fromRevision, signal);
+  }
+
+  /** Begins to speak for a node: its record and its verdicts on backends. */
+  openNodeSession(): NodeSession {
+    const { store, clock, onError } = this.#options;
+    return new NodeSession({ store, clock, view: this.nodes, onError: (error) => onError(error, "publishing the node") });
+  }
+
+  /**
+   * Writes the configured VIP pools when the store has none. Otherwise the store's are used.
+   *
+   * @returns for each difference one line for the log
+   */
+  async seedVipPools(configured: readonly VipPoolSpec[]): Promise<string[]> {
+    const stored = await this.vipPools.list();
+    if (stored.length === 0) {
+      for (const spec of configured) await this.vipPools.create(spec, { validateOnly: false });
+      return [];
+    }
+    return differences(configured, stored);
+  }
+}
+
+function differences(configured: readonly VipPoolSpec[], stored: readonly VipPool[]): string[] {
+  const byName = new Map(stored.map((pool) => [pool.name, pool]));
+  const told = configured.flatMap(({ name, cidrs, autoAssign }) => {
+    const pool = byName.get(name);
+    if (pool === undefined) return [`VIP pool ${name} of the configuration file is not in the store: ignored`];
+    const same = pool.autoAssign === autoAssign && pool.cidrs.join() === cidrs.join();
+    return same ? [] : [`VIP pool ${name} differs: the file says ${cidrs.join(", ")}, the store ${pool.cidrs.join(", ")}; the store's is used`];
+  });
+  const names = new Set(configured.map(({ name }) => name));
+  const extra = stored.filter(({ name }) => !names.has(name)).map(({ name }) => `VIP pool ${name} is in the store, not in the file`);
+  return [...told, ...extra];
+}

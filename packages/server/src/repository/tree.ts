@@ -1,0 +1,153 @@
+import { type KeyValue, prefixRange, read, readRange, type RangeOp, type Store } from "@fiberlb/store";
+import type {
+  Backend,
+  Entities,
+  HealthCheck,
+  L7Policy,
+  L7Rule,
+  Listener,
+  LoadBalancer,
+  Pool,
+} from "@fiberlb/types";
+import { decodeEntity } from "@fiberlb/types";
+
+import type { UnitRecord } from "./attachments.ts";
+import { decodeJson } from "./codec.ts";
+import { healthPrefix, type Tenant, treePrefix, type TreeKind, UNIT_PREFIX, unitKey, lastPart } from "./keys.ts";
+import type { NodeVerdict } from "./node-records.ts";
+
+/** A load balancer with everything below it, as of one revision. */
+export interface LoadBalancerTree {
+  readonly tenant: Tenant;
+  readonly loadBalancer: LoadBalancer;
+  /** All lists are in order of creation, but policies: those of one listener are in their own order. */
+  readonly listeners: readonly Listener[];
+  readonly pools: readonly Pool[];
+  readonly backends: readonly Backend[];
+  readonly healthChecks: readonly HealthCheck[];
+  readonly l7Policies: readonly L7Policy[];
+  readonly l7Rules: readonly L7Rule[];
+  /** Store revision of the last change of any of it; a node that has applied it shows this state. */
+  readonly unitRevision: number;
+  /** When that was, in milliseconds since 1970. */
+  readonly changedAtMs: number;
+  /** Store revision at which each entity was created, by id. */
+  readonly createRevisions: ReadonlyMap<string, number>;
+}
+
+/** Names a load balancer without asking whose it is. */
+export interface TreeAddress {
+  readonly tenant: Tenant;
+  readonly loadBalancerId: string;
+}
+
+/** A tree and what the nodes' probes say of its backends. */
+export interface ObservedTree {
+  readonly tree: LoadBalancerTree;
+  /** By backend id. */
+  readonly verdicts: ReadonlyMap<string, readonly NodeVerdict[]>;
+}
+
+/** undefined when there is no such load balancer (any more). One transaction. */
+export async function readTree(store: Store, address: TreeAddress): Promise<LoadBalancerTree | undefined> {
+  const prefix = treePrefix(address.tenant, address.loadBalancerId);
+  const { results } = await store.txn({ success: [readRange(prefixRange(prefix)), read(unitKey(address.loadBalancerId))] });
+  const [tree, unit] = results;
+  return buildTree(address.tenant, prefix, {
+    kvs: tree?.type === "range" ? tree.kvs : [],
+    unit: unit?.type === "get" ? unit.kv : undefined,
+  });
+}
+
+/** Trees with verdicts; those that have gone are left out. As many transactions as the store's limit needs. */
+export async function readObservedTrees(store: Store, addresses: readonly TreeAddress[]): Promise<ObservedTree[]> {
+  const perTxn = 40; // three reads each
+  const observed: ObservedTree[] = [];
+  for (let start = 0; start < addresses.length; start += perTxn) {
+    const part = addresses.slice(start, start + perTxn);
+    const { results } = await store.txn({ success: part.flatMap(observationReads) });
+    part.forEach(({ tenant, loadBalancerId }, index) => {
+      const [tree, unit, health] = results.slice(index * 3, index * 3 + 3);
+      const kvs = tree?.type === "range" ? tree.kvs : [];
+      const built = buildTree(tenant, treePrefix(tenant, loadBalancerId), {
+        kvs,
+        unit: unit?.type === "get" ? unit.kv : undefined,
+      });
+      if (built !== undefined) observed.push({ tree: built, verdicts: byBackend(health?.type === "range" ? health.kvs : []) });
+    });
+  }
+  return observed;
+}
+
+function observationReads({ tenant, loadBalancerId }: TreeAddress): (RangeOp | ReturnType<typeof read>)[] {
+  return [
+    readRange(prefixRange(treePrefix(tenant, loadBalancerId))),
+    read(unitKey(loadBalancerId)),
+    readRange(prefixRange(healthPrefix(loadBalancerId))),
+  ];
+}
+
+/** Verdicts by backend id. */
+export function byBackend(kvs: readonly KeyValue[]): Map<string, NodeVerdict[]> {
+  const verdicts = kvs.map(({ value }) => decodeJson<NodeVerdict>(value));
+  return Map.groupBy(verdicts, ({ backendId }) => backendId);
+}
+
+/** Every load balancer of every tenant, with the revision from which to follow. */
+export async function readUnits(store: Store): Promise<{ readonly units: readonly TreeAddress[]; readonly revision: number }> {
+  const { kvs, revision } = await store.range(prefixRange(UNIT_PREFIX));
+  return { units: kvs.map(unitAddress), revision };
+}
+
+export function unitAddress({ key, value }: KeyValue): TreeAddress {
+  const { orgId, projectId } = decodeJson<UnitRecord>(value);
+  return { tenant: { orgId, projectId }, loadBalancerId: lastPart(key) };
+}
+
+function buildTree(
+  tenant: Tenant,
+  prefix: string,
+  { kvs, unit }: { readonly kvs: readonly KeyValue[]; readonly unit: KeyValue | undefined },
+): LoadBalancerTree | undefined {
+  const parts = new Map(kvs.map((kv) => [kv.key.slice(prefix.length), kv]));
+  const self = parts.get("self");
+  if (self === undefined || unit === undefined) return undefined;
+  const orders = policyOrders(parts);
+  return {
+    tenant,
+    loadBalancer: decodeEntity("loadBalancer", self.value),
+    listeners: ofKind(parts, "listener"),
+    pools: ofKind(parts, "pool"),
+    backends: ofKind(parts, "backend"),
+    healthChecks: ofKind(parts, "healthCheck"),
+    l7Policies: inOrder(ofKind(parts, "l7Policy"), orders),
+    l7Rules: ofKind(parts, "l7Rule"),
+    unitRevision: unit.modRevision,
+    changedAtMs: decodeJson<UnitRecord>(unit.value).changedAtMs,
+    createRevisions: new Map(kvs.map(({ key, createRevision }) => [idOf(key), createRevision])),
+  };
+}
+
+/** The load balancer's own key has its id in the middle. */
+function idOf(key: string): string {
+  const parts = key.split("/");
+  return (parts.at(-1) === "self" ? parts.at(-2) : parts.at(-1)) ?? "";
+}
+
+function ofKind<K extends TreeKind>(parts: ReadonlyMap<string, KeyValue>, kind: K): Entities[K][] {
+  return [...parts]
+    .filter(([part]) => part.startsWith(`${kind}/`))
+    .map(([, { value }]) => decodeEntity(kind, value))
+    .toSorted((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+function policyOrders(parts: ReadonlyMap<string, KeyValue>): Map<string, readonly string[]> {
+  const orders = [...parts].filter(([part]) => part.startsWith("policies/"));
+  return new Map(orders.map(([part, { value }]) => [lastPart(part), decodeJson<readonly string[]>(value)]));
+}
+
+function inOrder(policies: readonly L7Policy[], orders: ReadonlyMap<string, readonly string[]>): L7Policy[] {
+  return policies
+    .map((policy) => ({ ...policy, position: (orders.get(policy.listenerId) ?? []).indexOf(policy.id) + 1 }))
+    .toSorted((a, b) => (a.listenerId === b.listenerId ? a.position - b.position : a.listenerId < b.listenerId ? -1 : 1));
+}

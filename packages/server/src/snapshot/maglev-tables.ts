@@ -1,0 +1,117 @@
+import { createBuilder, type TableBuilder } from "@fiberlb/maglev";
+
+import type { Cancel, Clock } from "../clock.ts";
+import { rotation } from "../data/rotation.ts";
+import { diffUnits } from "../data/unit-diff.ts";
+import type { BackendHealth, BackendUnit, MaglevTableUnit, PoolUnit, Snapshot, Unit } from "./snapshot.ts";
+
+/** Verdicts that come within this time are built into one table. Selectors skip a dead backend's slots meanwhile. */
+const GATHER_MS = 5;
+
+/** What {@link MaglevTables} needs. */
+export interface MaglevTablesOptions {
+  readonly clock: Clock;
+  /** Takes a table that differs from the pool's last one. */
+  readonly onTable: (table: MaglevTableUnit) => void;
+}
+
+interface PoolTable {
+  readonly pool: PoolUnit;
+  readonly builder: TableBuilder;
+  /** Ids and weights that the last table was built of. */
+  readonly builtOf: string;
+}
+
+/**
+ * Keeps the Maglev table of every pool that needs one: built from the backends in rotation, in shared memory, anew when
+ * that set or a weight changes. The same backends give the same table on every node, because a table depends on ids,
+ * weights and size alone.
+ */
+export class MaglevTables {
+  readonly #options: MaglevTablesOptions;
+  readonly #pools = new Map<string, PoolTable>();
+  readonly #poolOf = new Map<string, string>();
+  readonly #health = new Map<string, BackendHealth>();
+  readonly #stale = new Set<string>();
+  #units: ReadonlyMap<string, Unit> = new Map();
+  #cancelBuild: Cancel | undefined;
+
+  constructor(options: MaglevTablesOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Builds what a snapshot needs, before it returns; call it before the snapshot goes to the data plane, so that no
+   * pool serves without its table.
+   */
+  apply({ units }: Snapshot): void {
+    const { changed, removed } = diffUnits(this.#units, units);
+    const touched = [...changed.map(({ loadBalancerId }) => loadBalancerId), ...removed];
+    const before = touched.flatMap((id) => this.#units.get(id)?.pools ?? []);
+    const after = changed.flatMap(({ pools }) => pools).filter(({ maglev }) => maglev !== undefined);
+    this.#forget(before, after);
+    for (const pool of after) {
+      for (const { id } of pool.backends) this.#poolOf.set(id, pool.id);
+      this.#build(pool);
+    }
+    this.#units = new Map(units);
+  }
+
+  /** What health checks say of a backend; of one that is in no snapshot so far too. */
+  setHealth(backendId: string, health: BackendHealth): void {
+    if (this.#health.get(backendId) === health) return;
+    this.#health.set(backendId, health);
+    const poolId = this.#poolOf.get(backendId);
+    if (poolId === undefined) return;
+    this.#stale.add(poolId);
+    this.#cancelBuild ??= this.#options.clock.after(GATHER_MS, () => this.#buildStale());
+  }
+
+  /** Builds no more. */
+  stop(): void {
+    this.#cancelBuild?.();
+    this.#stale.clear();
+  }
+
+  #forget(before: readonly PoolUnit[], after: readonly PoolUnit[]): void {
+    const staying = new Set(after.flatMap(({ id, backends }) => [id, ...backends.map((backend) => backend.id)]));
+    for (const { id, backends } of before) {
+      if (!staying.has(id)) this.#pools.delete(id);
+      for (const backend of backends.filter((one) => !staying.has(one.id))) {
+        this.#poolOf.delete(backend.id);
+        this.#health.delete(backend.id);
+      }
+    }
+  }
+
+  #buildStale(): void {
+    this.#cancelBuild = undefined;
+    const pools = [...this.#stale].flatMap((poolId) => this.#pools.get(poolId)?.pool ?? []);
+    this.#stale.clear();
+    for (const pool of pools) this.#build(pool);
+  }
+
+  #build(pool: PoolUnit): void {
+    const size = pool.maglev?.tableSize ?? 0;
+    const last = this.#pools.get(pool.id);
+    const active = rotation(pool, (backend) => this.#healthOf(backend)).active;
+    const builtOf = JSON.stringify([size, ...active.map(({ id, weight }) => [id, weight])]);
+    const isSameSize = last?.pool.maglev?.tableSize === size;
+    const builder = isSameSize && last !== undefined ? last.builder : createBuilder({ size, allocate: shared });
+    this.#pools.set(pool.id, { pool, builder, builtOf });
+    if (builtOf !== last?.builtOf) this.#options.onTable(tableOf(pool.id, active, builder));
+  }
+
+  #healthOf({ id, monitored }: BackendUnit): BackendHealth {
+    return monitored ? (this.#health.get(id) ?? "UNKNOWN") : "NO_MONITOR";
+  }
+}
+
+const shared = (byteLength: number): SharedArrayBuffer => new SharedArrayBuffer(byteLength);
+
+/** A pool has at most 65,535 backends, so that an index fits 16 bits. */
+function tableOf(poolId: string, active: readonly BackendUnit[], builder: TableBuilder): MaglevTableUnit {
+  if (active.length === 0) return { poolId, backendIds: [], slots: new Uint16Array(shared(0)) };
+  const { backends, slots } = builder.build(active.map(({ id, weight }) => ({ name: id, weight })));
+  return { poolId, backendIds: backends.map(({ name }) => name), slots: slots as Uint16Array<SharedArrayBuffer> };
+}

@@ -1,0 +1,142 @@
+import { buildTable } from "@fiberlb/maglev";
+import { beforeEach, describe, expect, it } from "@jest/globals";
+
+import { MaglevTables } from "../../src/snapshot/maglev-tables.ts";
+import type { BackendUnit, MaglevTableUnit, PoolUnit } from "../../src/snapshot/snapshot.ts";
+import { backendUnit, poolUnit, snapshot, unit } from "../data/units.ts";
+import { FakeClock } from "../fake-clock.ts";
+
+const SIZE = 1021;
+
+let clock: FakeClock;
+let made: MaglevTableUnit[];
+let tables: MaglevTables;
+
+beforeEach(() => {
+  clock = new FakeClock();
+  made = [];
+  tables = new MaglevTables({ clock, onTable: (table) => made.push(table) });
+});
+
+function pool(backends: readonly BackendUnit[], part: Partial<PoolUnit> = {}): PoolUnit {
+  return poolUnit(backends, {
+    algorithm: "MAGLEV",
+    maglev: { tableSize: SIZE, hashKey: "FIVE_TUPLE", seed: 1 },
+    ...part,
+  });
+}
+
+const some = (ids: string, part: Partial<BackendUnit> = {}): BackendUnit[] =>
+  [...ids].map((id) => backendUnit(id, part));
+const apply = (revision: number, ...pools: PoolUnit[]): void => tables.apply(snapshot(revision, [unit({ pools })]));
+const members = (): string[] => made.map(({ backendIds }) => backendIds.join(""));
+
+/** The slots that the library gives these backends. */
+const expected = (backends: readonly BackendUnit[], size = SIZE): number[] => [
+  ...buildTable(
+    backends.map(({ id, weight }) => ({ name: id, weight })),
+    { size },
+  ).slots,
+];
+
+describe("Maglev tables", () => {
+  it("are the library's, in shared memory", () => {
+    const backends = [backendUnit("a", { weight: 2 }), backendUnit("b"), backendUnit("c")];
+    apply(1, pool(backends));
+    expect(members()).toEqual(["abc"]);
+    expect([...(made[0]?.slots ?? [])]).toEqual(expected(backends));
+    expect(made[0]?.slots.buffer).toBeInstanceOf(SharedArrayBuffer);
+  });
+
+  it("are built for pools that need one, and no others", () => {
+    apply(1, poolUnit(some("ab"), { id: "plain" }), pool(some("cd"), { id: "needs" }));
+    expect(made.map(({ poolId }) => poolId)).toEqual(["needs"]);
+  });
+
+  it("hold neither disabled nor weightless nor unresolved backends, nor backups", () => {
+    const { address: _, ...unresolved } = backendUnit("d");
+    const out = [backendUnit("b", { enabled: false }), backendUnit("c", { weight: 0 }), unresolved];
+    apply(1, pool([backendUnit("a"), ...out, backendUnit("e", { backup: true })]));
+    expect(members()).toEqual(["a"]);
+  });
+
+  it("are built anew only when members or weights change", () => {
+    apply(1, pool(some("ab")));
+    apply(2, pool(some("ab"), { drainTimeoutMs: 1 }));
+    expect(members()).toEqual(["ab"]);
+    apply(3, pool(some("abc")));
+    apply(4, pool(some("abc", { weight: 1, port: 7 })));
+    apply(5, pool([backendUnit("a", { weight: 3 }), ...some("bc")]));
+    expect(members()).toEqual(["ab", "abc", "abc"]);
+    expect([...(made[2]?.slots ?? [])]).toEqual(expected([backendUnit("a", { weight: 3 }), ...some("bc")]));
+  });
+
+  it("follow health, many verdicts in one table", () => {
+    apply(1, pool(some("abcd", { monitored: true })));
+    for (const id of "abcd") tables.setHealth(id, "ONLINE");
+    tables.setHealth("b", "OFFLINE");
+    tables.setHealth("d", "OFFLINE");
+    expect(members()).toEqual(["abcd"]);
+    clock.advance(5);
+    expect(members()).toEqual(["abcd", "ac"]);
+    expect([...(made[1]?.slots ?? [])]).toEqual(expected(some("ac")));
+    tables.setHealth("b", "ONLINE");
+    clock.advance(5);
+    expect(members()).toEqual(["abcd", "ac", "abc"]);
+    expect([...(made[2]?.slots ?? [])]).toEqual(expected(some("abc")));
+  });
+
+  it("are not built anew by verdicts that change nobody's place", () => {
+    apply(1, pool(some("ab", { monitored: true })));
+    tables.setHealth("a", "UNKNOWN");
+    tables.setHealth("b", "UNKNOWN");
+    clock.advance(5);
+    expect(made).toHaveLength(1);
+  });
+
+  it("know verdicts that came before their backend", () => {
+    tables.setHealth("b", "OFFLINE");
+    apply(1, pool(some("ab", { monitored: true })));
+    expect(members()).toEqual(["a"]);
+  });
+
+  it("are empty when nobody can serve", () => {
+    apply(1, pool([]));
+    expect(made).toEqual([{ poolId: "pool", backendIds: [], slots: new Uint16Array(0) }]);
+  });
+
+  it("change size with the pool's", () => {
+    apply(1, pool(some("ab")));
+    apply(2, pool(some("ab"), { maglev: { tableSize: 16_381, hashKey: "FIVE_TUPLE", seed: 1 } }));
+    expect(made.map(({ slots }) => slots.length)).toEqual([SIZE, 16_381]);
+    expect([...(made[1]?.slots ?? [])]).toEqual(expected(some("ab"), 16_381));
+  });
+
+  it("of a pool that goes are forgotten, and so is the health of its backends", () => {
+    apply(1, pool(some("ab", { monitored: true })));
+    tables.setHealth("a", "OFFLINE");
+    apply(2);
+    clock.advance(5);
+    apply(3, pool(some("ab", { monitored: true })));
+    expect(members()).toEqual(["ab", "ab"]);
+  });
+
+  it("move few flows when one backend goes: its own and a little more", () => {
+    const all = Array.from({ length: 10 }, (_, index) => backendUnit(`backend-${index}`, { monitored: true }));
+    apply(1, pool(all));
+    tables.setHealth("backend-3", "OFFLINE");
+    clock.advance(5);
+    const [before, after] = made.map(({ backendIds, slots }) => [...slots].map((index) => backendIds[index]));
+    const moved = (before ?? []).filter((id, slot) => id !== "backend-3" && id !== after?.[slot]).length;
+    expect(after).not.toContain("backend-3");
+    expect(moved / SIZE).toBeLessThan(0.1);
+  });
+
+  it("are built no more after a stop", () => {
+    apply(1, pool(some("ab", { monitored: true })));
+    tables.setHealth("a", "OFFLINE");
+    tables.stop();
+    clock.advance(5);
+    expect(made).toHaveLength(1);
+  });
+});
