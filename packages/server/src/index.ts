@@ -1,1 +1,12 @@
-export {};
+export { type Clock, systemClock } from "./clock.ts";
+export { type Config, type ConfigResult, configSchema, type ConfigSources, parseConfig } from "./config/config.ts";
+export { type ConfigKey, configKeys } from "./config/keys.ts";
+export {
+  type AdjustableLog,
+  createLog,
+  type Log,
+  type LogFields,
+  type LogLevel,
+  type LogOptions,
+  silentLog,
+} from "./log.ts";

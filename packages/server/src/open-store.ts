@@ -5,7 +5,10 @@ import type { Config } from "./config/config.ts";
 import type { Log } from "./log.ts";
 
 /** The store of a node, as configured. @throws StoreError that says what is wrong with it and what to do. */
-export function openStore(config: Config, { clock, log }: { readonly clock: Clock; readonly log: Log }): Promise<Store> {
+export function openStore(
+  config: Config,
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
+): Promise<Store> {
   const storeClock = { now: () => clock.nowMs(), after: clock.after.bind(clock) };
   switch (config.store.kind) {
     case "memory":

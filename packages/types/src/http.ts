@@ -8,8 +8,14 @@ export const HEADER_VALUE = /^[^\p{Cc}]*(\t[^\p{Cc}]*)*$/u;
 /** Inclusive ranges of status codes. */
 export type StatusCodes = readonly (readonly [first: number, last: number])[];
 
+/** Longest text that the parsers below read; longer ones are refused before they are looked at. */
+const MAX_LENGTH = 2048;
+
+const tooLong = (text: string): ParseResult<never> => fail(`must have at most ${MAX_LENGTH} characters, not ${text.length}`);
+
 /** Reads `200`, `200,204` or `200-299`, and lists that mix them. */
 export function parseStatusCodes(text: string): ParseResult<StatusCodes> {
+  if (text.length > MAX_LENGTH) return tooLong(text);
   const ranges = text.split(",").map((part) => /^(\d{3})(?:-(\d{3}))?$/.exec(part.trim()));
   const codes = ranges.map((match) => [Number(match?.[1]), Number(match?.[2] ?? match?.[1])] as const);
   const valid = codes.every(([first, last]) => first >= 100 && first <= last && last <= 599);
@@ -29,6 +35,7 @@ const SAMPLE = { protocol: "https", host: "example.com", port: "443", path: "pat
 
 /** Reads an absolute http or https URL in which placeholders such as `#{host}` may stand; the text stays as it is. */
 export function parseRedirectUrl(text: string): ParseResult<string> {
+  if (text.length > MAX_LENGTH) return tooLong(text);
   const unknown = /#\{(?!(?:protocol|host|port|path|query)\})([^}]*)\}?/.exec(text);
   if (unknown !== null) {
     const known = redirectPlaceholders.map((name) => `#{${name}}`).join(", ");

@@ -60,6 +60,12 @@ describe("parseRedirectUrl", () => {
     expect(parseRedirectUrl(text).ok).toBe(false);
   });
 
+  it("refuses what is too long", () => {
+    const error = "must have at most 2048 characters, not 2049";
+    expect(parseRedirectUrl(`https://a.example/${"x".repeat(2031)}`)).toEqual({ ok: false, error });
+    expect(parseStatusCodes("200,".repeat(512) + "2")).toEqual({ ok: false, error });
+  });
+
   it("names a placeholder that it does not know", () => {
     expect(parseRedirectUrl("https://#{hots}/")).toEqual({
       ok: false,

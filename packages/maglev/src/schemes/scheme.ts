@@ -11,7 +11,7 @@ export interface Permutation {
 /** Derives a backend's permutation from its name. Must be pure: a builder calls it once a name. */
 export type PermutationOf = (name: string, size: number) => Permutation;
 
-/** Gives the backend of that position in turn order its next free slot; false once the table is full. */
+/** Gives the next turn to the backend of that position in turn order; false once every slot has its turn. */
 export type Claim = (position: number) => boolean;
 
 /** Decides whose turn it is when weights differ. */

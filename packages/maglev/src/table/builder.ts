@@ -124,7 +124,7 @@ export class TableBuilder {
     const inTurns = isEven && (this.#weighting.equalWeightsTakeTurns || weight === 1);
     if (!inTurns) {
       const weights = Float64Array.from(usable, (backend) => backend.weight);
-      filler.fillByClaims((claim) => this.#weighting.giveTurns(weights, claim));
+      filler.fillInSequence(sequenceOf(this.#weighting, weights, this.#size));
       return;
     }
     this.#fillInTurns(
@@ -192,6 +192,26 @@ function contendersOf(preferences: readonly Preferences[], values: Int32Array): 
     inverses[i] = inverse;
   }
   return { offsets, skips, inverses, values };
+}
+
+/** Whose turn each of `size` turns is, asked of a weighting that may be a caller's own. */
+function sequenceOf(weighting: Weighting, weights: Float64Array, size: number): Int32Array {
+  const sequence = new Int32Array(size);
+  let turn = 0;
+  weighting.giveTurns(weights, (position) => {
+    if (!(position >= 0 && position < weights.length)) {
+      throw new RangeError(
+        `Cannot give a turn to position ${position}: the weighting "${weighting.name}" has ${weights.length} backends`,
+      );
+    }
+    if (turn < size) sequence[turn++] = position;
+    return turn < size;
+  });
+  if (turn === size) return sequence;
+  throw new RangeError(
+    `Cannot fill ${size} slots: the weighting "${weighting.name}" stopped after ${turn} turns; it must go on until ` +
+      "claim returns false",
+  );
 }
 
 function equalNames(a: readonly string[], b: readonly string[]): boolean {

@@ -1,4 +1,3 @@
-import type { Claim } from "../schemes/scheme.ts";
 import type { SlotArray } from "./slots.ts";
 
 /** The backends that take part in a fill, one entry each, in turn order. */
@@ -70,18 +69,12 @@ export class Filler {
     }
   }
 
-  /** Gives each turn to whom `giveTurns` names; it is handed the claim to call until that returns false. */
-  fillByClaims(giveTurns: (claim: Claim) => void): void {
+  /** Each turn goes to the position that `sequence` holds for it; it is as long as there are slots. */
+  fillInSequence(sequence: Int32Array): void {
     const { size, slots, values, cursors, steps, taken, claims } = this.#locals();
     const end = size - this.#searchBelow;
-    let turn = 0;
-    giveTurns((position) => {
-      if (turn >= end) {
-        if (turn === size) return false;
-        this.#turn = turn++;
-        this.#claimBySearch(position);
-        return turn < size;
-      }
+    for (let turn = 0; turn < end; turn++) {
+      const position = sequence[turn] as number;
       const step = steps[position] as number;
       let slot = cursors[position] as number;
       while (((taken[slot >> 5] as number) >> slot) & 1) {
@@ -90,11 +83,11 @@ export class Filler {
       }
       taken[slot >> 5] = (taken[slot >> 5] as number) | (1 << slot);
       slots[slot] = values[position] as number;
-      claims[turn++] = slot;
+      claims[turn] = slot;
       slot += step;
       cursors[position] = slot + ((slot >> 31) & size);
-      return turn < size;
-    });
+    }
+    for (this.#turn = end; this.#turn < size;) this.#claimBySearch(sequence[this.#turn] as number);
   }
 
   /**

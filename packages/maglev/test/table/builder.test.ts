@@ -10,7 +10,7 @@ import {
   katranV1Scheme,
   katranV2Scheme,
 } from "../../src/index.ts";
-import type { Backend, MaglevTable, TableBuilder } from "../../src/index.ts";
+import type { Backend, MaglevTable, TableBuilder, Weighting } from "../../src/index.ts";
 import { numbered, ownersOf, slotsOf } from "../reference.ts";
 
 interface Step {
@@ -146,5 +146,32 @@ describe("createBuilder", () => {
     builder.build(numbered(1));
     expect(builder.remove("backend-0").isEmpty).toBe(true);
     expect(builder.add({ name: "backend-0" }).lookup(1)).toBe(0);
+  });
+});
+
+describe("a weighting of one's own", () => {
+  const uneven = [{ name: "a" }, { name: "b", weight: 2 }];
+  const weighting = (giveTurns: Weighting["giveTurns"]): Weighting => ({
+    name: "own",
+    equalWeightsTakeTurns: true,
+    giveTurns,
+  });
+
+  test("decides whose turn it is, and may claim once too often", () => {
+    const thirds = weighting((_, claim) => {
+      for (let turn = 0; turn < 200; turn++) claim(turn % 3 === 0 ? 0 : 1);
+    });
+    const { slots } = buildTable(uneven, { size: 101, weighting: thirds });
+    expect(slots.filter((index) => index === 0)).toHaveLength(34);
+  });
+
+  test("is refused if it stops early", () => {
+    const lazy = weighting((_, claim) => void claim(0));
+    expect(() => buildTable(uneven, { size: 7, weighting: lazy })).toThrow(/"own" stopped after 1 turns/);
+  });
+
+  test.each([2, -1, Number.NaN])("is refused if it gives position %d a turn", (position) => {
+    const wild = weighting((_, claim) => void claim(position));
+    expect(() => buildTable(uneven, { size: 7, weighting: wild })).toThrow(`position ${position}: the weighting "own"`);
   });
 });

@@ -50,7 +50,13 @@ export interface Resource<K extends TenantKind> {
   /** Rules that need other entities; throws when one of those does not exist. */
   readonly rules?: (input: RuleInput<K>) => Promise<readonly Violation[]>;
   /** What the server reads out of a spec, or changes in it, before it is stored. */
-  readonly prepare?: (spec: Specs[K]) => Promise<{ readonly spec: Specs[K]; readonly record: Partial<Entities[K]> }>;
+  readonly prepare?: (spec: Specs[K]) => Promise<Prepared<K>>;
+}
+
+/** A spec as it is stored, and what was read out of it. */
+export interface Prepared<K extends TenantKind> {
+  readonly spec: Specs[K];
+  readonly record: Partial<Entities[K]>;
 }
 
 export interface CrudOptions {
@@ -58,8 +64,8 @@ export interface CrudOptions {
   readonly presenter: Presenter;
 }
 
-type UpdateRequestOf<K extends TenantKind> = { readonly [P in K]?: ResourceMessage<K> } & {
-  readonly updateMask?: FieldMask;
+type UpdateRequestOf<K extends TenantKind> = { readonly [P in K]?: ResourceMessage<K> | undefined } & {
+  readonly updateMask?: FieldMask | undefined;
   readonly validateOnly: boolean;
 };
 type Answer<K extends TenantKind> = { [P in K]: ResourceMessage<K> };
@@ -127,12 +133,11 @@ async function runCreate<K extends TenantKind>(
   const parsed = parseSpec(kind, input);
   refuse([...(parsed.ok ? [] : parsed.violations), ...requestIdViolations(requestId)]);
   if (!parsed.ok) throw invalid(parsed.violations);
-  const { spec, record } = prepare === undefined ? { spec: parsed.value, record: {} } : await prepare(parsed.value);
+  const prepared: Prepared<K> = prepare === undefined ? { spec: parsed.value, record: {} } : await prepare(parsed.value);
   return repository.create({
     tenant,
     kind,
-    spec,
-    record,
+    ...prepared,
     validateOnly,
     request: requestId === "" ? undefined : { method: context.method.name, requestId, bodyHash: bodyHash(input) },
     check: async (parent) => refuse((await rules?.({ tenant, wanted: parsed.value, parent })) ?? []),

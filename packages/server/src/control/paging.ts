@@ -24,3 +24,14 @@ export function decodePageToken(token: string, query: object): string | undefine
 }
 
 const questionOf = (query: object): string => bodyHash(query).slice(0, 16);
+
+/** Of lists in order of names. */
+export const encodeNamePageToken = (name: string): string => Buffer.from(`name ${name}`).toString("base64url");
+
+/** @throws DomainError `invalid` when it is no token of ours */
+export function decodeNamePageToken(token: string): string | undefined {
+  if (token === "") return undefined;
+  const text = Buffer.from(token, "base64url").toString();
+  if (!text.startsWith("name ")) throw invalidField("page_token", "must be a next_page_token that a List answered");
+  return text.slice("name ".length);
+}

@@ -14,7 +14,8 @@ export class BackendAccount implements Candidate {
   slowStartSinceMs: number | undefined;
   /** It was out of rotation, or is new to a pool that runs: when it enters, it starts slowly. */
   isCold = false;
-  readonly #leases = new Set<BackendLease>();
+  /** Absent until the first one: most workers of most nodes never connect to most backends. */
+  #leases: Set<BackendLease> | undefined;
   #cancelDrain: Cancel | undefined;
 
   constructor(backend: BackendUnit, row: Row) {
@@ -35,11 +36,12 @@ export class BackendAccount implements Candidate {
 
   /** Whether this worker has connections to it. */
   get isIdle(): boolean {
-    return this.#leases.size === 0;
+    return this.#leases === undefined || this.#leases.size === 0;
   }
 
   /** Counts one more connection. */
   lease(): Lease {
+    this.#leases ??= new Set();
     const lease = new BackendLease(this, this.#leases);
     this.#leases.add(lease);
     this.row.addToGauge(1);
@@ -63,7 +65,7 @@ export class BackendAccount implements Candidate {
 
   /** Tells the owner of every connection to end it. */
   revokeAll(reason: RevokeReason): void {
-    for (const lease of this.#leases) lease.revoke(reason);
+    for (const lease of this.#leases ?? []) lease.revoke(reason);
   }
 }
 

@@ -28,6 +28,7 @@ export interface TableMemory {
 }
 
 interface Segment {
+  readonly shape: RowShape;
   readonly memory: SharedArrayBuffer;
   readonly flags: Int32Array<SharedArrayBuffer>;
   /** One array a worker, one gauge a row. */
@@ -79,9 +80,7 @@ export class CounterTable {
 
   /** The row of a slot, seen by a worker that counts in it. @throws RangeError when the slot was never reserved. */
   row(slot: number, worker: number): Row {
-    const { flags, gauges, totals } = this.#segment(slot);
-    const index = slot % SEGMENT_ROWS;
-    return new Row({ flags, gauges, totals, own: worker, index, shape: this.shape });
+    return new Row(this.#segment(slot), { index: slot % SEGMENT_ROWS, worker });
   }
 
   /** The row of a slot, seen by one who only reads. */
@@ -127,6 +126,7 @@ export class CounterTable {
     const gaugesAt = (this.workers + 1) * totalsBytes;
     const gaugesBytes = SEGMENT_ROWS * INT32_BYTES;
     return {
+      shape: this.shape,
       memory,
       totals: [...workers, this.workers].map(
         (worker) => new Float64Array(memory, worker * totalsBytes, SEGMENT_ROWS * totals),
@@ -146,67 +146,56 @@ export interface RowSums {
   flag(field: number): number;
 }
 
-interface RowPlace {
-  readonly flags: Int32Array<SharedArrayBuffer>;
-  readonly gauges: readonly Int32Array<SharedArrayBuffer>[];
-  readonly totals: readonly Float64Array<SharedArrayBuffer>[];
-  readonly own: number;
-  readonly index: number;
-  readonly shape: RowShape;
-}
-
-/** One row, and one worker's part of it to write. */
+/** One row, and one worker's part of it to write. Small: every worker has one of each backend. */
 export class Row implements RowSums {
-  readonly #place: RowPlace;
-  readonly #ownGauges: Int32Array<SharedArrayBuffer>;
-  readonly #ownTotals: Float64Array<SharedArrayBuffer>;
+  readonly #segment: Segment;
   readonly #index: number;
-  readonly #firstTotal: number;
+  readonly #worker: number;
 
-  constructor(place: RowPlace) {
-    this.#place = place;
-    this.#index = place.index;
-    this.#ownGauges = place.gauges[place.own] as Int32Array<SharedArrayBuffer>;
-    this.#ownTotals = place.totals[place.own] as Float64Array<SharedArrayBuffer>;
-    this.#firstTotal = place.index * place.shape.totals;
+  constructor(segment: Segment, { index, worker }: { readonly index: number; readonly worker: number }) {
+    this.#segment = segment;
+    this.#index = index;
+    this.#worker = worker;
   }
 
   gauge(): number {
     let sum = 0;
-    for (const gauges of this.#place.gauges) sum += Atomics.load(gauges, this.#index);
+    for (const gauges of this.#segment.gauges) sum += Atomics.load(gauges, this.#index);
     return sum;
   }
 
   total(field: number): number {
     let sum = 0;
-    for (const totals of this.#place.totals) sum += totals[this.#firstTotal + field] as number;
+    const at = this.#index * this.#segment.shape.totals + field;
+    for (const totals of this.#segment.totals) sum += totals[at] as number;
     return sum;
   }
 
   flag(field: number): number {
-    return Atomics.load(this.#place.flags, this.#flagAt(field));
+    return Atomics.load(this.#segment.flags, this.#flagAt(field));
   }
 
   /** Moves this worker's part of the gauge. */
   addToGauge(change: number): void {
-    Atomics.add(this.#ownGauges, this.#index, change);
+    Atomics.add(this.#segment.gauges[this.#worker] as Int32Array<SharedArrayBuffer>, this.#index, change);
   }
 
   /** Adds to this worker's part of a total. */
   add(field: number, amount: number): void {
-    (this.#ownTotals[this.#firstTotal + field] as number) += amount;
+    const totals = this.#segment.totals[this.#worker] as Float64Array<SharedArrayBuffer>;
+    (totals[this.#index * this.#segment.shape.totals + field] as number) += amount;
   }
 
   setFlag(field: number, value: number): void {
-    Atomics.store(this.#place.flags, this.#flagAt(field), value);
+    Atomics.store(this.#segment.flags, this.#flagAt(field), value);
   }
 
   /** Adds one to a flag that counts, and answers what it was: unsigned, wraps around. */
   increment(field: number): number {
-    return Atomics.add(this.#place.flags, this.#flagAt(field), 1) >>> 0;
+    return Atomics.add(this.#segment.flags, this.#flagAt(field), 1) >>> 0;
   }
 
   #flagAt(field: number): number {
-    return this.#index * this.#place.shape.flags + field;
+    return this.#index * this.#segment.shape.flags + field;
   }
 }

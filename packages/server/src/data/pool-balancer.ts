@@ -36,7 +36,7 @@ interface Selectors {
  * a backend changes; a pick then is one selector call and one look at the chosen backend's limit.
  */
 export class PoolBalancer implements Balancer {
-  readonly #options: PoolBalancerOptions;
+  readonly #options: Omit<PoolBalancerOptions, "rowOf">;
   readonly #accounts = new Map<string, BackendAccount>();
   #pool: PoolUnit;
   #selectors: Selectors;
@@ -49,11 +49,11 @@ export class PoolBalancer implements Balancer {
   #nobody: Refusal = { kind: "refusal", reason: "no-backend" };
   #hasServed = false;
 
-  constructor(pool: PoolUnit, options: PoolBalancerOptions) {
+  constructor(pool: PoolUnit, { rowOf, ...options }: PoolBalancerOptions) {
     this.#options = options;
     this.#pool = pool;
     this.#selectors = this.#createSelectors();
-    this.#openAccounts(options.rowOf);
+    this.#openAccounts(rowOf);
   }
 
   pick(flow: Flow, exclude?: ReadonlySet<string>): Lease | Refusal {
@@ -80,7 +80,7 @@ export class PoolBalancer implements Balancer {
 
   /** The pool is gone: all its connections may finish within the drain time. */
   retire(): void {
-    this.update({ ...this.#pool, backends: [] }, this.#options.rowOf);
+    this.update({ ...this.#pool, backends: [] }, noRow);
   }
 
   /** A backend was found down: ends its connections, if the pool says so. */
@@ -182,6 +182,10 @@ export class PoolBalancer implements Balancer {
     return progress;
   }
 }
+
+const noRow: RowOf = (backendId) => {
+  throw new Error(`Cannot count for backend ${backendId}: its pool is gone`);
+};
 
 function holdsSame<T>(a: readonly T[], b: readonly T[]): boolean {
   return a.length === b.length && a.every((element, index) => element === b[index]);

@@ -1,6 +1,8 @@
+import type { HealthCheckType } from "@fiberlb/types";
+
 import type { Clock } from "../clock.ts";
 import type { Random } from "../random.ts";
-import { type HealthCheckType, probes as realProbes } from "./probes/by-type.ts";
+import { probes as realProbes } from "./probes/by-type.ts";
 import type { Probe } from "./probes/probe.ts";
 import { Slots } from "./slots.ts";
 import type { CheckResult, HealthFigures, HealthReport, HealthTarget, Verdict } from "./target.ts";

@@ -1,5 +1,6 @@
+import type { HealthCheckType } from "@fiberlb/types";
+
 import type { CheckedHealth } from "./health.ts";
-import type { HealthCheckType } from "./probes/by-type.ts";
 import type { ProbeOptions } from "./probes/probe.ts";
 
 /** One backend of one pool, to be checked. */

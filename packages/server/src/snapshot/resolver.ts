@@ -1,27 +1,31 @@
-import { compareIp, type IpAddress, parseIp } from "@fiberlb/types";
+import { compareIp, type Host, type IpAddress, isIpHost, parseIp } from "@fiberlb/types";
 
 import type { Cancel, Clock } from "../clock.ts";
 import type { Random } from "../random.ts";
+import type { ResolvedHost } from "./compile.ts";
 import type { AddressRecord, NameLookup } from "./lookup.ts";
 
 /** What is known about a name. */
-export interface Resolution {
+export interface Resolution extends ResolvedHost {
   readonly name: string;
   /**
    * Where to connect; absent until a first answer. Of several addresses it is the lowest, IPv4 before IPv6, so that every
    * node and every answer, in whatever order, leads to the same one.
    */
   readonly address?: string;
-  /** Why the last look-up failed; the address is then the last one known. Absent after an answer. */
+  /** Why there is no answer, or why the last look-up failed while the address is the last one known. */
   readonly problem?: string;
 }
 
 /** Keeps DNS names resolved. */
 export interface Resolver {
-  /** Resolves exactly these names from now on; new ones at once. Applying the same set twice does nothing. */
-  apply(names: Iterable<string>): void;
-  /** Undefined when the name is not in the set. */
-  get(name: string): Resolution | undefined;
+  /**
+   * Resolves exactly these hosts from now on; new ones at once. Addresses need no look-up and may be among them. Applying
+   * the same set twice does nothing.
+   */
+  apply(hosts: Iterable<string>): void;
+  /** What a host stands for now; an address is its own answer. */
+  resolve(host: string): ResolvedHost;
   /** Stops; nothing is reported afterwards. */
   stop(): void;
 }
@@ -46,6 +50,7 @@ const JITTER = 0.1;
 /** So many new names are looked up at once, as many more each time this passes. */
 const BATCH = 64;
 const BATCH_MS = 100;
+const NOT_YET = "not looked up yet";
 
 /** A resolver of no names yet. */
 export const createResolver = (options: ResolverOptions): Resolver => new ScheduledResolver(options);
@@ -58,8 +63,8 @@ class ScheduledResolver implements Resolver {
     this.#options = options;
   }
 
-  apply(names: Iterable<string>): void {
-    const wanted = new Set(names);
+  apply(hosts: Iterable<string>): void {
+    const wanted = new Set([...hosts].filter((host) => !isAddress(host)));
     for (const [name, known] of this.#names) {
       if (wanted.has(name)) continue;
       known.stop();
@@ -73,14 +78,17 @@ class ScheduledResolver implements Resolver {
     }
   }
 
-  get(name: string): Resolution | undefined {
-    return this.#names.get(name)?.resolution;
+  resolve(host: string): ResolvedHost {
+    if (isAddress(host)) return { address: host };
+    return this.#names.get(host)?.resolution ?? { problem: NOT_YET };
   }
 
   stop(): void {
     this.apply([]);
   }
 }
+
+const isAddress = (host: string): boolean => isIpHost(host as Host);
 
 /** One name's life: look up, wait for the answer's lifetime, look up again. */
 class ResolvedName {
@@ -91,7 +99,7 @@ class ResolvedName {
 
   constructor(name: string, options: ResolverOptions) {
     this.#options = options;
-    this.resolution = { name };
+    this.resolution = { name, problem: NOT_YET };
   }
 
   start(delayMs: number): void {

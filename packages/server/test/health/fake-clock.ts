@@ -34,7 +34,7 @@ export class FakeClock implements Clock {
     await settle();
     for (let next = this.#next(untilMs); next !== undefined; next = this.#next(untilMs)) {
       this.#timers.delete(next);
-      this.#nowMs = next.dueMs;
+      this.#nowMs = Math.max(this.#nowMs, next.dueMs);
       next.fn();
       await settle();
     }
@@ -46,10 +46,16 @@ export class FakeClock implements Clock {
     const untilMs = this.#nowMs + byMs;
     for (let next = this.#next(untilMs); next !== undefined; next = this.#next(untilMs)) {
       this.#timers.delete(next);
-      this.#nowMs = next.dueMs;
+      this.#nowMs = Math.max(this.#nowMs, next.dueMs);
       next.fn();
     }
     this.#nowMs = untilMs;
+  }
+
+  /** Time passes while nothing runs; what fell due meanwhile runs late. */
+  stall(forMs: number): void {
+    this.#nowMs += forMs;
+    this.jump(0);
   }
 
   #next(untilMs: number): Timer | undefined {

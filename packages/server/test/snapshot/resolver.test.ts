@@ -44,7 +44,7 @@ describe("which address", () => {
     const resolver = resolverWith();
     resolver.apply(["db.test"]);
     await clock.advance(0);
-    expect(resolver.get("db.test")).toEqual({ name: "db.test", address: expected });
+    expect(resolver.resolve("db.test")).toEqual({ name: "db.test", address: expected });
   });
 
   test("the order of an answer changes nothing", async () => {
@@ -110,7 +110,7 @@ describe("failures", () => {
     const resolver = resolverWith();
     resolver.apply(["db.test"]);
     await clock.advance(10_000);
-    expect(resolver.get("db.test")).toEqual({ name: "db.test", problem: "no such name" });
+    expect(resolver.resolve("db.test")).toEqual({ name: "db.test", problem: "no such name" });
     expect(askedMs).toEqual([0, 5000, 10_000]);
     expect(changes).toHaveLength(1);
   });
@@ -135,7 +135,7 @@ describe("failures", () => {
     const resolver = resolverWith();
     resolver.apply(["db.test"]);
     await clock.advance(0);
-    expect(resolver.get("db.test")?.problem).toBe("the name has no address");
+    expect(resolver.resolve("db.test").problem).toBe("the name has no address");
   });
 
   test("one refused address spoils the answer", async () => {
@@ -145,7 +145,7 @@ describe("failures", () => {
     const resolver = resolverWith({ refuse });
     resolver.apply(["db.test"]);
     await clock.advance(0);
-    expect(resolver.get("db.test")).toEqual({
+    expect(resolver.resolve("db.test")).toEqual({
       name: "db.test",
       problem: "answer for db.test refused: 169.254.169.254 lies in 169.254.0.0/16 (backends.deniedCidrs)",
     });
@@ -180,6 +180,21 @@ describe("the set", () => {
     resolver.apply([]);
     late.resolve([{ address: "10.0.0.1" }]);
     await clock.advance(120_000);
-    expect([changes, askedMs, clock.pending, resolver.get("db.test")]).toEqual([[], [0], 0, undefined]);
+    expect([changes, askedMs, clock.pending]).toEqual([[], [0], 0]);
+  });
+
+  test("an address is its own answer and is never looked up", async () => {
+    const resolver = resolverWith();
+    resolver.apply(["192.0.2.1", "2001:db8::1"]);
+    await clock.advance(60_000);
+    expect(askedMs).toEqual([]);
+    expect(resolver.resolve("2001:db8::1")).toEqual({ address: "2001:db8::1" });
+  });
+
+  test("a name without an answer so far says so", () => {
+    const resolver = resolverWith();
+    expect(resolver.resolve("db.test")).toEqual({ problem: "not looked up yet" });
+    resolver.apply(["db.test"]);
+    expect(resolver.resolve("db.test")).toEqual({ name: "db.test", problem: "not looked up yet" });
   });
 });

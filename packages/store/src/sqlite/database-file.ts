@@ -3,8 +3,10 @@ import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
 import { isStoreError } from "../errors.ts";
+import { tryCheckpoint } from "./checkpoint.ts";
 import { publishFile, withTemporaryFile } from "./durable-file.ts";
 import { checkFormat, checkIntegrity } from "./integrity.ts";
+import { checkLog } from "./log-check.ts";
 import { lockedError, removeOwner, writeOwner } from "./owner-file.ts";
 import { SCHEMA } from "./schema.ts";
 import { corrupt, toStoreError } from "./sqlite-error.ts";
@@ -43,6 +45,8 @@ export function inspect(path: string): void {
   try {
     checkFormat(database, path);
     checkIntegrity(database, path);
+    // While this connection is open no other one can write the log.
+    checkLog(path);
   } catch (error) {
     throw toStoreError(error, "read store file", path);
   } finally {
@@ -112,6 +116,8 @@ function openExclusive(path: string): DatabaseSync {
     database.close();
     throw error;
   }
+  // A log of its own for every run: checkLog() counts on at most one crash in each.
+  tryCheckpoint(database);
   rmSync(`${path}-shm`, { force: true });
   return database;
 }

@@ -3,6 +3,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { isStoreError } from "../errors.ts";
 import { isRefusal, isWrite, perform } from "../mvcc/calls.ts";
 import type { Commit } from "../mvcc/tables.ts";
+import { tryCheckpoint } from "./checkpoint.ts";
 import { packRange } from "./packed-range.ts";
 import { type Answer, type Job, toFailure } from "./protocol.ts";
 import { toStoreError } from "./sqlite-error.ts";
@@ -37,7 +38,7 @@ function performWrites(options: GroupOptions, jobs: readonly Job[]): GroupResult
   } catch (error) {
     const failure = toStoreError(error, "write to store file", options.path);
     // Without space for the log to grow, moving it into the database may make some.
-    if (isStoreError(failure, "FULL")) checkpoint(options.database);
+    if (isStoreError(failure, "FULL")) tryCheckpoint(options.database);
     if (jobs.length === 1 && !isStoreError(failure, "FULL")) return failed(jobs, failure);
   }
   const results = jobs.map((job) => commitAlone(options, job));
@@ -94,13 +95,5 @@ function performRead({ tables, path }: GroupOptions, job: Job): Answer {
     return { id: job.id, result: perform(tables, job.name, job.args).result };
   } catch (error) {
     return { id: job.id, failure: toFailure(toStoreError(error, "read store file", path)) };
-  }
-}
-
-function checkpoint(database: DatabaseSync): void {
-  try {
-    database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
-  } catch {
-    // It needs space as well; the writes that follow report that there is none.
   }
 }

@@ -90,8 +90,12 @@ export class StreamConnection implements Connection, Deadline {
 
   reset(): void {
     this.#closing = true;
-    if (this.#connected) this.#socket.resetAndDestroy();
-    else this.#socket.destroy();
+    const socket = this.#socket;
+    // While FIN is being sent libuv refuses a reset, which `resetAndDestroy` does not notice.
+    const finIsGoingOut = socket.writableEnded && socket.writableLength === 0 && !socket.writableFinished;
+    if (!this.#connected) socket.destroy();
+    else if (finIsGoingOut) socket.once("finish", () => socket.resetAndDestroy());
+    else socket.resetAndDestroy();
   }
 
   /** The connect timeout is over. */

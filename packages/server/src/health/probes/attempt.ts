@@ -16,6 +16,9 @@ export interface Attempt {
 /** Closes everything that a probe has opened. Called once, whatever the verdict. */
 export type Release = () => void;
 
+/** A timer that comes later shows that this process stood still, and that the silence may be its own. */
+const MAX_LATE_MS = 250;
+
 /**
  * The frame around every probe: deadline, cancellation, one verdict, release of all sockets on every path.
  *
@@ -55,7 +58,10 @@ class RunningAttempt implements Attempt {
     const abort = (): void => this.#settle({ passed: false, reason: "check cancelled", inconclusive: true });
     if (signal.aborted) return abort();
     signal.addEventListener("abort", abort, { once: true });
-    const cancelTimeout = clock.after(timeoutMs, () => this.#timeOut());
+    // After a stall of our own, timers run before the sockets are read: what has come meanwhile gets its turn first.
+    let cancelTimeout = clock.after(timeoutMs, () => {
+      cancelTimeout = clock.after(0, () => this.#timeOut());
+    });
     this.#stopWaiting = () => {
       cancelTimeout();
       signal.removeEventListener("abort", abort);
@@ -87,8 +93,12 @@ class RunningAttempt implements Attempt {
   }
 
   #timeOut(): void {
-    if (this.silencePasses) this.pass();
-    else this.fail(timeoutReason(this.#target, this.awaiting, this.#context.timeoutMs));
+    const { clock, timeoutMs } = this.#context;
+    const lateMs = Math.round(clock.nowMs() - this.#startedMs - timeoutMs);
+    if (this.silencePasses) return this.pass();
+    if (lateMs <= MAX_LATE_MS) return this.fail(timeoutReason(this.#target, this.awaiting, timeoutMs));
+    const reason = `cannot check from here: this process was too busy, its timer came ${lateMs} ms late`;
+    this.#settle({ passed: false, reason, inconclusive: true });
   }
 
   #settle(result: ProbeResult): void {

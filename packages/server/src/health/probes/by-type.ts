@@ -1,12 +1,11 @@
+import type { HealthCheckType } from "@fiberlb/types";
+
 import { probeGrpc } from "./grpc.ts";
 import { probeHttp, probeHttps } from "./http.ts";
 import type { Probe } from "./probe.ts";
 import { probeTcp } from "./tcp.ts";
 import { probeTlsHello } from "./tls-hello.ts";
 import { probeUdp } from "./udp.ts";
-
-/** The API's `HealthCheckType`. */
-export type HealthCheckType = "TCP" | "HTTP" | "HTTPS" | "TLS_HELLO" | "GRPC" | "UDP";
 
 /** The probe that does each type of health check. */
 export const probes: Readonly<Record<HealthCheckType, Probe>> = {

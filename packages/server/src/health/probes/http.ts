@@ -2,8 +2,9 @@ import http from "node:http";
 import https from "node:https";
 import type { Duplex } from "node:stream";
 
+import { parseStatusCodes, statusCodeMatches } from "@fiberlb/types";
+
 import { type Attempt, attempt } from "./attempt.ts";
-import { isExpectedCode } from "./expected-codes.ts";
 import { endpoint } from "./failure.ts";
 import type { HttpProbeOptions, Probe, ProbeTarget } from "./probe.ts";
 import { tlsOptions } from "./tls.ts";
@@ -51,9 +52,11 @@ function requestOptions(target: ProbeTarget, asked: HttpProbeOptions = {}): http
 
 function exchange(request: http.ClientRequest, running: Attempt, asked: HttpProbeOptions = {}): () => void {
   const expected = asked.expectedCodes ?? "200";
+  const codes = parseStatusCodes(expected);
+  if (!codes.ok) running.fail(`expected codes: ${codes.error}`);
   const judge = (response: http.IncomingMessage): void => {
     const code = response.statusCode ?? 0;
-    if (isExpectedCode(code, expected)) running.pass();
+    if (codes.ok && statusCodeMatches(codes.value, code)) running.pass();
     else running.fail(`HTTP ${code}, expected ${expected}`);
   };
   // A switched protocol is an answer like any other; node:http then hands the socket over, and it is ours to close.
@@ -64,5 +67,5 @@ function exchange(request: http.ClientRequest, running: Attempt, asked: HttpProb
   request.on("error", (error) => running.error(error));
   request.once("response", judge).once("upgrade", judgeSwitch).once("connect", judgeSwitch);
   request.end();
-  return () => request.destroy();
+  return () => {};
 }

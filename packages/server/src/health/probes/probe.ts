@@ -69,8 +69,8 @@ export interface ProbeFailure {
   /** For people: what happened, with whom. */
   readonly reason: string;
   /**
-   * True when the check could not be made for want of something on this node (descriptors, memory) or was cancelled: it
-   * says nothing about the backend and must not count against it.
+   * True when the check could not be made for want of something on this node (descriptors, memory, time) or was cancelled:
+   * it says nothing about the backend and must not count against it.
    */
   readonly inconclusive?: true;
 }

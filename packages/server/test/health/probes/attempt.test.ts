@@ -59,6 +59,34 @@ test("where silence passes, the end of time is a pass", async () => {
   expect(await result).toEqual({ passed: true, latencyMs: 1500 });
 });
 
+test("an answer that came during a stall of this process still counts", async () => {
+  let speak = (): void => {};
+  const { result, clock } = begin((running) => {
+    speak = () => running.pass();
+    return () => {};
+  });
+  // As in Node's event loop: the late timer first, then what the sockets hold.
+  clock.after(1500, () => speak());
+  clock.stall(1600);
+  expect(await result).toMatchObject({ passed: true });
+});
+
+test.each([
+  [250, { passed: false, reason: "no connection with 192.0.2.1:80 within 1500 ms" }],
+  [
+    251,
+    {
+      passed: false,
+      reason: "cannot check from here: this process was too busy, its timer came 251 ms late",
+      inconclusive: true,
+    },
+  ],
+])("silence judged %d ms late", async (lateMs, expected) => {
+  const { result, clock } = begin(() => () => {});
+  clock.stall(1500 + lateMs);
+  expect(await result).toEqual(expected);
+});
+
 test("a check cancelled before it began opens nothing", async () => {
   let opened = false;
   const { result, clock } = begin(() => {

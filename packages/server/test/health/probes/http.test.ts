@@ -37,6 +37,8 @@ describe("HTTP", () => {
     [302, { expectedCodes: "200-299" }, "HTTP 302, expected 200-299"],
     [503, { expectedCodes: "200-299" }, "HTTP 503, expected 200-299"],
     [404, { expectedCodes: "404" }, "passed"],
+    [301, { expectedCodes: "200-299,301" }, "passed"],
+    [200, { expectedCodes: "2xx" }, 'expected codes: must be status codes such as 200, 200,204 or 200-299, not "2xx"'],
   ])("%d with %j: %s", async (status, options, verdict) => {
     const port = await servers.listen(http.createServer(answering(status)));
     expect(await verdictOf(probeHttp, port, { http: options })).toBe(verdict);

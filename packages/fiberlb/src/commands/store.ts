@@ -1,0 +1,72 @@
+import { resolve } from "node:path";
+
+import { askForBackup, type Config, controlSocketPath } from "@fiberlb/server";
+import { openSqliteStore, restoreSqliteFile, verifySqliteFile } from "@fiberlb/store";
+import { Command } from "commander";
+
+import { Failure } from "../failure.ts";
+import { readConfig } from "./serve.ts";
+
+const EXAMPLES = `
+A backup can be made while the node runs; a restore needs it stopped. Private keys of certificates stay encrypted in
+a backup: keep the key file (secrets.keyFile) as well.
+
+Examples:
+  $ fiberlb store backup /var/backups/fiberlb-monday.db
+  $ fiberlb store restore /var/backups/fiberlb-monday.db
+`;
+
+/** `fiberlb store backup | restore`. */
+export function storeCommand(): Command {
+  const store = new Command("store")
+    .description("back up and restore a node's SQLite store")
+    .addHelpText("after", EXAMPLES);
+  store
+    .command("backup <file>")
+    .description("write a consistent copy of the store to a new file; the node may be running")
+    .option("-c, --config <file>", "configuration file of the node")
+    .action((file: string, { config }: { config?: string }) =>
+      explained(() => backup(resolve(file), sqliteConfig(config))),
+    );
+  store
+    .command("restore <file>")
+    .description("check a backup and put it in the place of the store; the old one is kept beside it")
+    .option("-c, --config <file>", "configuration file of the node")
+    .action((file: string, { config }: { config?: string }) =>
+      explained(() => restore(resolve(file), sqliteConfig(config))),
+    );
+  return store;
+}
+
+function sqliteConfig(file: string | undefined): Config {
+  const { config } = readConfig(file);
+  if (config.store.kind !== "sqlite")
+    throw new Failure(`store.kind is ${config.store.kind}: only a sqlite store has a file to back up or restore`, 2);
+  return config;
+}
+
+async function backup(file: string, config: Config): Promise<void> {
+  const { path } = config.store;
+  if (!(await askForBackup(controlSocketPath(path), file))) {
+    await verifySqliteFile(path);
+    const store = await openSqliteStore({ path });
+    await store.backup(file).finally(() => store.close());
+  }
+  await verifySqliteFile(file);
+  console.log(`backed up ${path} to ${file}, and checked the copy`);
+}
+
+async function restore(file: string, config: Config): Promise<void> {
+  const { replaced } = await restoreSqliteFile({ from: file, to: config.store.path });
+  console.log(`restored ${config.store.path} from ${file}`);
+  if (replaced !== undefined) console.log(`the store that was there is now ${replaced}`);
+}
+
+async function explained(action: () => Promise<void>): Promise<void> {
+  try {
+    await action();
+  } catch (error) {
+    if (error instanceof Error && !(error instanceof Failure)) throw new Failure(error.message);
+    throw error;
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * The local side door of a running node: a Unix socket beside the database that only its owner can open. It carries what
+ * is no business of the API's tenants: a backup into a file of this host.
+ */
+import { chmodSync, rmSync } from "node:fs";
+import { createServer, request, type Server } from "node:http";
+import { dirname, join } from "node:path";
+import { text } from "node:stream/consumers";
+
+/** Where the socket of a node with this database is. */
+export const controlSocketPath = (databasePath: string): string => join(dirname(databasePath), "control.sock");
+
+/** What a node does for whoever asks by the socket. A rejection's message goes to the caller. */
+export interface ControlCommands {
+  backup(path: string): Promise<void>;
+}
+
+/** Longest request: a path and what is around it. */
+const MAX_BODY_BYTES = 16_384;
+
+/** Opens the socket, replacing one that a crash left behind: the store's lock has shown that no other process lives. */
+export async function openControlSocket(path: string, commands: ControlCommands): Promise<{ close(): Promise<void> }> {
+  rmSync(path, { force: true });
+  const server = createServer((message, response) => {
+    const length = Number(message.headers["content-length"] ?? Number.POSITIVE_INFINITY);
+    const answer = (status: number, body: object): void => void response.writeHead(status).end(JSON.stringify(body));
+    if (message.method !== "POST" || message.url !== "/backup" || length > MAX_BODY_BYTES)
+      return answer(404, { error: "known here: POST /backup" });
+    text(message)
+      .then((body) => commands.backup((JSON.parse(body) as { path: string }).path))
+      .then(
+        () => answer(200, {}),
+        (error: Error) => answer(500, { error: error.message }),
+      );
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(path, () => {
+      chmodSync(path, 0o600);
+      resolve();
+    });
+  });
+  return { close: () => closeServer(server) };
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}
+
+/**
+ * Asks a running node to back its store up into a file.
+ * @returns false when no node listens there.
+ * @throws what the node says went wrong.
+ */
+export async function askForBackup(socketPath: string, path: string): Promise<boolean> {
+  const body = JSON.stringify({ path });
+  const answer = await post(socketPath, body).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT" || error.code === "ECONNREFUSED") return undefined;
+    throw error;
+  });
+  if (answer === undefined) return false;
+  if (answer.status !== 200) throw new Error((JSON.parse(answer.body) as { error: string }).error);
+  return true;
+}
+
+function post(socketPath: string, body: string): Promise<{ status: number; body: string }> {
+  return new Promise((resolve, reject) => {
+    const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
+    const sent = request({ socketPath, method: "POST", path: "/backup", headers }, (response) => {
+      text(response).then((answer) => resolve({ status: response.statusCode ?? 0, body: answer }), reject);
+    });
+    sent.once("error", reject);
+    sent.end(body);
+  });
+}

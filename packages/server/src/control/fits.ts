@@ -1,0 +1,73 @@
+import type { L7Policy, L7PolicySpec, L7Rule, L7RuleSpec, Listener, ListenerProtocol, PoolProtocol, Violation } from "@fiberlb/types";
+
+/** Which pools a listener can send to. */
+const POOLS_OF: Readonly<Record<ListenerProtocol, readonly PoolProtocol[]>> = {
+  TCP: ["TCP"],
+  TLS: ["TCP"],
+  UDP: ["UDP"],
+  HTTP: ["HTTP", "HTTPS", "H2C"],
+  HTTPS: ["HTTP", "HTTPS", "H2C"],
+};
+
+const combination = (field: string, description: string): Violation => ({
+  field,
+  description,
+  reason: "INVALID_COMBINATION",
+});
+
+/** Whether a pool fits the listener that refers to it in `field`. */
+export function poolFits(
+  field: string,
+  { listener, pool }: { readonly listener: ListenerProtocol; readonly pool: PoolProtocol },
+): Violation[] {
+  const allowed = POOLS_OF[listener];
+  if (allowed.includes(pool)) return [];
+  return [combination(field, `must be a pool of protocol ${allowed.join(" or ")} for a ${listener} listener, not ${pool}`)];
+}
+
+/** A TCP listener's policies choose by SNI, before any byte is decrypted (passthrough); TLS and UDP listeners have none. */
+export function policyFits(
+  { protocol }: Listener,
+  policy: Pick<L7PolicySpec, "action" | "rewrite" | "setRequestHeaders" | "setResponseHeaders">,
+): Violation[] {
+  if (protocol === "HTTP" || protocol === "HTTPS") return [];
+  if (protocol !== "TCP") return [combination("listener_id", `must be a listener of protocol HTTP, HTTPS or TCP, not ${protocol}`)];
+  const refused: Violation[] = [];
+  const { action } = policy;
+  if (action !== "REDIRECT_TO_POOL" && action !== "REJECT") {
+    refused.push(combination("action", `must be REDIRECT_TO_POOL or REJECT on a TCP listener, not ${action}`));
+  }
+  if (policy.rewrite !== undefined) refused.push(combination("rewrite", "cannot be used on a TCP listener"));
+  for (const field of ["setRequestHeaders", "setResponseHeaders"] as const) {
+    if (Object.keys(policy[field]).length === 0) continue;
+    const path = field === "setRequestHeaders" ? "set_request_headers" : "set_response_headers";
+    refused.push(combination(path, "cannot be used on a TCP listener"));
+  }
+  return refused;
+}
+
+/** Whether a rule can be judged where it stands. */
+export function ruleFits({ protocol }: Listener, { type }: Pick<L7RuleSpec, "type">): Violation[] {
+  if (protocol === "TCP" && type !== "SNI") return [combination("type", `must be SNI on a TCP listener, not ${type}`)];
+  const needsTls = type === "SNI" || type === "SSL_CONN_HAS_CERT" || type === "SSL_DN_FIELD";
+  return protocol === "HTTP" && needsTls ? [combination("type", `cannot be ${type} on an HTTP listener: it has no TLS`)] : [];
+}
+
+const isPathPrefix = ({ type, compareType, invert }: L7RuleSpec): boolean =>
+  type === "PATH" && compareType === "STARTS_WITH" && !invert;
+
+/**
+ * `rewrite.path_prefix` replaces the value of the policy's only PATH STARTS_WITH rule, so there must not be two. Rules come
+ * after their policy: none at all is accepted, and nothing is replaced.
+ */
+export function pathRewriteFits(policy: Pick<L7Policy, "rewrite">, rules: readonly L7RuleSpec[], field: string): Violation[] {
+  if (policy.rewrite?.pathPrefix === undefined || rules.filter(isPathPrefix).length <= 1) return [];
+  return [combination(field, "must leave the policy with one PATH STARTS_WITH rule: rewrite.path_prefix replaces its value")];
+}
+
+/** With `rewrite.path_prefix` on a policy that has rules, one of them must be the one whose value it replaces. */
+export function rewriteHasRule(policy: Pick<L7PolicySpec, "rewrite">, rules: readonly L7Rule[]): Violation[] {
+  if (policy.rewrite?.pathPrefix === undefined || rules.length === 0) return [];
+  if (rules.filter(isPathPrefix).length === 1) return [];
+  return [combination("rewrite.path_prefix", "needs the policy to have exactly one PATH STARTS_WITH rule, whose value it replaces")];
+}
