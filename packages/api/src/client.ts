@@ -38,6 +38,7 @@ export type FiberlbClient = { readonly [Name in keyof Services]: Client<Services
   readonly close: () => void;
 };
 
+/** Where the server is and who is calling. */
 export interface FiberlbClientOptions extends TransportOptions {
   /** Organisation that calls are about; the server's `default` when absent. */
   readonly org?: string;

@@ -26,7 +26,11 @@ export function reachabilityInterceptor(baseUrl: string): Interceptor {
 
 function explain(baseUrl: string, error: unknown): ConnectError | undefined {
   for (const { code, message } of causesOf(error)) {
-    const why = UNREACHABLE[code] ?? (UNTRUSTED.test(code) ? `its certificate is not trusted (${message})` : undefined);
+    // Node adds advice about its own flags after a semicolon.
+    const untrusted = UNTRUSTED.test(code)
+      ? `its certificate is not trusted (${message.split(";", 1).join()})`
+      : undefined;
+    const why = UNREACHABLE[code] ?? untrusted;
     if (why === undefined) continue;
     return new ConnectError(`cannot reach ${baseUrl}: ${why}`, Code.Unavailable, undefined, undefined, error);
   }

@@ -38,6 +38,7 @@ export const createRequestSchemas = {
   vipPool: CreateVipPoolRequestSchema,
 } as const satisfies Record<ResourceKind, unknown>;
 
+/** Message of one kind of resource. */
 export type ResourceMessage<K extends ResourceKind> = MessageShape<(typeof resourceSchemas)[K]>;
 
 /**

@@ -22,6 +22,7 @@ export interface ClientTls {
   readonly insecureSkipVerify?: boolean;
 }
 
+/** Where the server is and how to speak with it. */
 export interface TransportOptions {
   /** `http://127.0.0.1:9080` or `https://…`. */
   readonly baseUrl: string;
@@ -35,6 +36,7 @@ export interface TransportOptions {
   readonly interceptors?: Interceptor[];
 }
 
+/** A transport that can be closed. */
 export interface OpenTransport {
   readonly transport: Transport;
   readonly close: () => void;

@@ -15,6 +15,7 @@ import {
   type FiberlbClientOptions,
   LoadBalancerService,
 } from "../src/index.ts";
+import { TEST_CERTIFICATE, TEST_KEY } from "./tls-fixture.ts";
 
 interface Seen {
   readonly name: string;
@@ -51,6 +52,8 @@ beforeAll(async () => {
   const handler = connectNodeAdapter({ routes });
   urls.set("1.1", await listen(http.createServer(handler)));
   urls.set("2", await listen(http2.createServer(handler)));
+  const secure = { allowHTTP1: true, key: TEST_KEY, cert: TEST_CERTIFICATE };
+  urls.set("tls", (await listen(http2.createSecureServer(secure, handler))).replace("http:", "https:"));
 });
 afterEach(() => {
   for (const client of clients.splice(0)) client.close();
@@ -137,6 +140,32 @@ describe("createFiberlbClient", () => {
       .loadBalancers.createLoadBalancer({})
       .catch((reason: unknown) => reason);
     expect(describeError(error)).toBe(`unavailable: cannot reach ${baseUrl}: nothing listens there`);
+  });
+
+  describe("with TLS", () => {
+    const call = (options: Partial<FiberlbClientOptions>): Promise<unknown> =>
+      open({ baseUrl: urls.get("tls") ?? "", ...options }).loadBalancers.createLoadBalancer({ name: "web" });
+
+    it.each([
+      { protocol: "grpc", httpVersion: "2" },
+      { protocol: "connect", httpVersion: "1.1" },
+    ] as const)("verifies the server's certificate by default: $protocol over HTTP/$httpVersion", async (options) => {
+      await expect(call(options)).rejects.toMatchObject({
+        code: Code.Unavailable,
+        rawMessage: `cannot reach ${urls.get("tls")}: its certificate is not trusted (self-signed certificate)`,
+      });
+      expect(seen).toEqual([]);
+    });
+
+    it("accepts a certificate of the given authority", async () => {
+      await expect(call({ tls: { ca: TEST_CERTIFICATE } })).resolves.toMatchObject({ loadBalancer: { name: "web" } });
+    });
+
+    it("accepts any certificate when told to", async () => {
+      await expect(call({ tls: { insecureSkipVerify: true } })).resolves.toMatchObject({
+        loadBalancer: { name: "web" },
+      });
+    });
   });
 
   it.each([

@@ -8,6 +8,7 @@ export type IpAddress = Branded<string, "IpAddress">;
 
 /** Values of the API's `IpFamily`. */
 export const ipFamilies = ["IPV4", "IPV6"] as const;
+/** Which kind of address. */
 export type IpFamily = (typeof ipFamilies)[number];
 
 const MAPPED_PREFIX = 0xffffn << 32n;
@@ -37,6 +38,7 @@ function parseIpv6(text: string): bigint | undefined {
 
 const bytesToBigInt = (bytes: readonly number[]): bigint => bytes.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
 
+/** Family of an address; an IPv4-mapped address is IPv6. */
 export const ipFamily = (ip: IpAddress): IpFamily => (ip.includes(":") ? "IPV6" : "IPV4");
 
 /** The address as an unsigned number of 32 or 128 bits. */
@@ -75,6 +77,7 @@ export const unmapIpv4 = (ip: IpAddress): IpAddress =>
 /** What an address is for, as far as a load balancer cares; an IPv4-mapped address is judged as IPv4. */
 export type IpScope = "unspecified" | "loopback" | "link-local" | "multicast" | "broadcast" | "unicast";
 
+/** What the address is for (RFC 6890). */
 export function ipScope(ip: IpAddress): IpScope {
   const range: string = ipaddr.parse(unmapIpv4(ip)).range();
   switch (range) {

@@ -33,7 +33,9 @@ export const backendSpec = field.message({
   metadata: field.labels({ maxValue: 1024 }).default({}),
 });
 
+/** A backend as a client wants it, defaults filled. */
 export type BackendSpec = z.output<typeof backendSpec>;
+/** What the server adds to a backend. */
 export interface BackendRecord extends TenantRecord<BackendId> {
   /** Since when it leaves (deregistered or expired): no new traffic, gone when drained; stored only. */
   readonly drainingSince?: string | undefined;
@@ -44,6 +46,7 @@ export type Backend = EntityOf<BackendSpec, BackendRecord>;
 /** `ttl_s` of a `RegisterBackend` that names none. */
 export const DEFAULT_REGISTRATION_TTL_S = 15;
 
+/** What the generic code knows of backends. */
 export const backend = defineResource({
   label: "backend",
   spec: backendSpec,

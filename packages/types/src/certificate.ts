@@ -14,6 +14,7 @@ import {
 
 /** SERVER has a private key; CLIENT_CA judges client certificates. */
 export const certificateTypes = ["SERVER", "CLIENT_CA"] as const;
+/** Values of the API's `CertificateType`. */
 export type CertificateType = (typeof certificateTypes)[number];
 
 const MAX_PEM_CHARS = 262_144;
@@ -37,7 +38,9 @@ export const certificateSpec = field.message({
   privateKeyPem: pem("(?:RSA |EC )?PRIVATE KEY", "an unencrypted private key in PEM form").optional(),
 });
 
+/** A certificate as a client sends it, private key included. */
 export type CertificateSpec = z.output<typeof certificateSpec>;
+/** What the server adds to a certificate. */
 export interface CertificateRecord extends TenantRecord<CertificateId> {
   /** Read from the leaf. */
   readonly subject: string;
@@ -60,6 +63,7 @@ const rules: Rules<CertificateSpec> = ({ type, privateKeyPem }, report) => {
   }
 };
 
+/** What the generic code knows of certificates. */
 export const certificate = defineResource({
   label: "certificate",
   spec: certificateSpec,

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 
 import { nearestName } from "./nearest.ts";
-import type { Report, ResourceDefinition } from "./resource.ts";
+import { type Report, type ResourceDefinition, withArticle } from "./resource.ts";
 import type { CheckResult, Violation, ViolationReason } from "./result.ts";
 import { isObject, protoPath, shapeOf, toSnakeCase, withoutEmpty } from "./shape.ts";
 
@@ -68,7 +68,7 @@ function violationsOf(schema: z.ZodObject, label: string, issue: Issue): readonl
   return issue.keys.map((key) => {
     const near = nearestName(key, known);
     const hint = near === undefined ? "" : `; did you mean ${toSnakeCase(near)}?`;
-    const description = `is not a field that a ${label} takes${hint}`;
+    const description = `is not a field that ${withArticle(label)} takes${hint}`;
     return { field: protoPath(schema, [...issue.path, key]), description, reason: "UNKNOWN_FIELD" };
   });
 }

@@ -65,6 +65,7 @@ export function parseAddressRange(text: string): ParseResult<AddressRange> {
   return ok(`${first.value}-${last.value}` as AddressRange);
 }
 
+/** First and last address of a range as numbers. */
 export function rangeBounds(range: AddressRange): AddressBounds {
   const [from, to] = range.split("-") as [IpAddress, IpAddress | undefined];
   if (to !== undefined) return { family: ipFamily(from), first: ipToBigInt(from), last: ipToBigInt(to) };
@@ -74,6 +75,7 @@ export function rangeBounds(range: AddressRange): AddressBounds {
   return { family, first, last: first + (1n << BigInt(familyBits(family) - Number(length))) - 1n };
 }
 
+/** Family of all addresses in the range. */
 export const rangeFamily = (range: AddressRange): IpFamily => (range.includes(":") ? "IPV6" : "IPV4");
 
 /** How many addresses the range holds. */
@@ -96,6 +98,7 @@ function boundsContain({ family, first, last }: AddressBounds, ip: IpAddress): b
   return first <= value && value <= last;
 }
 
+/** Whether the two share an address. */
 export function rangesOverlap(a: AddressRange, b: AddressRange): boolean {
   const [x, y] = [rangeBounds(a), rangeBounds(b)];
   return x.family === y.family && x.first <= y.last && y.first <= x.last;

@@ -12,6 +12,7 @@ export type DomainErrorDetail =
   | { readonly kind: "permission-denied" }
   | { readonly kind: "unavailable" };
 
+/** One kind for each RPC code that callers see. */
 export type DomainErrorKind = DomainErrorDetail["kind"];
 
 /** An error whose message is meant for the caller of the API. */
@@ -33,6 +34,7 @@ export class DomainError extends Error {
 export const describeViolations = (violations: readonly Violation[]): string =>
   violations.map(({ field, description }) => `${field} ${description}`).join("; ");
 
+/** The request is wrong: lists every bad field. */
 export const invalid = (violations: readonly Violation[]): DomainError =>
   new DomainError({ kind: "invalid", violations }, describeViolations(violations));
 
@@ -62,6 +64,7 @@ export const aborted = (
 export const exhausted = (what: string, why: string): DomainError =>
   new DomainError({ kind: "exhausted" }, `${what} is exhausted: ${why}`);
 
+/** Nobody knows who is calling. `why` is a whole sentence, without secrets. */
 export const unauthenticated = (why: string): DomainError => new DomainError({ kind: "unauthenticated" }, why);
 
 /** `permissionDenied("list nodes", "role admin is needed")`. */

@@ -34,10 +34,15 @@ export const parsedText = (expected: string, parse: (given: string) => ParseResu
     return result.ok ? { ok: true, value: given } : result;
   });
 
+/** The id of a resource of one kind. */
 export const id = <I extends Id>() => parsed("an id", parseId<I>);
+/** A network; canonical. */
 export const cidr = () => parsed("a network such as 10.0.0.0/8", parseCidr);
+/** A network or an `a-b` range; canonical. */
 export const addressRange = () => parsed("a network or a range", parseAddressRange);
+/** Where a connection can be opened to; canonical. */
 export const host = () => parsed("an IP address or a DNS name", parseHost);
+/** An address that is not IPv4-mapped; canonical. */
 export const ip = () => parsed("an IP address", parsePlainIp);
 
 function parsePlainIp(given: string): ParseResult<IpAddress> {
@@ -45,6 +50,7 @@ function parsePlainIp(given: string): ParseResult<IpAddress> {
   return result.ok && isIpv4Mapped(result.value) ? fail(`must be written as IPv4: ${unmapIpv4(result.value)}`) : result;
 }
 
+/** 1 to 65535. */
 export const port = () =>
   z.number(typed("a port")).transform((given, context) => {
     const result = parsePort(given);
@@ -61,6 +67,7 @@ export function integer({ min = 0, max = UINT32_MAX }: { readonly min?: number; 
   });
 }
 
+/** True or false, and no text that looks like it. */
 export const flag = () => z.boolean(typed("true or false"));
 
 /**
@@ -80,6 +87,7 @@ export function choice<const V extends readonly string[]>(prefix: string, values
   });
 }
 
+/** Limits of a text. */
 export interface TextOptions {
   /** In characters (code points). */
   readonly max: number;
@@ -118,8 +126,10 @@ export const resourceName = () =>
     expected: "printable text without spaces at its ends",
   });
 
+/** Free text for people. */
 export const description = () => text({ max: 1000 });
 
+/** Limits of a map. */
 export interface StringMapOptions {
   readonly maxEntries: number;
   readonly value: z.ZodType<string, string>;
@@ -154,6 +164,7 @@ export const labels = ({ maxValue }: { readonly maxValue: number }) =>
     expectedKey: "1 to 128 printable characters without spaces",
   });
 
+/** Free labels that lists filter by. */
 export const tags = () => labels({ maxValue: 256 });
 
 /** A list without duplicates. */
@@ -175,6 +186,7 @@ export function uniqueList<S extends z.ZodType>(item: S, { max }: { readonly max
 
 /** A nested message; unknown keys are violations. */
 export const message = <S extends z.ZodRawShape>(shape: S) => z.strictObject(shape, typed("an object"));
+/** A list that may hold a value twice. */
 export const list = <S extends z.ZodType>(item: S) => z.array(item, typed("a list"));
 
 const ISO_TIMESTAMP = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;

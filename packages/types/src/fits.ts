@@ -19,19 +19,25 @@ const POOL_PROTOCOLS: Readonly<Record<ListenerProtocol, readonly PoolProtocol[]>
   HTTPS: ["HTTP", "HTTPS", "H2C"],
 };
 
+/** Whether a listener can send what it gets to the pool. */
 export const poolFitsListener = (listener: ListenerProtocol, pool: PoolProtocol): boolean =>
   POOL_PROTOCOLS[listener].includes(pool);
 
+/** {@link poolFitsListener} with what would fit. */
 export function poolMisfit(field: string, listener: ListenerProtocol, pool: PoolProtocol): Violation | undefined {
   if (poolFitsListener(listener, pool)) return undefined;
   const allowed = POOL_PROTOCOLS[listener].join(", ");
-  return combination(field, `must name a pool with protocol ${allowed} for a ${listener} listener, not ${pool}`);
+  return combination(
+    field,
+    `must name a pool with protocol ${allowed} when the listener's is ${listener}, not ${pool}`,
+  );
 }
 
 /** UDP pools can be probed by what runs beside the service; connectionless probes say nothing about other pools. */
 export const healthCheckFitsPool = (type: HealthCheckType, pool: PoolProtocol): boolean =>
   pool === "UDP" ? type === "UDP" || type === "TCP" || type === "HTTP" : type !== "UDP";
 
+/** {@link healthCheckFitsPool} with what would fit. */
 export function healthCheckMisfit(field: string, type: HealthCheckType, pool: PoolProtocol): Violation | undefined {
   if (healthCheckFitsPool(type, pool)) return undefined;
   const allowed = pool === "UDP" ? "must be UDP, TCP or HTTP" : "cannot be UDP";

@@ -15,7 +15,9 @@ import {
 
 /** How a backend is probed. */
 export const healthCheckTypes = ["TCP", "HTTP", "HTTPS", "TLS_HELLO", "UDP", "GRPC"] as const;
+/** Values of the API's `HealthCheckType`. */
 export type HealthCheckType = (typeof healthCheckTypes)[number];
+/** Methods that an HTTP probe can use. */
 export const probeMethods = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE"] as const;
 
 const httpProbe = field.message({
@@ -29,6 +31,7 @@ const httpProbe = field.message({
     .optional(),
   expectedCodes: field.parsedText("status codes such as 200-299", parseStatusCodes).default("200"),
 });
+/** What an HTTP probe asks for and expects. */
 export type HttpProbe = z.output<typeof httpProbe>;
 
 /** What `CreateHealthCheck` takes. */
@@ -48,6 +51,7 @@ export const healthCheckSpec = field.message({
   grpcService: field.text({ max: 255, pattern: /^[\x21-\x7e]+$/, expected: "a gRPC service name" }).optional(),
 });
 
+/** A health check as a client wants it, defaults filled. */
 export type HealthCheckSpec = z.output<typeof healthCheckSpec>;
 /** How a pool's backends are probed; one a pool. */
 export type HealthCheck = EntityOf<HealthCheckSpec, TenantRecord<HealthCheckId>>;
@@ -65,6 +69,7 @@ const rules: Rules<HealthCheckSpec> = ({ type, intervalMs, timeoutMs, http, grpc
   }
 };
 
+/** What the generic code knows of health checks. */
 export const healthCheck = defineResource({
   label: "health check",
   spec: healthCheckSpec,

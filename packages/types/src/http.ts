@@ -11,7 +11,8 @@ export type StatusCodes = readonly (readonly [first: number, last: number])[];
 /** Longest text that the parsers below read; longer ones are refused before they are looked at. */
 const MAX_LENGTH = 2048;
 
-const tooLong = (text: string): ParseResult<never> => fail(`must have at most ${MAX_LENGTH} characters, not ${text.length}`);
+const tooLong = (text: string): ParseResult<never> =>
+  fail(`must have at most ${MAX_LENGTH} characters, not ${text.length}`);
 
 /** Reads `200`, `200,204` or `200-299`, and lists that mix them. */
 export function parseStatusCodes(text: string): ParseResult<StatusCodes> {
@@ -22,6 +23,7 @@ export function parseStatusCodes(text: string): ParseResult<StatusCodes> {
   return valid ? ok(codes) : fail(`must be status codes such as 200, 200,204 or 200-299, not ${show(text)}`);
 }
 
+/** Whether one of the ranges holds the code. */
 export const statusCodeMatches = (codes: StatusCodes, code: number): boolean =>
   codes.some(([first, last]) => first <= code && code <= last);
 

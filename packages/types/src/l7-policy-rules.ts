@@ -4,6 +4,7 @@ import type { Report, Rules } from "./resource.ts";
 
 type Spec = Partial<L7PolicySpec>;
 
+/** Rules between the fields of an L7 policy. */
 export const l7PolicyRules: Rules<L7PolicySpec> = (spec, report) => {
   checkPools(spec, report);
   checkRedirect(spec, report);

@@ -21,6 +21,7 @@ export const l7PolicyActions = [
   "REJECT",
   "FIXED_RESPONSE",
 ] as const;
+/** Values of the API's `L7PolicyAction`. */
 export type L7PolicyAction = (typeof l7PolicyActions)[number];
 
 const headerValue = () =>
@@ -34,6 +35,7 @@ const headers = () =>
   });
 
 const weightedPool = field.message({ poolId: field.id<PoolId>(), weight: field.integer({ max: 256 }).default(1) });
+/** One of several pools that share requests by weight, 0 to 256. */
 export type WeightedPool = z.output<typeof weightedPool>;
 
 const fixedResponse = field.message({
@@ -47,6 +49,7 @@ const fixedResponse = field.message({
     .default("text/plain; charset=utf-8"),
   body: field.text({ max: 16_384 }).default(""),
 });
+/** What FIXED_RESPONSE answers. */
 export type FixedResponse = z.output<typeof fixedResponse>;
 
 const rewrite = field.message({
@@ -57,6 +60,7 @@ const rewrite = field.message({
     .text({ max: 2048, pattern: /^\/[^\s?#]*$/, expected: 'a path that begins with "/", without spaces, "?" and "#"' })
     .optional(),
 });
+/** What changes in a request on its way to the backend. */
 export type Rewrite = z.output<typeof rewrite>;
 
 const redirectTarget = () => field.parsedText("an absolute http or https URL", parseRedirectUrl).optional();
@@ -83,10 +87,12 @@ export const l7PolicySpec = field.message({
   setResponseHeaders: headers().default({}),
 });
 
+/** An L7 policy as a client wants it, defaults filled. */
 export type L7PolicySpec = z.output<typeof l7PolicySpec>;
 /** What happens to requests that all of its rules match. */
 export type L7Policy = EntityOf<L7PolicySpec, TenantRecord<L7PolicyId>>;
 
+/** What the generic code knows of L7 policies. */
 export const l7Policy = defineResource({
   label: "L7 policy",
   spec: l7PolicySpec,

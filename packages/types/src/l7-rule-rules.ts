@@ -22,6 +22,7 @@ const KEYS: Partial<Record<L7RuleType, { readonly pattern: RegExp; readonly expe
   SSL_DN_FIELD: { pattern: /^[A-Za-z][A-Za-z0-9.-]*$/, expected: "a distinguished name's field such as CN or OU" },
 };
 
+/** Rules between the fields of an L7 rule. */
 export const l7RuleRules: Rules<ParsedL7Rule> = (rule, report) => {
   const { type, compareType } = rule;
   if (type === undefined) return;

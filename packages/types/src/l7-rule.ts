@@ -26,9 +26,11 @@ export const l7RuleTypes = [
   "SSL_CONN_HAS_CERT",
   "SSL_DN_FIELD",
 ] as const;
+/** Values of the API's `L7RuleType`. */
 export type L7RuleType = (typeof l7RuleTypes)[number];
 /** How a rule compares. */
 export const l7CompareTypes = ["EQUAL_TO", "STARTS_WITH", "ENDS_WITH", "CONTAINS", "REGEX"] as const;
+/** Values of the API's `L7CompareType`. */
 export type L7CompareType = (typeof l7CompareTypes)[number];
 
 /** What `CreateL7Rule` takes. Whether a REGEX compiles is the server's to say, which has the engine. */
@@ -45,7 +47,9 @@ export const l7RuleSpec = field.message({
   invert: field.flag().default(false),
 });
 
+/** An L7 rule before the defaults that depend on other fields. */
 export type ParsedL7Rule = z.output<typeof l7RuleSpec>;
+/** An L7 rule as a client wants it, defaults filled. */
 export type L7RuleSpec = ParsedL7Rule & { value: string };
 /** One condition of a policy. */
 export type L7Rule = EntityOf<L7RuleSpec, TenantRecord<L7RuleId>>;
@@ -56,6 +60,7 @@ function canonicalValue({ type, compareType, value = "true" }: ParsedL7Rule): st
   return ignoresCase && compareType !== "REGEX" ? value.toLowerCase() : value;
 }
 
+/** What the generic code knows of L7 rules. */
 export const l7Rule = defineResource({
   label: "L7 rule",
   spec: l7RuleSpec,

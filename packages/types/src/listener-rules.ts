@@ -3,6 +3,7 @@ import type { Report, Rules } from "./resource.ts";
 
 type Spec = Partial<ParsedListener>;
 
+/** Rules between the fields of a listener. */
 export const listenerRules: Rules<ParsedListener> = (spec, report) => {
   const { protocol } = spec;
   if (protocol === undefined) return;

@@ -14,14 +14,23 @@ import {
 
 /** What a listener speaks with clients; TLS and HTTPS terminate. */
 export const listenerProtocols = ["TCP", "UDP", "TLS", "HTTP", "HTTPS"] as const;
+/** Values of the API's `ListenerProtocol`. */
 export type ListenerProtocol = (typeof listenerProtocols)[number];
+/** Whether clients show a certificate. */
 export const clientAuths = ["NONE", "OPTIONAL", "REQUIRED"] as const;
+/** Values of the API's `ClientAuth`. */
 export type ClientAuth = (typeof clientAuths)[number];
+/** The lowest TLS version that a listener accepts. */
 export const tlsVersions = ["TLS_1_2", "TLS_1_3"] as const;
+/** Values of the API's `TlsVersion`. */
 export type TlsVersion = (typeof tlsVersions)[number];
+/** What happens to X-Forwarded-* and Forwarded that a client sent. */
 export const forwardedHeaderModes = ["APPEND", "PRESERVE", "REMOVE"] as const;
+/** Values of the API's `ForwardedHeaders`. */
 export type ForwardedHeaders = (typeof forwardedHeaderModes)[number];
+/** Whether ambiguous paths are refused while a listener has PATH rules. */
 export const pathNormalizations = ["ON", "OFF"] as const;
+/** Values of the API's `PathNormalization`. */
 export type PathNormalization = (typeof pathNormalizations)[number];
 
 /** Longest timeout: seven days. */
@@ -76,7 +85,9 @@ export const listenerSpec = field.message({
   requestsPerSPerSource: field.integer().default(0),
 });
 
+/** A listener before the defaults that depend on other fields. */
 export type ParsedListener = z.output<typeof listenerSpec>;
+/** A listener as a client wants it, defaults filled. */
 export type ListenerSpec = ParsedListener & { clientIdleTimeoutMs: number };
 /** A port of a load balancer and how its connections are treated. */
 export type Listener = EntityOf<ListenerSpec, TenantRecord<ListenerId>>;
@@ -89,6 +100,7 @@ export const defaultClientIdleTimeoutMs = (protocol: ListenerProtocol): number =
 export const defaultAlpnProtocols = (protocol: ListenerProtocol): readonly string[] =>
   protocol === "HTTPS" ? ["h2", "http/1.1"] : [];
 
+/** What the generic code knows of listeners. */
 export const listener = defineResource({
   label: "listener",
   spec: listenerSpec,

@@ -25,8 +25,10 @@ export const loadBalancerSpec = field.message({
 });
 
 type Parsed = z.output<typeof loadBalancerSpec>;
+/** A load balancer as a client wants it, defaults filled. */
 export type LoadBalancerSpec = Parsed & { ipFamily: (typeof ipFamilies)[number] };
 
+/** What the server adds to a load balancer. */
 export interface LoadBalancerRecord extends TenantRecord<LoadBalancerId> {
   readonly vipAddress: IpAddress;
   readonly vipPool: string;
@@ -46,6 +48,7 @@ const rules: Rules<Parsed> = ({ vipAddress, ipFamily: family }, report) => {
   if (family !== undefined && actual !== family) report("ipFamily", `must be ${actual} like vip_address ${vipAddress}`);
 };
 
+/** What the generic code knows of load balancers. */
 export const loadBalancer = defineResource({
   label: "load balancer",
   spec: loadBalancerSpec,

@@ -3,7 +3,9 @@ import { z } from "zod";
 import * as field from "./fields.ts";
 import type { ListenerId, LoadBalancerId } from "./ids.ts";
 
+/** Whether a node takes traffic; DRAINED has no connection left. */
 export const nodeStates = ["READY", "DRAINING", "DRAINED"] as const;
+/** Values of the API's `NodeState`. */
 export type NodeState = (typeof nodeStates)[number];
 
 /** Why a load balancer does not work on a node. */
@@ -13,6 +15,7 @@ export const nodeProblemSchema = z.object({
   listenerId: field.id<ListenerId>().optional(),
   reason: z.string(),
 });
+/** {@link nodeProblemSchema}'s value. */
 export type NodeProblem = Readonly<z.output<typeof nodeProblemSchema>>;
 
 /** What a node publishes of itself under its lease. */
@@ -30,4 +33,5 @@ export const nodeSchema = z.object({
   /** What the node can do: `nftables`, `io_uring`, `bgp`, … */
   capabilities: z.array(z.string()).default([]),
 });
+/** A machine that runs FiberLB, as it describes itself. */
 export type Node = Readonly<z.output<typeof nodeSchema>>;

@@ -7,6 +7,7 @@ type Spec = Partial<PoolSpec>;
 const speaksHttp = ({ protocol }: Spec): boolean =>
   protocol === undefined || protocol === "HTTP" || protocol === "HTTPS" || protocol === "H2C";
 
+/** Rules between the fields of a pool. */
 export const poolRules: Rules<PoolSpec> = (spec, report) => {
   checkPersistence(spec, report);
   checkMaglev(spec, report);

@@ -15,6 +15,7 @@ import {
 
 /** What a pool's backends speak. */
 export const poolProtocols = ["TCP", "UDP", "HTTP", "HTTPS", "H2C"] as const;
+/** Values of the API's `PoolProtocol`. */
 export type PoolProtocol = (typeof poolProtocols)[number];
 /** How a pool chooses a backend; RANDOM draws two and takes the less loaded. */
 export const poolAlgorithms = [
@@ -25,16 +26,27 @@ export const poolAlgorithms = [
   "RANDOM",
   "MAGLEV",
 ] as const;
+/** Values of the API's `PoolAlgorithm`. */
 export type PoolAlgorithm = (typeof poolAlgorithms)[number];
+/** What keeps a client with one backend. */
 export const sessionPersistenceTypes = ["SOURCE_IP", "LB_COOKIE", "APP_COOKIE"] as const;
+/** Values of the API's `SessionPersistenceType`. */
 export type SessionPersistenceType = (typeof sessionPersistenceTypes)[number];
+/** Which PROXY protocol header backends get. */
 export const proxyProtocolVersions = ["NONE", "V1", "V2"] as const;
+/** Values of the API's `ProxyProtocolVersion`. */
 export type ProxyProtocolVersion = (typeof proxyProtocolVersions)[number];
+/** What Maglev hashes. */
 export const maglevHashKeys = ["FIVE_TUPLE", "SOURCE_IP", "HEADER", "COOKIE"] as const;
+/** Values of the API's `MaglevHashKey`. */
 export type MaglevHashKey = (typeof maglevHashKeys)[number];
+/** How packets reach the backends; NAT and DSR need the kernel driver. */
 export const poolForwardings = ["NAT_MASQUERADE", "NAT", "DSR"] as const;
+/** Values of the API's `PoolForwarding`. */
 export type PoolForwarding = (typeof poolForwardings)[number];
+/** What happens to the connections of a backend that is found down. */
 export const onBackendDownActions = ["RESET", "KEEP"] as const;
+/** Values of the API's `OnBackendDown`. */
 export type OnBackendDown = (typeof onBackendDownActions)[number];
 
 /** Largest Maglev table, as in Envoy: a prime, 20 MB of 32-bit slots. */
@@ -50,6 +62,7 @@ const sessionPersistence = field.message({
   /** How long the cookie lives; 0 = as long as the client keeps it. Without effect for SOURCE_IP, which keeps no state. */
   timeoutS: field.integer({ max: 604_800 }).default(0),
 });
+/** How a pool keeps a client with one backend. */
 export type SessionPersistence = z.output<typeof sessionPersistence>;
 
 const backendTls = field.message({
@@ -62,6 +75,7 @@ const backendTls = field.message({
     .transform((ids) => (ids.length > 0 ? ids : ["http/1.1" as const]))
     .default(["http/1.1"]),
 });
+/** How a pool speaks TLS with its backends. */
 export type BackendTls = z.output<typeof backendTls>;
 
 const maglev = field.message({
@@ -73,6 +87,7 @@ const maglev = field.message({
     .text({ max: 128, pattern: HTTP_TOKEN, expected: "a header or cookie name (RFC 9110 token)" })
     .optional(),
 });
+/** What a client says of a pool's Maglev table. */
 export type MaglevSpec = z.output<typeof maglev>;
 
 const outlierDetection = field.message({
@@ -80,6 +95,7 @@ const outlierDetection = field.message({
   ejectionS: field.integer({ min: 1, max: 86_400 }).default(30),
   maxEjectedPercent: field.integer({ max: 100 }).default(10),
 });
+/** When a backend that fails real traffic is left out for a while. */
 export type OutlierDetection = z.output<typeof outlierDetection>;
 
 /** What `CreatePool` takes. */
@@ -101,7 +117,9 @@ export const poolSpec = field.message({
   queueTimeoutMs: field.integer({ max: 600_000 }).default(0),
 });
 
+/** A pool as a client wants it, defaults filled. */
 export type PoolSpec = z.output<typeof poolSpec>;
+/** What the server adds to a pool. */
 export interface PoolRecord extends TenantRecord<PoolId> {
   /** With the table size in use, which only grows; 0 until the first table is built. */
   readonly maglev: MaglevSpec & { readonly effectiveTableSize: number };
@@ -121,6 +139,7 @@ function resolve(parsed: PoolSpec): PoolSpec {
   };
 }
 
+/** What the generic code knows of pools. */
 export const pool = defineResource({
   label: "pool",
   spec: poolSpec,

@@ -36,6 +36,9 @@ export const defineResource = <Schema extends z.ZodObject, Spec>(
   definition: ResourceDefinition<Schema, Spec>,
 ): ResourceDefinition<Schema, Spec> => definition;
 
+/** `a pool`, `an L7 policy`. */
+export const withArticle = (label: string): string => (/^([aeiou]|L7)/i.test(label) ? `an ${label}` : `a ${label}`);
+
 /** What every Create of a tenant's resource takes. */
 export const commonSpec = {
   /** Made up when absent. */
@@ -62,6 +65,7 @@ export const tenantName = () =>
     expected: "1 to 63 of a-z, A-Z, 0-9, dot, underscore and hyphen, beginning and ending with a letter or digit",
   });
 
+/** Whose an entity is. */
 export const tenantFields = { orgId: tenantName(), projectId: tenantName() };
 
 /** Metadata of stored entities that no client writes. */
@@ -75,6 +79,7 @@ export interface EntityRecord<I extends string> {
   readonly updatedAt: string;
 }
 
+/** {@link EntityRecord} of what belongs to a tenant. */
 export interface TenantRecord<I extends string> extends EntityRecord<I> {
   readonly orgId: string;
   readonly projectId: string;

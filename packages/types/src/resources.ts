@@ -23,7 +23,9 @@ export const resources = {
   vipPool,
 } as const;
 
+/** `loadBalancer`, `listener`, … */
 export type ResourceKind = keyof typeof resources;
+/** Every {@link ResourceKind}, parents before children. */
 export const resourceKinds = Object.keys(resources) as readonly ResourceKind[];
 
 /** Spec of each kind: what Create takes, with every default filled. */

@@ -32,7 +32,9 @@ export type CheckResult<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly violations: readonly Violation[] };
 
+/** A parser's or checker's good answer. */
 export const ok = <T>(value: T): { readonly ok: true; readonly value: T } => ({ ok: true, value });
+/** A parser's bad answer. */
 export const fail = (error: string): { readonly ok: false; readonly error: string } => ({ ok: false, error });
 
 /** A value as it stands in a message: quoted when text, cut when long. */

@@ -49,10 +49,13 @@ function entryOf(schema: unknown): unknown {
 
 const isMap = (schema: unknown): boolean => structureOf(schema).kind === "map";
 
+/** An object that is neither null nor a list. */
 export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
+/** `l7PolicyId` → `l7_policy_id`. */
 export const toSnakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+/** `l7_policy_id` → `l7PolicyId`, as protobuf makes JSON names. */
 export const toCamelCase = (name: string): string =>
   name.replace(/_([a-z0-9])/g, (_, char: string) => char.toUpperCase());
 

@@ -3,6 +3,7 @@ import type { CheckResult, Violation } from "./result.ts";
 
 /** Admins may act for every tenant and on what belongs to none. */
 export const roles = ["admin", "member"] as const;
+/** What a caller may do. */
 export type Role = (typeof roles)[number];
 
 /** Whose resources a call is about, and what the caller may do. */
@@ -14,7 +15,9 @@ export interface TenantContext {
 
 /** Organisation and project of a call that names none. */
 export const DEFAULT_TENANT_NAME = "default";
+/** Header that names the organisation. */
 export const ORG_HEADER = "x-org-id";
+/** Header that names the project. */
 export const PROJECT_HEADER = "x-project-id";
 
 /** The names as the headers or a token gave them. */

@@ -1,5 +1,6 @@
 import { checkSpec } from "./check.ts";
 import { nearestName } from "./nearest.ts";
+import { withArticle } from "./resource.ts";
 import { type Entities, type ResourceKind, resources } from "./resources.ts";
 import type { CheckResult, Violation } from "./result.ts";
 import { carryUnknown, isObject, shapeOf, toCamelCase, toSnakeCase } from "./shape.ts";
@@ -58,7 +59,7 @@ function emptyMask(kind: ResourceKind): Violation {
   const fields = updatableFields(kind).join(", ");
   return {
     field: "update_mask",
-    description: `must name the fields that change; a ${labelOf(kind)} has ${fields}`,
+    description: `must name the fields that change; ${withArticle(labelOf(kind))} has ${fields}`,
     reason: "REQUIRED",
   };
 }
@@ -89,7 +90,7 @@ function checkPath(kind: ResourceKind, path: readonly string[]): Violation | und
   }
   const near = nearestName(field, updatableFields(kind));
   const hint = near === undefined ? `; it has ${updatableFields(kind).join(", ")}` : `; did you mean ${near}?`;
-  const description = `names ${JSON.stringify(field)}, which a ${definition.label} does not have${hint}`;
+  const description = `names ${JSON.stringify(field)}, which ${withArticle(definition.label)} does not have${hint}`;
   return { field: "update_mask", description, reason: "UNKNOWN_FIELD" };
 }
 

@@ -15,6 +15,7 @@ export const vipPoolSpec = field.message({
   autoAssign: field.flag().default(true),
 });
 
+/** A VIP pool as an admin wants it, defaults filled. */
 export type VipPoolSpec = z.output<typeof vipPoolSpec>;
 /** Addresses that load balancers get; belongs to the installation, not to a tenant. */
 export type VipPool = EntityOf<VipPoolSpec, EntityRecord<VipPoolId>>;
@@ -28,6 +29,7 @@ const rules: Rules<VipPoolSpec> = ({ cidrs }, report) => {
   });
 };
 
+/** What the generic code knows of VIP pools. */
 export const vipPool = defineResource({
   label: "VIP pool",
   spec: vipPoolSpec,

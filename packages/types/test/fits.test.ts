@@ -40,7 +40,7 @@ describe("pool and listener", () => {
     expect(poolMisfit("default_pool_id", "TCP", "TCP")).toBeUndefined();
     expect(poolMisfit("default_pool_id", "HTTP", "UDP")).toEqual({
       field: "default_pool_id",
-      description: "must name a pool with protocol HTTP, HTTPS, H2C for a HTTP listener, not UDP",
+      description: "must name a pool with protocol HTTP, HTTPS, H2C when the listener's is HTTP, not UDP",
       reason: "INVALID_COMBINATION",
     });
   });

@@ -183,6 +183,7 @@ describe("L7 rule", () => {
     [{ value: "/a?b=c" }, 'value must be a path without spaces, "?" and "#", not "/a?b=c"'],
     [{ value: "/a\r\nb" }, 'value must be text of one line, without CR and LF, not "/a\\r\\nb"'],
     [{ value: undefined }, "value is required"],
+    [{ comparetype: "REGEX" }, "comparetype is not a field that an L7 rule takes; did you mean compare_type?"],
     [{ value: "/".repeat(1025) }, "value must have at most 1024 characters, not 1025"],
     [
       { type: "HOST_NAME", compareType: "EQUAL_TO", value: "example.com:80" },

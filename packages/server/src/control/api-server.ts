@@ -29,7 +29,9 @@ export interface ApiServerOptions extends Omit<OnePortOptions, "clock"> {
 const DEFAULT_MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 /** Services that need no tenant. */
 const OPEN_SERVICES = new Set(
-  [grpcHealth.Health, grpcReflection.ServerReflection, grpcReflectionAlpha.ServerReflection].map(({ typeName }) => typeName),
+  [grpcHealth.Health, grpcReflection.ServerReflection, grpcReflectionAlpha.ServerReflection].map(
+    ({ typeName }) => typeName,
+  ),
 );
 
 /** gRPC, gRPC-Web and Connect on one port, with reflection and grpc.health.v1. */

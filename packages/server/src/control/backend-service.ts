@@ -1,5 +1,11 @@
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
-import { type BackendService, DeregisterBackendRequestSchema, fromMessage, type RegisterBackendRequest, RegisterBackendRequestSchema } from "@fiberlb/api";
+import {
+  type BackendService,
+  DeregisterBackendRequestSchema,
+  fromMessage,
+  type RegisterBackendRequest,
+  RegisterBackendRequestSchema,
+} from "@fiberlb/api";
 import {
   type BackendSpec,
   DEFAULT_REGISTRATION_TTL_S,
@@ -50,21 +56,34 @@ export function backendService(options: ServiceOptions): ServiceImpl<typeof Back
 }
 
 /** Names are judged when they are resolved, by whoever connects. */
-function addressRules(isDenied: ReturnType<typeof rangeMatcher>, { address, monitorAddress }: BackendSpec): Violation[] {
+function addressRules(
+  isDenied: ReturnType<typeof rangeMatcher>,
+  { address, monitorAddress }: BackendSpec,
+): Violation[] {
   const given = [
     { field: "address", host: address },
     { field: "monitor_address", host: monitorAddress },
   ];
   return given.flatMap(({ field, host }) =>
     host !== undefined && isIpHost(host) && isDenied(host)
-      ? [{ field, description: `must not be in a network that backends.deniedCidrs forbids: ${host}`, reason: "ADDRESS_DENIED" }]
+      ? [
+          {
+            field,
+            description: `must not be in a network that backends.deniedCidrs forbids: ${host}`,
+            reason: "ADDRESS_DENIED",
+          },
+        ]
       : [],
   );
 }
 
 function registrationSpec(request: RegisterBackendRequest): BackendSpec {
   const { ttlS = DEFAULT_REGISTRATION_TTL_S, ...given } = fromMessage(RegisterBackendRequestSchema, request);
-  const endless: Violation = { field: "ttl_s", description: "must be at least 1: a registration ends", reason: "OUT_OF_RANGE" };
+  const endless: Violation = {
+    field: "ttl_s",
+    description: "must be at least 1: a registration ends",
+    reason: "OUT_OF_RANGE",
+  };
   return checkedSpec({ ...given, ttlS }, ttlS === 0 ? [endless] : []);
 }
 

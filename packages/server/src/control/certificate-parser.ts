@@ -24,12 +24,16 @@ export function parseCertificate({ type, certificatePem, privateKeyPem }: Certif
   const chain = parseChain(certificatePem);
   const key = privateKeyPem === undefined ? undefined : parseKey(privateKeyPem);
   const violations = [
-    ...(chain === undefined ? [violation("certificate_pem", "holds a block that is no X.509 certificate")] : chainViolations(chain, type)),
+    ...(chain === undefined
+      ? [violation("certificate_pem", "holds a block that is no X.509 certificate")]
+      : chainViolations(chain, type)),
     ...(key === "unreadable" ? [violation("private_key_pem", "is not a private key that can be read")] : []),
   ];
   const leaf = chain?.[0];
   if (leaf !== undefined && key !== undefined && key !== "unreadable" && !leaf.checkPrivateKey(key)) {
-    violations.push(violation("private_key_pem", "is not the key of the first certificate in certificate_pem", "INVALID_COMBINATION"));
+    violations.push(
+      violation("private_key_pem", "is not the key of the first certificate in certificate_pem", "INVALID_COMBINATION"),
+    );
   }
   return leaf === undefined || violations.length > 0 ? { ok: false, violations } : { ok: true, facts: factsOf(leaf) };
 }
@@ -55,7 +59,15 @@ function parseKey(pem: string): KeyObject | "unreadable" {
 function chainViolations(chain: readonly X509Certificate[], type: CertificateSpec["type"]): Violation[] {
   if (type === "CLIENT_CA") {
     const foreign = chain.find((certificate) => !certificate.ca);
-    return foreign === undefined ? [] : [violation("certificate_pem", `must hold authorities only, and ${oneLine(foreign.subject)} is none`, "NOT_ALLOWED")];
+    return foreign === undefined
+      ? []
+      : [
+          violation(
+            "certificate_pem",
+            `must hold authorities only, and ${oneLine(foreign.subject)} is none`,
+            "NOT_ALLOWED",
+          ),
+        ];
   }
   const broken = chain.findIndex((certificate, index) => {
     const issuer = chain[index + 1];

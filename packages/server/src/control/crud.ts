@@ -1,5 +1,5 @@
-import type { FieldMask } from "@bufbuild/protobuf/wkt";
 import type { MessageShape } from "@bufbuild/protobuf";
+import type { FieldMask } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext } from "@connectrpc/connect";
 import {
   createRequestSchemas,
@@ -19,7 +19,13 @@ import { tenantOf } from "./auth/tenant.ts";
 import { bodyHash } from "./body-hash.ts";
 import { decodePageToken, encodePageToken, pageSizeOf } from "./paging.ts";
 import type { Presenter } from "./presenter.ts";
-import { idViolations, type ListRequest, listViolations, requestIdViolations, updateViolations } from "./request-checks.ts";
+import {
+  idViolations,
+  type ListRequest,
+  listViolations,
+  requestIdViolations,
+  updateViolations,
+} from "./request-checks.ts";
 
 /** Names of the lists in List answers. */
 export interface Plurals {
@@ -73,14 +79,17 @@ type ListAnswer<K extends TenantKind> = { [P in Plurals[K]]: ResourceMessage<K>[
 
 /** The five calls of a resource. */
 export interface Crud<K extends TenantKind> {
-  create(request: MessageShape<(typeof createRequestSchemas)[K]>, context: HandlerContext): Promise<Answer<K>>;
-  get(request: { readonly id: string }, context: HandlerContext): Promise<Answer<K>>;
-  list(request: ListRequest, context: HandlerContext): Promise<ListAnswer<K>>;
-  update(request: UpdateRequestOf<K>, context: HandlerContext): Promise<Answer<K>>;
-  delete(
+  readonly create: (
+    request: MessageShape<(typeof createRequestSchemas)[K]>,
+    context: HandlerContext,
+  ) => Promise<Answer<K>>;
+  readonly get: (request: { readonly id: string }, context: HandlerContext) => Promise<Answer<K>>;
+  readonly list: (request: ListRequest, context: HandlerContext) => Promise<ListAnswer<K>>;
+  readonly update: (request: UpdateRequestOf<K>, context: HandlerContext) => Promise<Answer<K>>;
+  readonly delete: (
     request: { readonly id: string; readonly cascade: boolean; readonly validateOnly: boolean },
     context: HandlerContext,
-  ): Promise<Record<never, never>>;
+  ) => Promise<object>;
 }
 
 /** One implementation of Create, Get, List, Update and Delete for all kinds that belong to a tenant. */
@@ -95,7 +104,9 @@ export function createCrud<K extends TenantKind>(resource: Resource<K>, options:
     async create(request, context) {
       const written = await runCreate(resource, repository, { request, context });
       if (written.changed) await presenter.waitUntilActive(written.stored);
-      return request.validateOnly ? ({ [kind]: presenter.preview(kind, written.stored) } as Answer<K>) : answer(written.stored);
+      return request.validateOnly
+        ? ({ [kind]: presenter.preview(kind, written.stored) } as Answer<K>)
+        : answer(written.stored);
     },
     async get({ id }, context) {
       refuse(idViolations("id", id));
@@ -133,7 +144,8 @@ async function runCreate<K extends TenantKind>(
   const parsed = parseSpec(kind, input);
   refuse([...(parsed.ok ? [] : parsed.violations), ...requestIdViolations(requestId)]);
   if (!parsed.ok) throw invalid(parsed.violations);
-  const prepared: Prepared<K> = prepare === undefined ? { spec: parsed.value, record: {} } : await prepare(parsed.value);
+  const prepared: Prepared<K> =
+    prepare === undefined ? { spec: parsed.value, record: {} } : await prepare(parsed.value);
   return repository.create({
     tenant,
     kind,
@@ -152,7 +164,8 @@ async function runList<K extends TenantKind>(
   const parentKind = parentKindOf(kind);
   const parentField = parentKind === undefined ? undefined : `${parentKind}Id`;
   refuse(listViolations(request, parentField));
-  const given = parentField === undefined ? "" : (((request as unknown as Record<string, unknown>)[parentField] as string) ?? "");
+  const given =
+    parentField === undefined ? "" : (((request as unknown as Record<string, unknown>)[parentField] as string) ?? "");
   const parentId = given === "" ? undefined : given.toLowerCase();
   const name = request.name === "" ? undefined : request.name;
   const query = { tenant: tenantNames(context), kind, parentId, name, tags: request.tags };

@@ -1,6 +1,6 @@
+import { equals } from "@bufbuild/protobuf";
 import type { ServiceImpl } from "@connectrpc/connect";
 import { type DiscoveryService, type Endpoint, EndpointSchema, toMessage } from "@fiberlb/api";
-import { equals } from "@bufbuild/protobuf";
 import { notFound } from "@fiberlb/types";
 
 import { HEALTH_PREFIX, nameKey, NODE_PREFIX, type Tenant, unitKey } from "../repository/keys.ts";
@@ -40,7 +40,11 @@ export function discoveryService(options: ServiceOptions): ServiceImpl<typeof Di
 const sameEndpoint = (a: Endpoint | undefined, b: Endpoint | undefined): boolean =>
   a === undefined || b === undefined ? a === b : equals(EndpointSchema, a, b);
 
-async function resolveName({ repository, presenter }: ServiceOptions, tenant: Tenant, name: string): Promise<Endpoint | undefined> {
+async function resolveName(
+  { repository, presenter }: ServiceOptions,
+  tenant: Tenant,
+  name: string,
+): Promise<Endpoint | undefined> {
   const { items } = await repository.list({ tenant, kind: "loadBalancer", name, tags: {}, limit: 1 });
   const [found] = items;
   if (found === undefined) return undefined;

@@ -1,4 +1,13 @@
-import type { L7Policy, L7PolicySpec, L7Rule, L7RuleSpec, Listener, ListenerProtocol, PoolProtocol, Violation } from "@fiberlb/types";
+import type {
+  L7Policy,
+  L7PolicySpec,
+  L7Rule,
+  L7RuleSpec,
+  Listener,
+  ListenerProtocol,
+  PoolProtocol,
+  Violation,
+} from "@fiberlb/types";
 
 /** Which pools a listener can send to. */
 const POOLS_OF: Readonly<Record<ListenerProtocol, readonly PoolProtocol[]>> = {
@@ -22,7 +31,9 @@ export function poolFits(
 ): Violation[] {
   const allowed = POOLS_OF[listener];
   if (allowed.includes(pool)) return [];
-  return [combination(field, `must be a pool of protocol ${allowed.join(" or ")} for a ${listener} listener, not ${pool}`)];
+  return [
+    combination(field, `must be a pool of protocol ${allowed.join(" or ")} for a ${listener} listener, not ${pool}`),
+  ];
 }
 
 /** A TCP listener's policies choose by SNI, before any byte is decrypted (passthrough); TLS and UDP listeners have none. */
@@ -31,7 +42,8 @@ export function policyFits(
   policy: Pick<L7PolicySpec, "action" | "rewrite" | "setRequestHeaders" | "setResponseHeaders">,
 ): Violation[] {
   if (protocol === "HTTP" || protocol === "HTTPS") return [];
-  if (protocol !== "TCP") return [combination("listener_id", `must be a listener of protocol HTTP, HTTPS or TCP, not ${protocol}`)];
+  if (protocol !== "TCP")
+    return [combination("listener_id", `must be a listener of protocol HTTP, HTTPS or TCP, not ${protocol}`)];
   const refused: Violation[] = [];
   const { action } = policy;
   if (action !== "REDIRECT_TO_POOL" && action !== "REJECT") {
@@ -50,7 +62,9 @@ export function policyFits(
 export function ruleFits({ protocol }: Listener, { type }: Pick<L7RuleSpec, "type">): Violation[] {
   if (protocol === "TCP" && type !== "SNI") return [combination("type", `must be SNI on a TCP listener, not ${type}`)];
   const needsTls = type === "SNI" || type === "SSL_CONN_HAS_CERT" || type === "SSL_DN_FIELD";
-  return protocol === "HTTP" && needsTls ? [combination("type", `cannot be ${type} on an HTTP listener: it has no TLS`)] : [];
+  return protocol === "HTTP" && needsTls
+    ? [combination("type", `cannot be ${type} on an HTTP listener: it has no TLS`)]
+    : [];
 }
 
 const isPathPrefix = ({ type, compareType, invert }: L7RuleSpec): boolean =>
@@ -60,14 +74,25 @@ const isPathPrefix = ({ type, compareType, invert }: L7RuleSpec): boolean =>
  * `rewrite.path_prefix` replaces the value of the policy's only PATH STARTS_WITH rule, so there must not be two. Rules come
  * after their policy: none at all is accepted, and nothing is replaced.
  */
-export function pathRewriteFits(policy: Pick<L7Policy, "rewrite">, rules: readonly L7RuleSpec[], field: string): Violation[] {
+export function pathRewriteFits(
+  policy: Pick<L7Policy, "rewrite">,
+  rules: readonly L7RuleSpec[],
+  field: string,
+): Violation[] {
   if (policy.rewrite?.pathPrefix === undefined || rules.filter(isPathPrefix).length <= 1) return [];
-  return [combination(field, "must leave the policy with one PATH STARTS_WITH rule: rewrite.path_prefix replaces its value")];
+  return [
+    combination(field, "must leave the policy with one PATH STARTS_WITH rule: rewrite.path_prefix replaces its value"),
+  ];
 }
 
 /** With `rewrite.path_prefix` on a policy that has rules, one of them must be the one whose value it replaces. */
 export function rewriteHasRule(policy: Pick<L7PolicySpec, "rewrite">, rules: readonly L7Rule[]): Violation[] {
   if (policy.rewrite?.pathPrefix === undefined || rules.length === 0) return [];
   if (rules.filter(isPathPrefix).length === 1) return [];
-  return [combination("rewrite.path_prefix", "needs the policy to have exactly one PATH STARTS_WITH rule, whose value it replaces")];
+  return [
+    combination(
+      "rewrite.path_prefix",
+      "needs the policy to have exactly one PATH STARTS_WITH rule, whose value it replaces",
+    ),
+  ];
 }

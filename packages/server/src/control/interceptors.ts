@@ -45,7 +45,10 @@ function deadlineOr(error: unknown, signal: AbortSignal): unknown {
   return signal.aborted && error instanceof Error && error.name === "AbortError" ? signal.reason : error;
 }
 
-async function* translated<T>(messages: AsyncIterable<T>, translate: (error: unknown) => ConnectError): AsyncIterable<T> {
+async function* translated<T>(
+  messages: AsyncIterable<T>,
+  translate: (error: unknown) => ConnectError,
+): AsyncIterable<T> {
   try {
     yield* messages;
   } catch (error) {

@@ -28,7 +28,9 @@ async function listenerRules(options: ServiceOptions, { tenant, wanted }: RuleIn
     violations.push(...poolFits("default_pool_id", { listener: protocol, pool: pool.protocol }));
   }
   for (const [index, id] of certificateIds.entries()) {
-    violations.push(...(await certificateIs(options, { tenant, id, type: "SERVER", field: `certificate_ids[${index}]` })));
+    violations.push(
+      ...(await certificateIs(options, { tenant, id, type: "SERVER", field: `certificate_ids[${index}]` })),
+    );
   }
   if (clientCaCertificateId !== undefined) {
     const field = "client_ca_certificate_id";
@@ -44,8 +46,17 @@ interface CertificateUse {
   readonly field: string;
 }
 
-async function certificateIs({ repository }: ServiceOptions, { tenant, id, type, field }: CertificateUse): Promise<Violation[]> {
+async function certificateIs(
+  { repository }: ServiceOptions,
+  { tenant, id, type, field }: CertificateUse,
+): Promise<Violation[]> {
   const certificate = await requireCertificate(repository, { tenant, id });
   if (certificate.type === type) return [];
-  return [{ field, description: `must be a certificate of type ${type}, not ${certificate.type}`, reason: "INVALID_COMBINATION" }];
+  return [
+    {
+      field,
+      description: `must be a certificate of type ${type}, not ${certificate.type}`,
+      reason: "INVALID_COMBINATION",
+    },
+  ];
 }

@@ -30,7 +30,11 @@ async function poolRules({ repository }: ServiceOptions, { tenant, wanted }: Rul
     const certificate = await requireCertificate(repository, { tenant, id });
     if (certificate.type === type) continue;
     const why = type === "SERVER" ? "one with a private key" : "an authority without one";
-    violations.push({ field, description: `must be a certificate of type ${type}, ${why}`, reason: "INVALID_COMBINATION" });
+    violations.push({
+      field,
+      description: `must be a certificate of type ${type}, ${why}`,
+      reason: "INVALID_COMBINATION",
+    });
   }
   return violations;
 }

@@ -1,12 +1,12 @@
-import { prefixRange, read, readRange } from "@fiberlb/store";
 import { type ResourceMessage, resourceSchemas, toMessage } from "@fiberlb/api";
+import { prefixRange, read, readRange } from "@fiberlb/store";
 import type { BackendStatus, ResourceStatus } from "@fiberlb/types";
+import { decodeEntity } from "@fiberlb/types";
 
 import type { Clock } from "../clock.ts";
 import type { UnitRecord } from "../repository/attachments.ts";
 import { decodeJson } from "../repository/codec.ts";
 import type { Stored } from "../repository/entity-reader.ts";
-import { decodeEntity } from "@fiberlb/types";
 import { backendHealthPrefix, childrenPrefix, loadBalancerKey, type TenantKind, unitKey } from "../repository/keys.ts";
 import type { Repository } from "../repository/repository.ts";
 import { byBackend, readObservedTrees, type TreeAddress } from "../repository/tree.ts";
@@ -38,7 +38,11 @@ export class Presenter {
 
   /** What an entity would be; it is in no store, and no node has it. */
   preview<K extends TenantKind>(kind: K, { entity }: Stored<K>): ResourceMessage<K> {
-    const status: ResourceStatus = { provisioningStatus: "PENDING_CREATE", operatingStatus: "OFFLINE", statusReason: "" };
+    const status: ResourceStatus = {
+      provisioningStatus: "PENDING_CREATE",
+      operatingStatus: "OFFLINE",
+      statusReason: "",
+    };
     return message(kind, entity, kind === "backend" ? { ...status, status: "UNKNOWN" } : status);
   }
 
@@ -53,7 +57,9 @@ export class Presenter {
   }
 
   /** Everything of some load balancers; those that have gone are left out. */
-  async trees(addresses: readonly TreeAddress[]): Promise<{ observed: Awaited<ReturnType<typeof readObservedTrees>>[number]; status: TreeStatus }[]> {
+  async trees(
+    addresses: readonly TreeAddress[],
+  ): Promise<{ observed: Awaited<ReturnType<typeof readObservedTrees>>[number]; status: TreeStatus }[]> {
     const surroundings = this.#surroundings();
     const observed = await readObservedTrees(this.#repository.store, addresses);
     return observed.map((one) => ({ observed: one, status: treeStatus(one, surroundings) }));
@@ -88,11 +94,16 @@ export class Presenter {
     const surroundings = this.#surroundings();
     return items.map((stored, index) => {
       const [self, unit, checks, health] = results.slice(index * BACKEND_READS, (index + 1) * BACKEND_READS);
-      if (self?.type !== "get" || unit?.type !== "get" || self.kv === undefined || unit.kv === undefined) return undefined;
+      if (self?.type !== "get" || unit?.type !== "get" || self.kv === undefined || unit.kv === undefined)
+        return undefined;
       const loadBalancer = decodeEntity("loadBalancer", self.kv.value);
-      const { changedAtMs } = decodeJson<UnitRecord>(unit.kv.value);
-      const provision = provisioningInput({ loadBalancer, unitRevision: unit.kv.modRevision, changedAtMs }, surroundings);
-      const healthChecks = checks?.type === "range" ? checks.kvs.map(({ value }) => decodeEntity("healthCheck", value)) : [];
+      const { changedAtMs } = decodeJson(unit.kv.value) as UnitRecord;
+      const provision = provisioningInput(
+        { loadBalancer, unitRevision: unit.kv.modRevision, changedAtMs },
+        surroundings,
+      );
+      const healthChecks =
+        checks?.type === "range" ? checks.kvs.map(({ value }) => decodeEntity("healthCheck", value)) : [];
       const judged = backendStatus({
         backend: stored.entity,
         monitored: healthChecks.some(({ adminStateUp }) => adminStateUp),
@@ -118,4 +129,4 @@ function statusIn(tree: TreeStatus | undefined, { kind, id }: Stored["location"]
 }
 
 const message = <K extends TenantKind>(kind: K, entity: object, status: object): ResourceMessage<K> =>
-  toMessage(resourceSchemas[kind], entity, status) as unknown as ResourceMessage<K>;
+  toMessage(resourceSchemas[kind], entity, status);

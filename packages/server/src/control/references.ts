@@ -31,9 +31,17 @@ export async function requireCertificate(
 }
 
 /** The listener that a policy is below. @throws DomainError `not-found` */
-export async function requireListenerOf({ reader }: Repository, { tenant, location }: Stored): Promise<Stored<"listener">> {
+export async function requireListenerOf(
+  { reader }: Repository,
+  { tenant, location }: Stored,
+): Promise<Stored<"listener">> {
   const { parentId: id, loadBalancerId } = location;
-  const stored = await reader.at<"listener">(tenant, { kind: "listener", id, loadBalancerId, parentId: loadBalancerId });
+  const stored = await reader.at<"listener">(tenant, {
+    kind: "listener",
+    id,
+    loadBalancerId,
+    parentId: loadBalancerId,
+  });
   if (stored === undefined) throw entityNotFound("listener", id);
   return stored;
 }

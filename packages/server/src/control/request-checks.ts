@@ -29,7 +29,13 @@ export function listViolations(request: ListRequest, parentField: string | undef
   const parentId = parentField === undefined ? "" : (request as unknown as Record<string, unknown>)[parentField];
   return [
     ...(request.pageSize > MAX_PAGE_SIZE
-      ? [{ field: "page_size", description: `must be at most ${MAX_PAGE_SIZE}, not ${request.pageSize}`, reason: "OUT_OF_RANGE" } as const]
+      ? [
+          {
+            field: "page_size",
+            description: `must be at most ${MAX_PAGE_SIZE}, not ${request.pageSize}`,
+            reason: "OUT_OF_RANGE",
+          } as const,
+        ]
       : []),
     ...(typeof parentId === "string" && parentId !== "" ? idViolations(toSnakeCase(parentField ?? ""), parentId) : []),
   ];

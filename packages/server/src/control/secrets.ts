@@ -36,7 +36,8 @@ export function createKeyRing(keys: readonly Uint8Array[]): KeyRing {
       const [version, name = "", body = ""] = sealed.split(".");
       if (version !== VERSION) throw new Error(`Cannot open a secret of ${context}: unknown format ${version}`);
       const key = byFingerprint.get(name);
-      if (key === undefined) throw new Error(`Cannot open a secret of ${context}: it was sealed with key ${name}, which is not here`);
+      if (key === undefined)
+        throw new Error(`Cannot open a secret of ${context}: it was sealed with key ${name}, which is not here`);
       return decrypt(Buffer.from(body, "base64"), { key, context });
     },
   };
@@ -49,11 +50,14 @@ function decrypt(bytes: Buffer, { key, context }: { readonly key: Uint8Array; re
   try {
     return decipher.update(bytes.subarray(NONCE_BYTES, end), undefined, "utf8") + decipher.final("utf8");
   } catch (error) {
-    throw new Error(`Cannot open a secret of ${context}: it was changed, or belongs to something else`, { cause: error });
+    throw new Error(`Cannot open a secret of ${context}: it was changed, or belongs to something else`, {
+      cause: error,
+    });
   }
 }
 
 function checkedKey(key: Uint8Array): Uint8Array {
-  if (key.length !== KEY_BYTES) throw new RangeError(`Cannot make a key ring: a key has ${key.length} bytes, not ${KEY_BYTES}`);
+  if (key.length !== KEY_BYTES)
+    throw new RangeError(`Cannot make a key ring: a key has ${key.length} bytes, not ${KEY_BYTES}`);
   return key;
 }

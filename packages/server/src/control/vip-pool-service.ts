@@ -45,7 +45,9 @@ export function vipPoolService({ repository: { vipPools } }: ServiceOptions): Se
       if (violations.length > 0) throw invalid(violations);
       const query = { kind: "vipPool", name: request.name };
       const afterId = decodePageToken(request.pageToken, query) ?? "";
-      const all = (await vipPools.list()).filter(({ id, name }) => id > afterId && (request.name === "" || name === request.name));
+      const all = (await vipPools.list()).filter(
+        ({ id, name }) => id > afterId && (request.name === "" || name === request.name),
+      );
       const page = all.slice(0, pageSizeOf(request.pageSize));
       const last = page.at(-1);
       const more = last !== undefined && page.length < all.length;

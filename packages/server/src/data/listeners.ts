@@ -10,12 +10,17 @@ import type { BindFailure } from "./worker-protocol.ts";
 /** Connections that the kernel queues for a listener before they are accepted; it caps this at net.core.somaxconn. */
 const BACKLOG = 4096;
 
+/** A listener that goes on failing to accept is reported so often. */
+const ACCEPT_ERROR_INTERVAL_MS = 10_000;
+
 /** What {@link Listeners} needs of its worker. */
 export interface ListenersOptions {
   readonly transport: Transport;
   readonly clock: Clock;
   /** The balancer of a pool as of now. */
   readonly balancerOf: (poolId: string) => Balancer | undefined;
+  /** An open listener can't accept (EMFILE: out of file descriptors); it goes on trying. */
+  readonly onAcceptError: (failure: BindFailure) => void;
 }
 
 /** One load balancer's listeners as they should be. */
@@ -50,6 +55,8 @@ interface Endpoint {
   socket: ListeningSocket | undefined;
   /** Code of the last attempt to open it; undefined = none, or it is open. */
   failure: string | undefined;
+  /** When a failed accept was reported last. */
+  acceptErrorAtMs: number;
 }
 
 /** The listeners of one worker: opens, keeps and closes sockets to match what is desired, and drains what goes. */
@@ -90,7 +97,11 @@ export class Listeners {
   /** Stops accepting everywhere, lets connections finish for so long, ends the rest. */
   async stop(drainTimeoutMs: number): Promise<void> {
     const all = [...[...this.#served.values()].flatMap((served) => [...served.values()]), ...this.#draining];
-    await this.apply([...this.#served.keys()].map((loadBalancerId) => ({ loadBalancerId, vip: "", listeners: [] })));
+    // Without a drain of their own: their pools' drain times are about changes, this one is about the process.
+    this.#served.clear();
+    const endpoints = [...this.#endpoints.values()];
+    for (const endpoint of endpoints) endpoint.owner = undefined;
+    await Promise.all(endpoints.map((endpoint) => this.#settle(endpoint)));
     const isIdle = (): boolean => all.every(({ proxy }) => proxy.active === 0);
     if (isIdle()) return;
     await new Promise<void>((resolve) => {
@@ -166,7 +177,14 @@ export class Listeners {
     const key = keyOf(address, port);
     const known = this.#endpoints.get(key);
     if (known !== undefined) return known;
-    const endpoint: Endpoint = { address, port, owner: undefined, socket: undefined, failure: undefined };
+    const endpoint: Endpoint = {
+      address,
+      port,
+      owner: undefined,
+      socket: undefined,
+      failure: undefined,
+      acceptErrorAtMs: -Infinity,
+    };
     this.#endpoints.set(key, endpoint);
     return endpoint;
   }
@@ -190,13 +208,22 @@ export class Listeners {
       else endpoint.owner.proxy.accept(connection);
     };
     try {
-      const options = { address, port, reusePort: true, backlog: BACKLOG };
+      const onAcceptError = (error: TransportError): void => this.#noteAcceptError(endpoint, error);
+      const options = { address, port, reusePort: true, backlog: BACKLOG, onAcceptError };
       endpoint.socket = await this.#options.transport.listen(options, accept);
       endpoint.failure = undefined;
     } catch (error) {
       if (!(error instanceof TransportError)) throw error;
       endpoint.failure = error.code;
     }
+  }
+
+  #noteAcceptError(endpoint: Endpoint, { code }: TransportError): void {
+    const nowMs = this.#options.clock.nowMs();
+    if (endpoint.owner === undefined || nowMs - endpoint.acceptErrorAtMs < ACCEPT_ERROR_INTERVAL_MS) return;
+    endpoint.acceptErrorAtMs = nowMs;
+    const { loadBalancerId, listenerId } = endpoint.owner;
+    this.#options.onAcceptError({ loadBalancerId, listenerId, code });
   }
 }
 

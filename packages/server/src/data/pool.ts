@@ -85,7 +85,13 @@ class WorkerPool implements DataPlane {
   }
 
   async start(): Promise<void> {
-    await Promise.all(this.#handles.map((handle) => handle.start()));
+    try {
+      await Promise.all(this.#handles.map((handle) => handle.start()));
+    } catch (error) {
+      // Without the others, which would keep the process alive.
+      await this.stop({ drainTimeoutMs: 0 });
+      throw error;
+    }
   }
 
   apply(snapshot: Snapshot): Promise<ApplyReport> {
@@ -232,6 +238,8 @@ class WorkerPool implements DataPlane {
       start: () => ({ index, memory: this.#ledger.memory }),
       onReady: () => this.#bringUp(index),
       onLost: (reason, pauseMs) => this.#lose(index, { reason, pauseMs }),
+      onAcceptFailed: (failure) =>
+        this.#options.log?.error("listener cannot accept connections", { ...failure, worker: index }),
       onApplied: (sequence, failures) => this.#noteApplied(index, { sequence, failures }),
     });
   }

@@ -12,6 +12,8 @@ export interface ServingOptions extends WorkerStart {
   readonly transport: Transport;
   readonly clock: Clock;
   readonly random: Random;
+  /** See {@link Listeners}. */
+  readonly onAcceptError: (failure: BindFailure) => void;
 }
 
 /** Everything that one worker serves: the pools and listeners of all load balancers. */
@@ -27,8 +29,9 @@ export class Serving {
 
   constructor(options: ServingOptions) {
     this.#options = options;
-    const { transport, clock, memory } = options;
-    this.#listeners = new Listeners({ transport, clock, balancerOf: (poolId) => this.#balancers.get(poolId) });
+    const { transport, clock, memory, onAcceptError } = options;
+    const balancerOf = (poolId: string): PoolBalancer | undefined => this.#balancers.get(poolId);
+    this.#listeners = new Listeners({ transport, clock, balancerOf, onAcceptError });
     this.#shared = {
       backends: CounterTable.open(memory.backends),
       listeners: CounterTable.open(memory.listeners),

@@ -34,6 +34,8 @@ export interface WorkerHandleOptions {
   readonly onLost: (reason: string, pauseMs: number) => void;
   /** It has applied everything up to the message of that number; `failures` are all its listeners that aren't open. */
   readonly onApplied: (sequence: number, failures: readonly BindFailure[]) => void;
+  /** One of its listeners can't accept. */
+  readonly onAcceptFailed: (failure: BindFailure) => void;
 }
 
 interface Pending {
@@ -116,6 +118,9 @@ export class WorkerHandle {
         // First what it said, then those who wait for it to be said.
         this.#options.onApplied(message.sequence, message.failures);
         this.#settle(message.sequence);
+        break;
+      case "accept-failed":
+        this.#options.onAcceptFailed(message.failure);
         break;
       case "stopped":
         this.#onStopped();

@@ -22,7 +22,7 @@ export interface UnitAssignment {
   readonly slots: UnitSlots;
 }
 
-/** A listener that a worker could not open. */
+/** A listener that a worker could not open, or that can't accept. */
 export interface BindFailure {
   readonly loadBalancerId: string;
   readonly listenerId: string;
@@ -61,4 +61,6 @@ export type FromWorker =
   | { readonly kind: "ready" }
   /** `failures`: every listener that is not open in this worker, not only what this message touched. */
   | { readonly kind: "applied"; readonly sequence: number; readonly failures: readonly BindFailure[] }
+  /** An open listener turned a connection away for lack of something; told at times, not each time. */
+  | { readonly kind: "accept-failed"; readonly failure: BindFailure }
   | { readonly kind: "stopped" };

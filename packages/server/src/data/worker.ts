@@ -10,13 +10,14 @@ import type { FromWorker, ToWorker, WorkerStart } from "./worker-protocol.ts";
 const port = parentPort;
 if (port === null) throw new Error("Cannot run data/worker.ts by itself: the data plane starts it as a worker thread");
 
+const answer = (message: FromWorker): void => port.postMessage(message);
 const serving = new Serving({
   ...(workerData as WorkerStart),
   transport: createNodeTransport({ clock: systemClock }),
   clock: systemClock,
   random: systemRandom,
+  onAcceptError: (failure) => answer({ kind: "accept-failed", failure }),
 });
-const answer = (message: FromWorker): void => port.postMessage(message);
 
 async function obey(message: ToWorker): Promise<void> {
   switch (message.kind) {

@@ -34,7 +34,8 @@ export function ancestorsOf(location: Location): Location[] {
   const { kind, loadBalancerId, parentId } = location;
   if (kind === "loadBalancer") return [location];
   const root: Location = { kind: "loadBalancer", id: loadBalancerId, loadBalancerId, parentId: "" };
-  if (kind === "l7Policy") return [location, { kind: "listener", id: parentId, loadBalancerId, parentId: loadBalancerId }, root];
+  if (kind === "l7Policy")
+    return [location, { kind: "listener", id: parentId, loadBalancerId, parentId: loadBalancerId }, root];
   return [location, root];
 }
 

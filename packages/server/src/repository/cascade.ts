@@ -30,7 +30,7 @@ async function planEnd(context: WriteContext, { tenant, location }: CascadeRecor
 /** Cascades that a crash or a lost store interrupted. */
 export async function pendingCascades(context: WriteContext): Promise<CascadeRecord[]> {
   const { kvs } = await context.store.range(prefixRange(DELETING_PREFIX));
-  return kvs.map(({ value }) => decodeJson<CascadeRecord>(value));
+  return kvs.map(({ value }) => decodeJson(value) as CascadeRecord);
 }
 
 async function removeBelow(context: WriteContext, { tenant, location }: CascadeRecord): Promise<void> {
@@ -44,7 +44,11 @@ async function removeBelow(context: WriteContext, { tenant, location }: CascadeR
   }
 }
 
-async function readChildren(context: WriteContext, { tenant, location }: CascadeRecord, kind: TreeKind): Promise<Stored[]> {
+async function readChildren(
+  context: WriteContext,
+  { tenant, location }: CascadeRecord,
+  kind: TreeKind,
+): Promise<Stored[]> {
   const at = { kind, loadBalancerId: location.loadBalancerId, parentId: location.id };
   const range = prefixRange(childrenPrefix(tenant, at));
   const { kvs } = await context.store.range({ ...range, limit: CHILDREN_PER_STEP });

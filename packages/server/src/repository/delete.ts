@@ -84,19 +84,28 @@ async function planDeletion(context: WriteContext, request: DeleteRequest): Prom
     return { ...removal, conditions: [...guards, ...removal.conditions], result: { stored, marked: false } };
   }
   if (!cascade) {
-    throw failedPrecondition("delete", nameOf(kind, stored.entity), `it has ${children.join(" and ")}; delete them first, or use cascade`);
+    throw failedPrecondition(
+      "delete",
+      nameOf(kind, stored.entity),
+      `it has ${children.join(" and ")}; delete them first, or use cascade`,
+    );
   }
   return planMark(context, stored, guards);
 }
 
 function refuseProtected({ location, entity }: Stored): void {
   if (location.kind !== "loadBalancer" || !("deleteProtection" in entity) || !entity.deleteProtection) return;
-  throw failedPrecondition("delete", nameOf("loadBalancer", entity), "it is delete-protected; set delete_protection to false first");
+  throw failedPrecondition(
+    "delete",
+    nameOf("loadBalancer", entity),
+    "it is delete-protected; set delete_protection to false first",
+  );
 }
 
 async function attachmentGuards(store: Store, { tenant, location }: Stored): Promise<Condition[]> {
   const entity = unchangedGuard(store, entityKey(tenant, location));
-  if (location.kind === "certificate") return Promise.all([entity, unchangedGuard(store, touchKey(tenant, location.id))]);
+  if (location.kind === "certificate")
+    return Promise.all([entity, unchangedGuard(store, touchKey(tenant, location.id))]);
   const mayHaveMore = CHILD_KINDS[location.kind].length > 0;
   return Promise.all(mayHaveMore ? [entity, unchangedGuard(store, unitKey(location.loadBalancerId))] : [entity]);
 }
@@ -111,7 +120,7 @@ async function refuseUsed(store: Store, { tenant, location, entity }: Stored): P
   const { kvs, count } = await store.range({ ...prefixRange(referencesPrefix(tenant, location.id)), limit: 1 });
   const [first] = kvs;
   if (first === undefined) return;
-  const { kind, name } = decodeJson<Referrer>(first.value);
+  const { kind, name } = decodeJson(first.value) as Referrer;
   const more = count > 1 ? ` and ${count - 1} more` : "";
   throw failedPrecondition("delete", nameOf(location.kind, entity), `it is used by ${labelOf(kind)} ${name}${more}`);
 }

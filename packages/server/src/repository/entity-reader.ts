@@ -84,7 +84,9 @@ export class EntityReader {
   /** Ids of a listener's L7 policies in their order, and the revision of that order. */
   async policyOrder(tenant: Tenant, at: { loadBalancerId: string; listenerId: string }): Promise<PolicyOrder> {
     const { kv } = await this.store.get(policyOrderKey(tenant, at));
-    return kv === undefined ? { ids: [], modRevision: 0 } : { ids: decodeJson(kv.value), modRevision: kv.modRevision };
+    return kv === undefined
+      ? { ids: [], modRevision: 0 }
+      : { ids: decodeJson(kv.value) as string[], modRevision: kv.modRevision };
   }
 
   /** An L7 policy's position is its place in the listener's order, so that inserting one rewrites no other. */

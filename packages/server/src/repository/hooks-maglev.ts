@@ -1,5 +1,5 @@
-import { prefixRange, put, type Store, unchanged } from "@fiberlb/store";
 import { chooseTableSize } from "@fiberlb/maglev";
+import { prefixRange, put, type Store, unchanged } from "@fiberlb/store";
 import { encodeEntity, type Pool, type PoolSpec } from "@fiberlb/types";
 
 import type { Clock } from "../clock.ts";
@@ -35,7 +35,10 @@ export function poolHooks(store: Store): KindHooks<"pool"> {
   };
 }
 
-const withTableSize = ({ maglev }: PoolSpec, effectiveTableSize: number): Pool["maglev"] => ({ ...maglev, effectiveTableSize });
+const withTableSize = ({ maglev }: PoolSpec, effectiveTableSize: number): Pool["maglev"] => ({
+  ...maglev,
+  effectiveTableSize,
+});
 
 async function countBackends(store: Store, tenant: Tenant, { id, loadBalancerId }: Location): Promise<number> {
   const prefix = childrenPrefix(tenant, { kind: "backend", loadBalancerId, parentId: id });
@@ -43,7 +46,11 @@ async function countBackends(store: Store, tenant: Tenant, { id, loadBalancerId 
 }
 
 /** After a backend came: lets the pool's table grow. Counts after the commit, so that of two racers one counts both. */
-export async function growTable(reader: EntityReader, clock: Clock, { tenant, location }: Stored<"backend">): Promise<void> {
+export async function growTable(
+  reader: EntityReader,
+  clock: Clock,
+  { tenant, location }: Stored<"backend">,
+): Promise<void> {
   const { loadBalancerId, parentId } = location;
   const at: Location = { kind: "pool", id: parentId, loadBalancerId, parentId: loadBalancerId };
   const plan = async (): Promise<Plan<void>> => {

@@ -36,8 +36,11 @@ export const listenerHooks: KindHooks<"listener"> = {
   }),
 };
 
-const readOrder = (reader: EntityReader, tenant: Tenant, { loadBalancerId, parentId }: Location): Promise<PolicyOrder> =>
-  reader.policyOrder(tenant, { loadBalancerId, listenerId: parentId });
+const readOrder = (
+  reader: EntityReader,
+  tenant: Tenant,
+  { loadBalancerId, parentId }: Location,
+): Promise<PolicyOrder> => reader.policyOrder(tenant, { loadBalancerId, listenerId: parentId });
 
 /** Positions count from 1; 0, and any beyond the end, is the end. */
 function insertAt(ids: readonly string[], id: string, position: number): string[] {

@@ -80,7 +80,11 @@ function takeVip(
   const otherwise = spec.vipAddress === undefined ? undefined : alreadyExists(`VIP ${address}`);
   return {
     conditions: [{ compare: absent(key), otherwise }],
-    ops: [put(key, encodeJson(use)), remove(vipReleasedKey(address)), put(vipPoolTouchKey(pool), encodeText(location.id))],
+    ops: [
+      put(key, encodeJson(use)),
+      remove(vipReleasedKey(address)),
+      put(vipPoolTouchKey(pool), encodeText(location.id)),
+    ],
   };
 }
 

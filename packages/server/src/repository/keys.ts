@@ -58,8 +58,10 @@ export const treePrefix = (tenant: Tenant, loadBalancerId: string): string =>
 export const loadBalancerKey = (tenant: Tenant, id: string): string => `${treePrefix(tenant, id)}self`;
 
 /** The children of one kind of one parent. */
-export const childrenPrefix = (tenant: Tenant, at: { kind: TreeKind; loadBalancerId: string; parentId: string }): string =>
-  `${treePrefix(tenant, at.loadBalancerId)}${at.kind}/${at.parentId}/`;
+export const childrenPrefix = (
+  tenant: Tenant,
+  at: { kind: TreeKind; loadBalancerId: string; parentId: string },
+): string => `${treePrefix(tenant, at.loadBalancerId)}${at.kind}/${at.parentId}/`;
 
 export function entityKey(tenant: Tenant, { kind, id, loadBalancerId, parentId }: Location): string {
   if (kind === "loadBalancer") return loadBalancerKey(tenant, id);
@@ -80,8 +82,10 @@ export const nameKey = (tenant: Tenant, at: { kind: TenantKind; parentId: string
   `${tenantPrefix(tenant)}/unique/name/${at.kind}/${at.parentId === "" ? "-" : at.parentId}/${part(at.name)}`;
 
 /** A port of a VIP; TCP and UDP have their own. A load balancer owns its VIP alone, so it stands for the address. */
-export const portKey = (tenant: Tenant, at: { loadBalancerId: string; transport: "tcp" | "udp"; port: number }): string =>
-  `${tenantPrefix(tenant)}/unique/port/${at.loadBalancerId}/${at.transport}/${at.port}`;
+export const portKey = (
+  tenant: Tenant,
+  at: { loadBalancerId: string; transport: "tcp" | "udp"; port: number },
+): string => `${tenantPrefix(tenant)}/unique/port/${at.loadBalancerId}/${at.transport}/${at.port}`;
 
 export const backendAddressKey = (tenant: Tenant, at: { poolId: string; address: string; port: number }): string =>
   `${tenantPrefix(tenant)}/unique/backend/${at.poolId}/${part(at.address)}/${at.port}`;
@@ -89,7 +93,8 @@ export const backendAddressKey = (tenant: Tenant, at: { poolId: string; address:
 export const healthCheckOfPoolKey = (tenant: Tenant, poolId: string): string =>
   `${tenantPrefix(tenant)}/unique/healthcheck/${poolId}`;
 
-export const referencesPrefix = (tenant: Tenant, targetId: string): string => `${tenantPrefix(tenant)}/ref/${targetId}/`;
+export const referencesPrefix = (tenant: Tenant, targetId: string): string =>
+  `${tenantPrefix(tenant)}/ref/${targetId}/`;
 export const referenceKey = (tenant: Tenant, targetId: string, source: { kind: string; id: string }): string =>
   `${referencesPrefix(tenant, targetId)}${source.kind}/${source.id}`;
 export const touchKey = (tenant: Tenant, certificateId: string): string =>

@@ -108,8 +108,8 @@ const RULES: { readonly [K in TenantKind]: KindRules<K> } = {
   },
 };
 
-/** The rules of a kind, typed by it; the one cast that TypeScript cannot follow through a union. */
-const rulesOf = <K extends TenantKind>(kind: K): KindRules<K> => RULES[kind] as KindRules<K>;
+/** The rules of a kind, typed by it. */
+const rulesOf = <K extends TenantKind>(kind: K): KindRules<K> => RULES[kind];
 
 export const parentKindOf = (kind: TenantKind): TenantKind | undefined => RULES[kind].parentKind;
 
@@ -134,7 +134,10 @@ export function uniquesOf<K extends TenantKind>(
 }
 
 /** Takes keys that must be free: conditions and writes. */
-export function claim(uniques: readonly Unique[], id: string): { conditions: { compare: Compare; otherwise: DomainError }[]; ops: Op[] } {
+export function claim(
+  uniques: readonly Unique[],
+  id: string,
+): { conditions: { compare: Compare; otherwise: DomainError }[]; ops: Op[] } {
   const value = new TextEncoder().encode(id);
   return {
     conditions: uniques.map(({ key, taken }) => ({ compare: absent(key), otherwise: taken })),

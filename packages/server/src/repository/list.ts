@@ -92,7 +92,10 @@ async function* below<K extends TenantKind>(
   }
 }
 
-async function* inProject<K extends TenantKind>(reader: EntityReader, query: ListQuery<K>): AsyncGenerator<Stored<K>[]> {
+async function* inProject<K extends TenantKind>(
+  reader: EntityReader,
+  query: ListQuery<K>,
+): AsyncGenerator<Stored<K>[]> {
   const { tenant, kind } = query;
   for await (const kvs of pages(reader, idPrefix(tenant, kind), query)) {
     const locations = kvs.map(({ key, value }) => decodeLocation(kind, lastPart(key), decodeText(value)));

@@ -116,7 +116,8 @@ export class NodeSession {
       this.#schedule();
     } catch (error) {
       this.#nodeDirty ||= nodeWasDirty;
-      for (const backend of backends) if (!this.#dirty.has(backend.backendId)) this.#dirty.set(backend.backendId, backend);
+      for (const backend of backends)
+        if (!this.#dirty.has(backend.backendId)) this.#dirty.set(backend.backendId, backend);
       this.#failed(error);
     }
   }

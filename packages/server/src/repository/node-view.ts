@@ -20,7 +20,7 @@ export class NodeView {
       onReload: () => this.#reload(),
       onChange: ({ type, kv }) => {
         if (!kv.key.startsWith(NODE_PREFIX)) return;
-        if (type === "put") this.note(decodeJson<Node>(kv.value));
+        if (type === "put") this.note(decodeJson(kv.value) as Node);
         else this.#remove(lastText(kv.key));
       },
     });
@@ -60,7 +60,7 @@ export class NodeView {
   async #reload(): Promise<void> {
     const { kvs } = await this.#store.range(prefixRange(NODE_PREFIX));
     this.#nodes.clear();
-    for (const { value } of kvs) this.note(decodeJson<Node>(value));
+    for (const { value } of kvs) this.note(decodeJson(value) as Node);
     this.#wake();
   }
 

@@ -84,9 +84,12 @@ export class Reaper {
   async #reap(backendId: string): Promise<void> {
     if (this.#stopped) return;
     const { context } = this.#options;
-    const [registered, registration] = await context.reader.values([registeredKey(backendId), registrationKey(backendId)]);
+    const [registered, registration] = await context.reader.values([
+      registeredKey(backendId),
+      registrationKey(backendId),
+    ]);
     if (registered === undefined || registration !== undefined) return;
-    const { tenant, location } = decodeJson<RegisteredRecord>(registered.value);
+    const { tenant, location } = decodeJson(registered.value) as RegisteredRecord;
     await drainExpired(context, tenant, location);
     const leftMs = await this.#drainLeftMs({ tenant, location });
     if (leftMs === undefined) return;

@@ -177,7 +177,12 @@ export class Repository {
   /** Begins to speak for a node: its record and its verdicts on backends. */
   openNodeSession(): NodeSession {
     const { store, clock, onError } = this.#options;
-    return new NodeSession({ store, clock, view: this.nodes, onError: (error) => onError(error, "publishing the node") });
+    return new NodeSession({
+      store,
+      clock,
+      view: this.nodes,
+      onError: (error) => onError(error, "publishing the node"),
+    });
   }
 
   /**
@@ -201,9 +206,15 @@ function differences(configured: readonly VipPoolSpec[], stored: readonly VipPoo
     const pool = byName.get(name);
     if (pool === undefined) return [`VIP pool ${name} of the configuration file is not in the store: ignored`];
     const same = pool.autoAssign === autoAssign && pool.cidrs.join() === cidrs.join();
-    return same ? [] : [`VIP pool ${name} differs: the file says ${cidrs.join(", ")}, the store ${pool.cidrs.join(", ")}; the store's is used`];
+    return same
+      ? []
+      : [
+          `VIP pool ${name} differs: the file says ${cidrs.join(", ")}, the store ${pool.cidrs.join(", ")}; the store's is used`,
+        ];
   });
   const names = new Set(configured.map(({ name }) => name));
-  const extra = stored.filter(({ name }) => !names.has(name)).map(({ name }) => `VIP pool ${name} is in the store, not in the file`);
+  const extra = stored
+    .filter(({ name }) => !names.has(name))
+    .map(({ name }) => `VIP pool ${name} is in the store, not in the file`);
   return [...told, ...extra];
 }

@@ -1,4 +1,5 @@
 import { type LeaseId, type Op, put, type Store, unchanged } from "@fiberlb/store";
+
 import type { Clock } from "../clock.ts";
 import { decodeJson, encodeJson } from "./codec.ts";
 import type { EntityReader, Stored } from "./entity-reader.ts";
@@ -82,7 +83,7 @@ export class Requests {
   ): Promise<{ readonly record?: RequestRecord; readonly modRevision: number }> {
     const { kv } = await this.#store.get(requestKey(tenant, method, requestId));
     if (kv === undefined) return { modRevision: 0 };
-    const record = decodeJson<RequestRecord>(kv.value);
+    const record = decodeJson(kv.value) as RequestRecord;
     const expired = this.#clock.epochMs() - record.createdAtMs >= REQUEST_TTL_MS;
     return { modRevision: kv.modRevision, ...(expired ? {} : { record }) };
   }

@@ -73,7 +73,8 @@ function throwViolation(conditions: readonly Condition[], txn: TxnResult): void 
 
 /** Whether a comparison holds for what was read; only the targets that this package compares. */
 function holds(compare: Compare, kv: KeyValue | undefined): boolean {
-  if (compare.target !== "createRevision" && compare.target !== "modRevision" && compare.target !== "version") return true;
+  if (compare.target !== "createRevision" && compare.target !== "modRevision" && compare.target !== "version")
+    return true;
   const actual = kv?.[compare.target] ?? 0;
   switch (compare.is) {
     case "=":

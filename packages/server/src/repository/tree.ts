@@ -1,14 +1,5 @@
 import { type KeyValue, prefixRange, read, readRange, type RangeOp, type Store } from "@fiberlb/store";
-import type {
-  Backend,
-  Entities,
-  HealthCheck,
-  L7Policy,
-  L7Rule,
-  Listener,
-  LoadBalancer,
-  Pool,
-} from "@fiberlb/types";
+import type { Backend, Entities, HealthCheck, L7Policy, L7Rule, Listener, LoadBalancer, Pool } from "@fiberlb/types";
 import { decodeEntity } from "@fiberlb/types";
 
 import type { UnitRecord } from "./attachments.ts";
@@ -51,7 +42,9 @@ export interface ObservedTree {
 /** undefined when there is no such load balancer (any more). One transaction. */
 export async function readTree(store: Store, address: TreeAddress): Promise<LoadBalancerTree | undefined> {
   const prefix = treePrefix(address.tenant, address.loadBalancerId);
-  const { results } = await store.txn({ success: [readRange(prefixRange(prefix)), read(unitKey(address.loadBalancerId))] });
+  const { results } = await store.txn({
+    success: [readRange(prefixRange(prefix)), read(unitKey(address.loadBalancerId))],
+  });
   const [tree, unit] = results;
   return buildTree(address.tenant, prefix, {
     kvs: tree?.type === "range" ? tree.kvs : [],
@@ -73,7 +66,8 @@ export async function readObservedTrees(store: Store, addresses: readonly TreeAd
         kvs,
         unit: unit?.type === "get" ? unit.kv : undefined,
       });
-      if (built !== undefined) observed.push({ tree: built, verdicts: byBackend(health?.type === "range" ? health.kvs : []) });
+      if (built !== undefined)
+        observed.push({ tree: built, verdicts: byBackend(health?.type === "range" ? health.kvs : []) });
     });
   }
   return observed;
@@ -89,18 +83,20 @@ function observationReads({ tenant, loadBalancerId }: TreeAddress): (RangeOp | R
 
 /** Verdicts by backend id. */
 export function byBackend(kvs: readonly KeyValue[]): Map<string, NodeVerdict[]> {
-  const verdicts = kvs.map(({ value }) => decodeJson<NodeVerdict>(value));
+  const verdicts = kvs.map(({ value }) => decodeJson(value) as NodeVerdict);
   return Map.groupBy(verdicts, ({ backendId }) => backendId);
 }
 
 /** Every load balancer of every tenant, with the revision from which to follow. */
-export async function readUnits(store: Store): Promise<{ readonly units: readonly TreeAddress[]; readonly revision: number }> {
+export async function readUnits(
+  store: Store,
+): Promise<{ readonly units: readonly TreeAddress[]; readonly revision: number }> {
   const { kvs, revision } = await store.range(prefixRange(UNIT_PREFIX));
   return { units: kvs.map(unitAddress), revision };
 }
 
 export function unitAddress({ key, value }: KeyValue): TreeAddress {
-  const { orgId, projectId } = decodeJson<UnitRecord>(value);
+  const { orgId, projectId } = decodeJson(value) as UnitRecord;
   return { tenant: { orgId, projectId }, loadBalancerId: lastPart(key) };
 }
 
@@ -123,7 +119,7 @@ function buildTree(
     l7Policies: inOrder(ofKind(parts, "l7Policy"), orders),
     l7Rules: ofKind(parts, "l7Rule"),
     unitRevision: unit.modRevision,
-    changedAtMs: decodeJson<UnitRecord>(unit.value).changedAtMs,
+    changedAtMs: (decodeJson(unit.value) as UnitRecord).changedAtMs,
     createRevisions: new Map(kvs.map(({ key, createRevision }) => [idOf(key), createRevision])),
   };
 }
@@ -143,11 +139,13 @@ function ofKind<K extends TreeKind>(parts: ReadonlyMap<string, KeyValue>, kind: 
 
 function policyOrders(parts: ReadonlyMap<string, KeyValue>): Map<string, readonly string[]> {
   const orders = [...parts].filter(([part]) => part.startsWith("policies/"));
-  return new Map(orders.map(([part, { value }]) => [lastPart(part), decodeJson<readonly string[]>(value)]));
+  return new Map(orders.map(([part, { value }]) => [lastPart(part), decodeJson(value) as readonly string[]]));
 }
 
 function inOrder(policies: readonly L7Policy[], orders: ReadonlyMap<string, readonly string[]>): L7Policy[] {
   return policies
     .map((policy) => ({ ...policy, position: (orders.get(policy.listenerId) ?? []).indexOf(policy.id) + 1 }))
-    .toSorted((a, b) => (a.listenerId === b.listenerId ? a.position - b.position : a.listenerId < b.listenerId ? -1 : 1));
+    .toSorted((a, b) =>
+      a.listenerId === b.listenerId ? a.position - b.position : a.listenerId < b.listenerId ? -1 : 1,
+    );
 }

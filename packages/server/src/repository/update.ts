@@ -92,7 +92,8 @@ function writeOf<K extends TenantKind>(before: Stored<K>, after: Stored<K>): { c
   const kind = location.kind as K;
   const old = uniquesOf(kind, before.entity, before);
   const next = uniquesOf(kind, after.entity, after);
-  const isIn = (list: readonly { key: string }[]) => (unique: { key: string }) => list.some(({ key }) => key === unique.key);
+  const isIn = (list: readonly { key: string }[]) => (unique: { key: string }) =>
+    list.some(({ key }) => key === unique.key);
   const claims = claim(
     next.filter((unique) => !isIn(old)(unique)),
     location.id,
@@ -112,6 +113,10 @@ function writeOf<K extends TenantKind>(before: Stored<K>, after: Stored<K>): { c
 
 function droppedReferences<K extends TenantKind>({ tenant, location, entity }: Stored<K>, after: Stored<K>): Op[] {
   const kept = new Set(referencesOf(location.kind as K, after.entity).map(({ id }) => id));
-  const dropped = new Set(referencesOf(location.kind as K, entity).map(({ id }) => id).filter((id) => !kept.has(id)));
+  const dropped = new Set(
+    referencesOf(location.kind as K, entity)
+      .map(({ id }) => id)
+      .filter((id) => !kept.has(id)),
+  );
   return [...dropped].map((id) => remove(referenceKey(tenant, id, location)));
 }

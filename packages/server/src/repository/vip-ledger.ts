@@ -47,7 +47,7 @@ export class VipLedger {
     }
     this.#released.clear();
     for (const { key, value } of released.kvs) {
-      this.#released.set(addressOfKey(key), decodeJson<VipRelease>(value).releasedAtMs);
+      this.#released.set(addressOfKey(key), (decodeJson(value) as VipRelease).releasedAtMs);
     }
   }
 
@@ -65,7 +65,7 @@ export class VipLedger {
       if (type === "put") this.noteUsed(addressOfKey(kv.key));
       else this.noteFree(addressOfKey(kv.key));
     } else if (kv.key.startsWith(VIP_RELEASED_PREFIX)) {
-      if (type === "put") this.#released.set(addressOfKey(kv.key), decodeJson<VipRelease>(kv.value).releasedAtMs);
+      if (type === "put") this.#released.set(addressOfKey(kv.key), (decodeJson(kv.value) as VipRelease).releasedAtMs);
       else this.#released.delete(addressOfKey(kv.key));
     }
   }

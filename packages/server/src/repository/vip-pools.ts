@@ -61,7 +61,7 @@ export class VipPools {
   async fillings(pools: readonly VipPool[]): Promise<Map<string, VipPoolStatus>> {
     const used = new Map<string, bigint>();
     for (const { value } of await this.#uses()) {
-      const { pool } = decodeJson<VipUse>(value);
+      const { pool } = decodeJson(value) as VipUse;
       used.set(pool, (used.get(pool) ?? 0n) + 1n);
     }
     const filling = (pool: VipPool): VipPoolStatus => ({
@@ -96,7 +96,9 @@ export class VipPools {
       const { pool, modRevision } = await this.require(id);
       const untouched = await this.#untouched(pool);
       await this.#refuseOrphans(pool, undefined);
-      const ops: Op[] = [vipPoolKey(pool.id), vipPoolNameKey(pool.name), vipPoolTouchKey(pool.name)].map((key) => remove(key));
+      const ops: Op[] = [vipPoolKey(pool.id), vipPoolNameKey(pool.name), vipPoolTouchKey(pool.name)].map((key) =>
+        remove(key),
+      );
       return { conditions: [...this.#conditions(pool, modRevision), untouched], ops, result: undefined };
     };
     await transact(this.#store, plan, { what: `VIP pool ${id}`, validateOnly });
@@ -131,13 +133,17 @@ export class VipPools {
 
   async #refuseOrphans(pool: VipPool, next: VipPool | undefined): Promise<void> {
     const used = (await this.#uses())
-      .filter(({ value }) => decodeJson<VipUse>(value).pool === pool.name)
+      .filter(({ value }) => (decodeJson(value) as VipUse).pool === pool.name)
       .map(({ key }) => addressOfKey(key));
     const orphans = used.filter((address) => next === undefined || membership(next, address) !== "assignable");
     const [first] = orphans;
     if (first === undefined) return;
     const more = orphans.length > 1 ? ` and ${orphans.length - 1} more are` : " is";
-    throw failedPrecondition(next === undefined ? "delete" : "change", nameOf("vipPool", pool), `${first}${more} in use`);
+    throw failedPrecondition(
+      next === undefined ? "delete" : "change",
+      nameOf("vipPool", pool),
+      `${first}${more} in use`,
+    );
   }
 
   async #uses(): Promise<readonly KeyValue[]> {

@@ -9,7 +9,11 @@ const FAMILY: Readonly<Record<IpFamily, string>> = { IPV4: "IPv4", IPV6: "IPv6" 
 export function vipRefusal(refusal: VipRefusal): DomainError {
   switch (refusal.reason) {
     case "unknown-pool":
-      return invalidField("vip_pool", `must be the name of a VIP pool, and there is none called ${refusal.pool}`, "UNKNOWN_REFERENCE");
+      return invalidField(
+        "vip_pool",
+        `must be the name of a VIP pool, and there is none called ${refusal.pool}`,
+        "UNKNOWN_REFERENCE",
+      );
     case "not-in-pool": {
       const where = refusal.pool === undefined ? "a VIP pool" : `VIP pool ${refusal.pool}`;
       return invalidField("vip_address", `must be in ${where}, and ${refusal.address} is not`, "NOT_ALLOWED");
@@ -37,5 +41,8 @@ function exhaustedPools({ pools, family, retryAfterMs }: VipRefusal & { readonly
   const what = `VIP pool${pools.length > 1 ? "s" : ""} ${pools.join(", ")}`;
   const all = `all ${FAMILY[family]} addresses are in use`;
   if (retryAfterMs === undefined) return exhausted(what, all);
-  return exhausted(what, `${all} or were given back a moment ago; the next is free in ${Math.ceil(retryAfterMs / 1000)} s`);
+  return exhausted(
+    what,
+    `${all} or were given back a moment ago; the next is free in ${Math.ceil(retryAfterMs / 1000)} s`,
+  );
 }

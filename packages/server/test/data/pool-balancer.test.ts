@@ -125,7 +125,7 @@ describe("connection limits", () => {
   it("share what a full backend can't take evenly", () => {
     const one = balancer(poolUnit([backendUnit("a", { maxConnections: 1 }), backendUnit("b"), backendUnit("c")]));
     leased(one.pick(flow()));
-    const counts = [...picks(one, 300)].filter((id) => id === "b").length;
+    const counts = picks(one, 300).split("b").length - 1;
     expect(counts).toBe(150);
   });
 });
@@ -225,7 +225,7 @@ describe("leases", () => {
 describe("slow start", () => {
   const slow = (backends: readonly BackendUnit[]): PoolUnit => poolUnit(backends, { slowStartMs: 10_000 });
   const shareOf = (id: string, from: PoolBalancer): number =>
-    [...picks(from, 1000)].filter((picked) => picked === id).length / 1000;
+    (picks(from, 1000).split(id).length - 1) / 1000;
 
   it("does not apply to the first backends of a pool", () => {
     expect(picks(balancer(slow(three())), 6)).toBe("abcabc");

@@ -108,6 +108,19 @@ describe("traffic", () => {
     for (const client of held) client.socket.destroy();
   });
 
+  it("holds a listener's connection limit over all workers", async () => {
+    const limited = { ...web(), listeners: [listenerUnit({ port, connectionLimit: 4 })] };
+    await plane.apply(snapshot(1, [limited]));
+    const clients = [];
+    for (let connection = 0; connection < 4; connection++) clients.push(await openClient(port, VIP));
+    for (let connection = 0; connection < 8; connection++) await expect(openClient(port, VIP)).rejects.toThrow();
+    expect(plane.listenerFigures("listener")).toMatchObject({
+      connectionsActive: 4,
+      rejected: { "connection-limit": 8 },
+    });
+    for (const client of clients) client.socket.destroy();
+  });
+
   it("goes by health at once, and ends connections to a backend that is found down", async () => {
     const monitored = web();
     const pools = monitored.pools.map((pool) => ({

@@ -27,7 +27,7 @@ function pool(backends: readonly BackendUnit[], part: Partial<PoolUnit> = {}): P
 }
 
 const some = (ids: string, part: Partial<BackendUnit> = {}): BackendUnit[] =>
-  [...ids].map((id) => backendUnit(id, part));
+  ids.split("").map((id) => backendUnit(id, part));
 const apply = (revision: number, ...pools: PoolUnit[]): void => tables.apply(snapshot(revision, [unit({ pools })]));
 const members = (): string[] => made.map(({ backendIds }) => backendIds.join(""));
 

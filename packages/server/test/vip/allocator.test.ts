@@ -1,4 +1,3 @@
-import { describe, expect, test } from "@jest/globals";
 import {
   type AddressRange,
   type IpAddress,
@@ -9,6 +8,7 @@ import {
   parseAddressRange,
   parseIp,
 } from "@fiberlb/types";
+import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 
 import { AddressSet } from "../../src/vip/address-set.ts";
@@ -58,7 +58,11 @@ function allocate(given: Given, request: VipRequest = {}): VipDecision {
   return allocateVip(state(given), request);
 }
 
-const assigned = (address: string, poolName: string): VipDecision => ({ ok: true, address: ip(address), pool: poolName });
+const assigned = (address: string, poolName: string): VipDecision => ({
+  ok: true,
+  address: ip(address),
+  pool: poolName,
+});
 
 describe("assigning", () => {
   test("the lowest host address of the first range is taken", () => {
@@ -102,7 +106,9 @@ describe("assigning", () => {
   });
 
   test("an IPv6 pool of 2^64 addresses with 65,536 used needs no enumeration", () => {
-    const used = Array.from({ length: 65_536 }, (_, index) => ipFromBigInt((0x2001_0db8n << 96n) + BigInt(index), "IPV6"));
+    const used = Array.from({ length: 65_536 }, (_, index) =>
+      ipFromBigInt((0x2001_0db8n << 96n) + BigInt(index), "IPV6"),
+    );
     expect(allocate({ pools: [pool("six", ["2001:db8::/64"])], used }, { family: "IPV6" })).toEqual(
       assigned("2001:db8::1:0", "six"),
     );
@@ -147,7 +153,11 @@ describe("refusals", () => {
     ],
     ["a network address", { address: ip("192.0.2.0") }, { reason: "reserved", address: "192.0.2.0", pool: "a" }],
     ["a broadcast address", { address: ip("192.0.2.255") }, { reason: "reserved", address: "192.0.2.255", pool: "a" }],
-    ["the subnet-router address", { address: ip("2001:db8::") }, { reason: "reserved", address: "2001:db8::", pool: "a" }],
+    [
+      "the subnet-router address",
+      { address: ip("2001:db8::") },
+      { reason: "reserved", address: "2001:db8::", pool: "a" },
+    ],
     ["an address in use", { address: ip("192.0.2.7") }, { reason: "in-use", address: "192.0.2.7" }],
     [
       "an address of the other family",
@@ -179,9 +189,12 @@ const offset = fc.nat({ max: 63 });
 const rangeText = fc.tuple(offset, offset).map(([a, b]) => `${at(Math.min(a, b))}-${at(Math.max(a, b))}`);
 const at = (n: number): IpAddress => ipFromBigInt(NET + BigInt(n), "IPV4");
 const pools = fc
-  .array(fc.record({ cidrs: fc.array(fc.oneof(cidrText, rangeText), { minLength: 1, maxLength: 3 }), auto: fc.boolean() }), {
-    maxLength: 3,
-  })
+  .array(
+    fc.record({ cidrs: fc.array(fc.oneof(cidrText, rangeText), { minLength: 1, maxLength: 3 }), auto: fc.boolean() }),
+    {
+      maxLength: 3,
+    },
+  )
   .map((list) => list.map(({ cidrs, auto }, index) => pool(`pool-${index}`, cidrs, auto)));
 
 describe("against a model that tries every address", () => {
@@ -195,7 +208,9 @@ describe("against a model that tries every address", () => {
           !used.includes(address) && NOW_MS - (released[address] ?? 0) >= 60_000;
         const expected = given
           .filter((candidate) => (wanted === undefined ? candidate.autoAssign : candidate.name === wanted))
-          .flatMap((candidate) => candidate.cidrs.flatMap((cidr) => hosts(cidr).map((address) => ({ candidate, address }))))
+          .flatMap((candidate) =>
+            candidate.cidrs.flatMap((cidr) => hosts(cidr).map((address) => ({ candidate, address }))),
+          )
           .find(({ address }) => free(address));
         if (expected === undefined) expect(decision.ok).toBe(false);
         else expect(decision).toEqual(assigned(expected.address, expected.candidate.name));

@@ -32,7 +32,11 @@ export interface BackendInput {
 export function backendStatus({ backend, monitored, verdicts }: BackendInput): JudgedBackend {
   if (!backend.adminStateUp) return { status: "OFFLINE", health: "OFFLINE", reason: "administratively down" };
   if (backend.drainingSince !== undefined) {
-    return { status: "DRAINING", health: "DRAINING", reason: `deregistered, or not renewed within its TTL, at ${backend.drainingSince}` };
+    return {
+      status: "DRAINING",
+      health: "DRAINING",
+      reason: `deregistered, or not renewed within its TTL, at ${backend.drainingSince}`,
+    };
   }
   if (backend.weight === 0) return { status: "DRAINING", health: "DRAINING", reason: "weight is 0" };
   if (!monitored) return { status: "NO_MONITOR", health: "NO_MONITOR", reason: "" };
@@ -40,7 +44,8 @@ export function backendStatus({ backend, monitored, verdicts }: BackendInput): J
   const up = verdicts.filter(({ health }) => health === "ONLINE");
   const [first] = down;
   if (first !== undefined && up.length === 0) return { status: "ERROR", health: "OFFLINE", reason: first.reason };
-  if (first !== undefined) return { status: "DEGRADED", health: "ONLINE", reason: `down for node ${first.node}: ${first.reason}` };
+  if (first !== undefined)
+    return { status: "DEGRADED", health: "ONLINE", reason: `down for node ${first.node}: ${first.reason}` };
   if (up.length > 0) return { status: "ONLINE", health: "ONLINE", reason: "" };
   return { status: "NO_MONITOR", health: "UNKNOWN", reason: "not probed yet" };
 }
@@ -59,11 +64,15 @@ export interface Part extends Judged<OperatingStatus> {
 const because = ({ name, reason, status }: Part): string => `${name}: ${reason === "" ? status : reason}`;
 
 /** A pool serves while one backend does; one that is down makes it DEGRADED, none left ERROR. */
-export function poolStatus(pool: Pool, backends: readonly (JudgedBackend & { readonly backend: Backend })[]): Judged<OperatingStatus> {
+export function poolStatus(
+  pool: Pool,
+  backends: readonly (JudgedBackend & { readonly backend: Backend })[],
+): Judged<OperatingStatus> {
   if (!pool.adminStateUp) return ADMIN_DOWN;
   const parts = backends.map(({ backend, status, reason }) => ({ status, reason, name: backendName(backend) }));
   if (parts.length === 0) return { status: "ERROR", reason: "has no backend" };
-  if (!parts.some(serves)) return { status: worstOf(parts), reason: `no backend left: ${parts.slice(0, 3).map(because).join("; ")}` };
+  if (!parts.some(serves))
+    return { status: worstOf(parts), reason: `no backend left: ${parts.slice(0, 3).map(because).join("; ")}` };
   const bad = parts.find(({ status }) => status === "ERROR" || status === "DEGRADED");
   if (bad !== undefined) return { status: "DEGRADED", reason: because(bad) };
   if (parts.some(({ status }) => status === "ONLINE")) return { status: "ONLINE", reason: "" };
@@ -90,12 +99,20 @@ export interface ListenerInput {
   readonly problem: string | undefined;
 }
 
-export function listenerStatus({ listener, loadBalancer, pools, hasPolicies, problem }: ListenerInput): Judged<OperatingStatus> {
+export function listenerStatus({
+  listener,
+  loadBalancer,
+  pools,
+  hasPolicies,
+  problem,
+}: ListenerInput): Judged<OperatingStatus> {
   if (!listener.adminStateUp) return ADMIN_DOWN;
   if (!loadBalancer.adminStateUp) return { status: "OFFLINE", reason: "the load balancer is administratively down" };
   if (problem !== undefined) return { status: "ERROR", reason: problem };
   if (pools.length > 0) return rollUp(pools);
-  return hasPolicies ? { status: "ONLINE", reason: "" } : { status: "ERROR", reason: "has no pool: connections are refused" };
+  return hasPolicies
+    ? { status: "ONLINE", reason: "" }
+    : { status: "ERROR", reason: "has no pool: connections are refused" };
 }
 
 export function loadBalancerStatus(

@@ -20,7 +20,13 @@ export function statusTree(tree: LoadBalancerTree, status: TreeStatus): object {
 
 function poolEntry({ backends }: LoadBalancerTree, status: TreeStatus, { id, name, algorithm }: Pool): object {
   const own = backends.filter(({ poolId }) => poolId === id);
-  return { id, name, algorithm, ...status.pools.get(id), backends: own.map((backend) => backendEntry(status, backend)) };
+  return {
+    id,
+    name,
+    algorithm,
+    ...status.pools.get(id),
+    backends: own.map((backend) => backendEntry(status, backend)),
+  };
 }
 
 const backendEntry = (status: TreeStatus, { id, name, address, port, weight }: Backend): object => ({

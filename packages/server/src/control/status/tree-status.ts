@@ -33,8 +33,12 @@ export function treeStatus({ tree, verdicts }: ObservedTree, { nodes, nowMs }: S
   const combine = (id: string, operating: Judged<OperatingStatus>): ResourceStatus =>
     combined(provisioning(provision, tree.createRevisions.get(id) ?? 0), operating);
   const backends = judgeBackends(tree, verdicts);
-  const pools = new Map(tree.pools.map((pool) => [pool.id, partOf("pool", pool, poolStatus(pool, ofPool(tree, backends, pool)))]));
-  const listeners = new Map(tree.listeners.map((listener) => [listener.id, judgeListener({ tree, pools, nodes }, listener)]));
+  const pools = new Map(
+    tree.pools.map((pool) => [pool.id, partOf("pool", pool, poolStatus(pool, ofPool(tree, backends, pool)))]),
+  );
+  const listeners = new Map(
+    tree.listeners.map((listener) => [listener.id, judgeListener({ tree, pools, nodes }, listener)]),
+  );
   const problem = nodeProblem(nodes, { loadBalancerId: tree.loadBalancer.id });
   const loadBalancer = loadBalancerStatus(tree.loadBalancer, [...listeners.values()], problem);
   return {
@@ -59,14 +63,22 @@ export const provisioningInput = (
 });
 
 /** One reason for two statuses: a configuration that is not applied comes first. */
-export const combined = (provisioned: Judged<ResourceStatus["provisioningStatus"]>, operating: Judged<OperatingStatus>): ResourceStatus => ({
+export const combined = (
+  provisioned: Judged<ResourceStatus["provisioningStatus"]>,
+  operating: Judged<OperatingStatus>,
+): ResourceStatus => ({
   provisioningStatus: provisioned.status,
   operatingStatus: operating.status,
   statusReason: provisioned.reason === "" ? operating.reason : provisioned.reason,
 });
 
-function judgeBackends({ backends, healthChecks }: LoadBalancerTree, verdicts: ObservedTree["verdicts"]): Map<string, JudgedBackend> {
-  const monitored = new Set(healthChecks.filter(({ adminStateUp }) => adminStateUp).map(({ poolId }) => poolId as string));
+function judgeBackends(
+  { backends, healthChecks }: LoadBalancerTree,
+  verdicts: ObservedTree["verdicts"],
+): Map<string, JudgedBackend> {
+  const monitored = new Set(
+    healthChecks.filter(({ adminStateUp }) => adminStateUp).map(({ poolId }) => poolId as string),
+  );
   return new Map(
     backends.map((backend) => [
       backend.id,
@@ -90,7 +102,9 @@ interface ListenerSurroundings {
 }
 
 function judgeListener({ tree, pools, nodes }: ListenerSurroundings, listener: Listener): Part {
-  const hasPolicies = tree.l7Policies.some(({ listenerId, adminStateUp }) => listenerId === listener.id && adminStateUp);
+  const hasPolicies = tree.l7Policies.some(
+    ({ listenerId, adminStateUp }) => listenerId === listener.id && adminStateUp,
+  );
   const used = poolsOfListener(tree, listener).flatMap((id) => pools.get(id) ?? []);
   const problem = nodeProblem(nodes, { loadBalancerId: tree.loadBalancer.id, listenerId: listener.id });
   const status = listenerStatus({ listener, loadBalancer: tree.loadBalancer, pools: used, hasPolicies, problem });

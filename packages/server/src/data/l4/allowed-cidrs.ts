@@ -1,4 +1,11 @@
-import { type AddressBounds, type AddressRange, type IpAddress, ipToBigInt, rangeBounds, unmapIpv4 } from "@fiberlb/types";
+import {
+  type AddressBounds,
+  type AddressRange,
+  type IpAddress,
+  ipToBigInt,
+  rangeBounds,
+  unmapIpv4,
+} from "@fiberlb/types";
 
 /** Addresses from one to another, both included. IPv4 is compared as `number`, which is ten times as fast. */
 interface Range<Value extends number | bigint> {

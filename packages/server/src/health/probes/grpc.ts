@@ -21,10 +21,7 @@ export const probeGrpc: Probe = (target, options, context) =>
       maxSessionMemory: 1,
     });
     session.on("error", (error) => running.error(error));
-    const release: Release = () => {
-      session.destroy();
-      socket.destroy();
-    };
+    const release: Release = () => {};
     ask(session, running, { target, context, service: options.grpcService ?? "" });
     return release;
   });

@@ -67,5 +67,5 @@ function exchange(request: http.ClientRequest, running: Attempt, asked: HttpProb
   request.on("error", (error) => running.error(error));
   request.once("response", judge).once("upgrade", judgeSwitch).once("connect", judgeSwitch);
   request.end();
-  return () => {};
+  return () => request.destroy();
 }

@@ -1,0 +1,253 @@
+/**
+ * The composition root: makes the parts, wires them, and owns the order in which they start and stop.
+ */
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+
+import type { Store } from "@fiberlb/store";
+import { type Cidr, parseIp, type VipPoolSpec } from "@fiberlb/types";
+
+import { startAdminServer } from "./admin-server.ts";
+import { type Clock, systemClock } from "./clock.ts";
+import { type Config, DEFAULT_VIP_POOLS, parseListen } from "./config/config.ts";
+import { controlSocketPath, openControlSocket } from "./control-socket.ts";
+import { type ControlPlane, createControlPlane } from "./control/control-plane.ts";
+import type { TlsMaterial } from "./control/http/one-port.ts";
+import { createKeyRing } from "./control/secrets.ts";
+import type { DataPlane } from "./data/data-plane.ts";
+import { createDataPlane } from "./data/pool.ts";
+import { Forwarding } from "./forwarding.ts";
+import { createHealthMonitor } from "./health/monitor.ts";
+import { loadKey } from "./key-file.ts";
+import type { Log } from "./log.ts";
+import { openStore } from "./open-store.ts";
+import { type Random, systemRandom } from "./random.ts";
+import type { ResolvedHost } from "./snapshot/compile.ts";
+import { createSystemLookup } from "./snapshot/lookup.ts";
+import { MaglevTables } from "./snapshot/maglev-tables.ts";
+import { Publisher } from "./snapshot/publisher.ts";
+import { createResolver } from "./snapshot/resolver.ts";
+import { createVipBinder } from "./vip/binder.ts";
+
+/** What a node is made of. */
+export interface ServerOptions {
+  readonly config: Config;
+  readonly log: Log;
+  /** Of the program; shown by `fiberlb get nodes`. */
+  readonly version: string;
+  /** Default: the machine's. */
+  readonly clock?: Clock;
+  /** Default: the engine's. */
+  readonly random?: Random;
+}
+
+/** A node that runs. */
+export interface RunningServer {
+  /** Where the API is, for example `http://127.0.0.1:9080`. */
+  readonly apiUrl: string;
+  readonly adminUrl: string;
+  /** Figures of the data plane. */
+  readonly dataPlane: Pick<DataPlane, "listenerFigures" | "backendFigures" | "workerLosses">;
+  /** Ends in order: API, then listeners, connections for up to `shutdown.drainTimeoutMs`, VIPs, store. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/** How long calls of the API that run may take to finish. */
+const API_GRACE_MS = 1000;
+
+/**
+ * Starts a node. Resolves when its configuration has been applied and its API is open.
+ * @throws Error with one line that says what could not be started, why, and what to do; nothing is left running.
+ */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { config, log } = options;
+  const clock = options.clock ?? systemClock;
+  await using cleanup = new AsyncDisposableStack();
+  const store = await openStore(config, { clock, log });
+  cleanup.defer(() => store.close());
+  const dataPlane = createDataPlane({
+    workers: config.dataPlane.workers,
+    clock,
+    log,
+    onReport: (report) => forwarding?.report(report),
+  });
+  cleanup.defer(() => dataPlane.stop({ drainTimeoutMs: config.shutdown.drainTimeoutMs }));
+  const control = createNodeControlPlane({ ...options, clock, store, dataPlane });
+  await control.start();
+  cleanup.defer(() => control.close({ graceMs: 0 }));
+  await dataPlane.start();
+  const started = await startForwarding({ ...options, clock, control, dataPlane });
+  const { forwarding } = started;
+  cleanup.defer(() => started.stop());
+  const api = parseListen(config.api.listen)!;
+  const { port } = await control.listen(api.port, api.host).catch(explainListen("API", config.api.listen));
+  // Closed before everything else, so that nobody is told of changes that nobody applies any more.
+  cleanup.defer(() => control.close({ graceMs: API_GRACE_MS }));
+  const admin = await startAdmin({ config, store, forwarding });
+  const socket = await openNodeSocket(config, store);
+  const stopping = cleanup.move();
+  let stopped: Promise<void> | undefined;
+  const apiUrl = `${config.api.tls === undefined ? "http" : "https"}://${hostOf(api.host)}:${port}`;
+  log.info("node is up", { api: apiUrl, admin: admin.url, store: config.store.kind });
+  return {
+    apiUrl,
+    adminUrl: admin.url,
+    dataPlane,
+    stop: () =>
+      (stopped ??= (async () => {
+        await socket?.close();
+        await stopping.disposeAsync();
+        await admin.close();
+      })()),
+  };
+}
+
+const hostOf = (host: string): string => (host.includes(":") ? `[${host}]` : host);
+
+type Parts = ServerOptions & { readonly clock: Clock };
+
+function createNodeControlPlane(parts: Parts & { readonly store: Store; readonly dataPlane: DataPlane }): ControlPlane {
+  const { config, log, clock, store, dataPlane } = parts;
+  if (config.vipPools === undefined)
+    log.info("no vipPools configured: VIPs come from 127.10.0.0/16, which only this host can reach");
+  return createControlPlane({
+    store,
+    clock,
+    keyRing: createKeyRing([loadKey(config)]),
+    vipPools: (config.vipPools ?? DEFAULT_VIP_POOLS) as readonly unknown[] as readonly VipPoolSpec[],
+    vipReuseDelayMs: config.vipReuseDelayS * 1000,
+    deniedCidrs: (config.backends.deniedCidrs ?? []) as readonly string[] as readonly Cidr[],
+    traffic: dataPlane,
+    tls: readTls(config.api.tls),
+    onCall: (call) => log.debug("rpc", { ...call }),
+    log: {
+      warn: (message) => log.warn(message),
+      error: (what, error) => log.error(`${what} failed`, { error }),
+    },
+  });
+}
+
+function readTls(tls: Config["api"]["tls"]): TlsMaterial | undefined {
+  if (tls === undefined) return undefined;
+  const read = (key: string, file: string): Buffer => {
+    try {
+      return readFileSync(file);
+    } catch (error) {
+      throw new Error(`Cannot read api.tls.${key} ${file}: ${(error as Error).message}`, { cause: error });
+    }
+  };
+  return {
+    cert: read("cert", tls.cert),
+    key: read("key", tls.key),
+    ...(tls.clientCa !== undefined && { clientCa: read("clientCa", tls.clientCa) }),
+  };
+}
+
+interface StartedForwarding {
+  readonly forwarding: Forwarding;
+  stop(): Promise<void>;
+}
+
+async function startForwarding(
+  parts: Parts & { readonly control: ControlPlane; readonly dataPlane: DataPlane },
+): Promise<StartedForwarding> {
+  const { config, log, clock, version, dataPlane, control } = parts;
+  const random = parts.random ?? systemRandom;
+  const { repository } = control;
+  const tables = new MaglevTables({ clock, onTable: (table) => dataPlane.setTable(table) });
+  const binder = createVipBinder({
+    mode: config.dataPlane.bind,
+    log,
+    ...(config.store.kind === "sqlite" && { stateFile: `${config.store.path}.vips.json` }),
+  });
+  const resolver = createResolver({
+    clock,
+    random,
+    lookup: createSystemLookup(),
+    onChange: ({ name, address, problem }) => {
+      if (problem !== undefined)
+        log.warn("a backend's name cannot be resolved", { name, reason: problem, lastKnown: address });
+      publisher.resolved(new Set([name]));
+    },
+  });
+  const resolveHost = (host: string): ResolvedHost => {
+    if (parseIp(host).ok) return { address: host };
+    const { address, problem = "no answer so far" } = resolver.get(host) ?? {};
+    return { ...(address !== undefined && { address }), ...(address === undefined && { problem }) };
+  };
+  const monitor = createHealthMonitor({ clock, random, onVerdict: (verdict) => forwarding.verdict(verdict) });
+  const session = repository.openNodeSession();
+  const forwarding = new Forwarding({
+    identity: { name: config.node.name ?? hostname(), version, startedAt: new Date(clock.epochMs()).toISOString() },
+    dataPlane,
+    tables,
+    monitor,
+    binder,
+    session,
+    lookups: { resolveHost, certificatePem: () => undefined },
+    followNames: (hosts) => resolver.apply([...hosts].filter((host) => !parseIp(host).ok)),
+    clock,
+    log,
+  });
+  const publisher = new Publisher({
+    source: repository,
+    resolveHost,
+    onSnapshot: (published) => forwarding.apply(published),
+    clock,
+    log,
+  });
+  await publisher.start();
+  return {
+    forwarding,
+    async stop() {
+      await publisher.stop();
+      monitor.stop();
+      resolver.stop();
+      tables.stop();
+      // VIPs stay until the connections on them have ended.
+      await dataPlane.stop({ drainTimeoutMs: config.shutdown.drainTimeoutMs });
+      await binder.apply(new Set());
+      await session.close();
+    },
+  };
+}
+
+async function startAdmin(parts: {
+  readonly config: Config;
+  readonly store: Store;
+  readonly forwarding: Forwarding;
+}): Promise<{ readonly url: string; close(): Promise<void> }> {
+  const { config, store, forwarding } = parts;
+  const listen = parseListen(config.admin.listen)!;
+  const admin = await startAdminServer(listen, {
+    ready: () => forwarding.ready,
+    storeProblem: () =>
+      store.status().then(
+        () => undefined,
+        (error: Error) => error.message,
+      ),
+    metrics: () => "",
+  }).catch(explainListen("admin", config.admin.listen));
+  return { url: `http://${hostOf(listen.host)}:${admin.port}`, close: () => admin.close() };
+}
+
+async function openNodeSocket(config: Config, store: Store): Promise<{ close(): Promise<void> } | undefined> {
+  if (!("backup" in store) || config.store.kind !== "sqlite") return undefined;
+  const { backup } = store as Store & { backup(path: string): Promise<void> };
+  return openControlSocket(controlSocketPath(config.store.path), { backup: (path) => backup.call(store, path) });
+}
+
+/** Says what a port that cannot be opened means. */
+function explainListen(what: "API" | "admin", address: string): (error: NodeJS.ErrnoException) => never {
+  return (error) => {
+    const key = what === "API" ? "api.listen" : "admin.listen";
+    const why: Readonly<Record<string, string>> = {
+      EADDRINUSE: `the port is in use (by another "fiberlb serve"?); stop its owner or set ${key}`,
+      EADDRNOTAVAIL: `this host has no such address; set ${key} to one of its own`,
+      EACCES: `ports below 1024 need CAP_NET_BIND_SERVICE; set ${key} to a higher one`,
+    };
+    throw new Error(`Cannot open the ${what} port ${address}: ${why[error.code ?? ""] ?? error.message}`, {
+      cause: error,
+    });
+  };
+}
