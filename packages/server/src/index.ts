@@ -10,3 +10,6 @@ export {
   type LogOptions,
   silentLog,
 } from "./log.ts";
+export { askForBackup, controlSocketPath } from "./control-socket.ts";
+export { type Random, systemRandom } from "./random.ts";
+export { type RunningServer, type ServerOptions, startServer } from "./server.ts";

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 
 import type { Store } from "@fiberlb/store";
-import { type Cidr, parseIp, type VipPoolSpec } from "@fiberlb/types";
+import type { Cidr, VipPoolSpec } from "@fiberlb/types";
 
 import { startAdminServer } from "./admin-server.ts";
 import { type Clock, systemClock } from "./clock.ts";
@@ -22,7 +22,7 @@ import { loadKey } from "./key-file.ts";
 import type { Log } from "./log.ts";
 import { openStore } from "./open-store.ts";
 import { type Random, systemRandom } from "./random.ts";
-import type { ResolvedHost } from "./snapshot/compile.ts";
+import type { ResolveHost } from "./snapshot/compile.ts";
 import { createSystemLookup } from "./snapshot/lookup.ts";
 import { MaglevTables } from "./snapshot/maglev-tables.ts";
 import { Publisher } from "./snapshot/publisher.ts";
@@ -170,11 +170,7 @@ async function startForwarding(
       publisher.resolved(new Set([name]));
     },
   });
-  const resolveHost = (host: string): ResolvedHost => {
-    if (parseIp(host).ok) return { address: host };
-    const { address, problem = "no answer so far" } = resolver.get(host) ?? {};
-    return { ...(address !== undefined && { address }), ...(address === undefined && { problem }) };
-  };
+  const resolveHost: ResolveHost = (host) => resolver.resolve(host);
   const monitor = createHealthMonitor({ clock, random, onVerdict: (verdict) => forwarding.verdict(verdict) });
   const session = repository.openNodeSession();
   const forwarding = new Forwarding({
@@ -185,7 +181,7 @@ async function startForwarding(
     binder,
     session,
     lookups: { resolveHost, certificatePem: () => undefined },
-    followNames: (hosts) => resolver.apply([...hosts].filter((host) => !parseIp(host).ok)),
+    followNames: (hosts) => resolver.apply(hosts),
     clock,
     log,
   });

@@ -22,7 +22,8 @@ export function listenerService(options: ServiceOptions): ServiceImpl<typeof Lis
 
 async function listenerRules(options: ServiceOptions, { tenant, wanted }: RuleInput<"listener">): Promise<Violation[]> {
   const { loadBalancerId, protocol, defaultPoolId, certificateIds, clientCaCertificateId } = wanted;
-  const violations: Violation[] = [];
+  const violations = tooMany(certificateIds.length);
+  if (violations.length > 0) return violations;
   if (defaultPoolId !== undefined) {
     const pool = await requirePool(options.repository, { tenant, loadBalancerId, id: defaultPoolId });
     violations.push(...poolFits("default_pool_id", { listener: protocol, pool: pool.protocol }));
@@ -37,6 +38,15 @@ async function listenerRules(options: ServiceOptions, { tenant, wanted }: RuleIn
     violations.push(...(await certificateIs(options, { tenant, id: clientCaCertificateId, type: "CLIENT_CA", field })));
   }
   return violations;
+}
+
+/** Each reference takes three of the 128 operations of a transaction when all are exchanged for others. */
+const MAX_CERTIFICATES = 40;
+
+function tooMany(certificates: number): Violation[] {
+  if (certificates <= MAX_CERTIFICATES) return [];
+  const description = `must have at most ${MAX_CERTIFICATES} entries, not ${certificates}`;
+  return [{ field: "certificate_ids", description, reason: "TOO_MANY" }];
 }
 
 interface CertificateUse {

@@ -46,9 +46,12 @@ export async function requireListenerOf(
   return stored;
 }
 
+/** More than a policy can sensibly have; each is judged for each request. */
+const MAX_RULES_READ = 10_000;
+
 /** A policy's rules. */
 export async function rulesOf(repository: Repository, tenant: Tenant, policyId: string): Promise<L7Rule[]> {
-  const query = { tenant, kind: "l7Rule", parentId: policyId, tags: {}, limit: Number.MAX_SAFE_INTEGER - 1 } as const;
+  const query = { tenant, kind: "l7Rule", parentId: policyId, tags: {}, limit: MAX_RULES_READ } as const;
   const { items } = await repository.list(query);
   return items.map(({ entity }) => entity);
 }

@@ -9,7 +9,7 @@ import type { Candidate } from "./select/selector.ts";
 export class BackendAccount implements Candidate {
   /** As configured now; of one that was removed, as it was last. */
   backend: BackendUnit;
-  readonly row: Row;
+  row: Row;
   /** Monotonic milliseconds at which its slow start began; undefined = past it. */
   slowStartSinceMs: number | undefined;
   /** It was out of rotation, or is new to a pool that runs: when it enters, it starts slowly. */

@@ -148,6 +148,8 @@ export class PoolBalancer implements Balancer {
         this.#accounts.set(backend.id, opened);
       } else {
         account.backend = backend;
+        // One that was gone long enough may have another row now; while it has connections it keeps the old one.
+        if (account.isIdle) account.row = rowOf(backend.id);
       }
     }
   }

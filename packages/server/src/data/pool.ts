@@ -97,11 +97,16 @@ class WorkerPool implements DataPlane {
   apply(snapshot: Snapshot): Promise<ApplyReport> {
     return this.#after(async () => {
       if (this.#isStopping) throw new Error(`Cannot apply revision ${snapshot.revision}: the data plane is stopped`);
-      const diff = diffUnits(this.#units, snapshot.units);
-      const touched = [...diff.changed.map(({ loadBalancerId }) => loadBalancerId), ...diff.removed];
-      this.#outdated.push(...touched.flatMap((id) => this.#units.get(id) ?? []));
+      const before = this.#units;
+      const diff = diffUnits(before, snapshot.units);
       this.#units = new Map(snapshot.units);
-      if (touched.length > 0) await this.#ship(diff);
+      try {
+        if (diff.changed.length + diff.removed.length > 0) await this.#ship(diff, before);
+      } catch (error) {
+        // What was not shipped must differ next time.
+        this.#units = before;
+        throw error;
+      }
       this.#revision = snapshot.revision;
       return this.#report();
     });
@@ -139,8 +144,10 @@ class WorkerPool implements DataPlane {
   }
 
   /** Tells the workers what changed and waits until they have done it. */
-  async #ship({ changed, removed }: UnitDiff): Promise<void> {
+  async #ship({ changed, removed }: UnitDiff, before: ReadonlyMap<string, Unit>): Promise<void> {
     const admissions = await this.#gate.admit(changed);
+    const ids = changed.map(({ loadBalancerId }) => loadBalancerId);
+    this.#outdated.push(...[...ids, ...removed].flatMap((id) => before.get(id) ?? []));
     for (const { unit, problems } of admissions) {
       this.#problems.hold(unit.loadBalancerId, problems);
       this.#assignments.set(unit.loadBalancerId, this.#ledger.assign(unit));
@@ -150,7 +157,6 @@ class WorkerPool implements DataPlane {
       this.#assignments.delete(id);
     }
     this.#ledger.dropEarly();
-    const ids = changed.map(({ loadBalancerId }) => loadBalancerId);
     const message = this.#message(ids, removed);
     this.#isShipping = true;
     this.#broadcast(message);
@@ -207,7 +213,10 @@ class WorkerPool implements DataPlane {
     if (!isNeeded || this.#cancelRetry !== undefined) return;
     this.#cancelRetry = this.#options.clock.after(RETRY_INTERVAL_MS, () => {
       this.#cancelRetry = undefined;
-      void this.#after(() => this.#retry());
+      this.#after(() => this.#retry()).catch((error: unknown) => {
+        this.#options.log?.error("cannot retry listeners", { error });
+        this.#retryLater();
+      });
     });
   }
 
@@ -218,7 +227,7 @@ class WorkerPool implements DataPlane {
       if (!isOpenSomewhere) this.#gate.release(unit, listener);
     }
     const changed = [...new Set(unbound.map(({ unit }) => unit))];
-    if (changed.length > 0 && !this.#isStopping) await this.#ship({ changed, removed: [] });
+    if (changed.length > 0 && !this.#isStopping) await this.#ship({ changed, removed: [] }, this.#units);
     this.#reportChange();
   }
 

@@ -55,35 +55,50 @@ export function targetLocation({ kind, id }: Reference, { loadBalancerId }: Loca
   return { kind, id, loadBalancerId, parentId: loadBalancerId };
 }
 
-/** Attaches an entity to what it refers to: the targets must exist and stay, and are told who refers to them. */
-export function referenceClaims(stored: Stored): { conditions: Condition[]; ops: Op[] } {
+/**
+ * Attaches an entity to what it refers to: the targets must exist and stay, and are told who refers to them. What the entity
+ * referred to `before` cannot go as long as it does, so that only new references cost comparisons.
+ */
+export function referenceClaims(stored: Stored, before?: Stored): { conditions: Condition[]; ops: Op[] } {
   const { tenant, location } = stored;
-  const references = distinct(referencesOf(location.kind, stored.entity as never));
+  const known = new Set(before === undefined ? [] : referencesIn(before).map(({ id }) => id));
+  const renamed = before?.entity.name !== stored.entity.name;
+  const references = referencesIn(stored);
+  const added = references.filter(({ id }) => !known.has(id));
   const referrer = encodeJson({ kind: location.kind, name: stored.entity.name } satisfies Referrer);
   return {
-    conditions: references.flatMap((reference) => targetStays(tenant, location, reference)),
-    ops: references.flatMap((reference) => [
-      put(referenceKey(tenant, reference.id, location), referrer),
-      ...(reference.kind === "certificate" ? [put(touchKey(tenant, reference.id), encodeText(location.id))] : []),
-    ]),
+    conditions: added.flatMap((reference) => targetStays(tenant, location, reference)),
+    ops: [
+      ...(renamed ? references : added).map(({ id }) => put(referenceKey(tenant, id, location), referrer)),
+      ...added.flatMap(({ kind, id }) =>
+        kind === "certificate" ? [put(touchKey(tenant, id), encodeText(location.id))] : [],
+      ),
+    ],
   };
 }
 
 function targetStays(tenant: Tenant, location: Location, reference: Reference): Condition[] {
   const target = targetLocation(reference, location);
-  const exists = present(entityKey(tenant, target));
-  const stays = absent(deletingKey(tenant, target));
-  return [
-    { compare: exists, otherwise: entityNotFound(reference.kind, reference.id) },
-    { compare: stays, otherwise: beingDeleted(nameOf(reference.kind, { name: reference.id })) },
-  ];
+  const exists: Condition = {
+    compare: present(entityKey(tenant, target)),
+    otherwise: entityNotFound(reference.kind, reference.id),
+  };
+  // A certificate has nothing below it and goes at once.
+  if (reference.kind === "certificate") return [exists];
+  const otherwise = beingDeleted(nameOf(reference.kind, { name: reference.id }));
+  return [exists, { compare: absent(deletingKey(tenant, target)), otherwise }];
 }
 
-/** Takes an entity off everything that it refers to. */
-export const referenceReleases = ({ tenant, location, entity }: Stored): Op[] =>
-  distinct(referencesOf(location.kind, entity as never)).map(({ id }) => remove(referenceKey(tenant, id, location)));
+/** Takes an entity off everything that it refers to, or off what it no longer refers to when it goes on as `after`. */
+export function referenceReleases(stored: Stored, after?: Stored): Op[] {
+  const kept = new Set(after === undefined ? [] : referencesIn(after).map(({ id }) => id));
+  return referencesIn(stored)
+    .filter(({ id }) => !kept.has(id))
+    .map(({ id }) => remove(referenceKey(stored.tenant, id, stored.location)));
+}
 
-/** A certificate may be named in several fields of one listener. */
-function distinct(references: readonly Reference[]): Reference[] {
+/** Each target once: a certificate may be named in several fields of one listener. */
+function referencesIn({ location, entity }: Stored): Reference[] {
+  const references = referencesOf(location.kind, entity as never);
   return [...new Map(references.map((reference) => [reference.id, reference])).values()];
 }

@@ -67,7 +67,7 @@ export class Repository {
     const ids = createIds(clock, options.fillRandom);
     this.vipPools = new VipPools(store, { ids, clock });
     const ledger = new VipLedger(store, this.feed);
-    const requests = new Requests(this.reader, clock);
+    const requests = new Requests(store, clock);
     this.#context = {
       store,
       clock,

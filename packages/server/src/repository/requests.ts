@@ -1,8 +1,9 @@
 import { type LeaseId, type Op, put, type Store, unchanged } from "@fiberlb/store";
+import type { Entities } from "@fiberlb/types";
 
 import type { Clock } from "../clock.ts";
 import { decodeJson, encodeJson } from "./codec.ts";
-import type { EntityReader, Stored } from "./entity-reader.ts";
+import type { Stored } from "./entity-reader.ts";
 import { type Location, requestKey, type Tenant, type TenantKind } from "./keys.ts";
 import { invalidField } from "./refusals.ts";
 import type { Condition } from "./transaction.ts";
@@ -36,18 +37,16 @@ interface Identified {
 /** Remembers what Creates with a request id made, for a day, per tenant and method. */
 export class Requests {
   readonly #store: Store;
-  readonly #reader: EntityReader;
   readonly #clock: Clock;
   #lease: { readonly hour: number; readonly id: Promise<LeaseId> } | undefined;
 
-  constructor(reader: EntityReader, clock: Clock) {
-    this.#store = reader.store;
-    this.#reader = reader;
+  constructor(store: Store, clock: Clock) {
+    this.#store = store;
     this.#clock = clock;
   }
 
   /**
-   * What the first call with this id made: as it stands now, or as it was made when it is gone.
+   * What the first call with this id made, as it was then.
    *
    * @throws DomainError `invalid` when the id came with another body.
    */
@@ -58,8 +57,8 @@ export class Requests {
     if (record.bodyHash !== request.bodyHash) {
       throw invalidField("request_id", "was used within the last 24 h for another request", "NOT_ALLOWED");
     }
-    const current = await this.#reader.at<K>(tenant, record.location);
-    return current ?? ({ tenant, ...record, createRevision: 0, modRevision: 0 } as unknown as Stored<K>);
+    const { location, entity } = record;
+    return { tenant, location, entity: entity as Entities[K], createRevision: 0, modRevision: 0 };
   }
 
   /** The write that remembers; its condition fails when a call with the same id was faster. */

@@ -1,11 +1,11 @@
-import { absent, type Op, put, remove, unchanged } from "@fiberlb/store";
+import { absent, type Op, put, unchanged } from "@fiberlb/store";
 import { applyUpdate, encodeEntity, type Entities, invalid, specOf } from "@fiberlb/types";
 
-import { ancestorsOf, referenceClaims, unitTouch } from "./attachments.ts";
+import { ancestorsOf, referenceClaims, referenceReleases, unitTouch } from "./attachments.ts";
 import type { Written } from "./create.ts";
 import type { Stored } from "./entity-reader.ts";
-import { deletingKey, entityKey, referenceKey, type Tenant, type TenantKind } from "./keys.ts";
-import { claim, referencesOf, release, uniquesOf } from "./kinds.ts";
+import { deletingKey, entityKey, type Tenant, type TenantKind } from "./keys.ts";
+import { claim, release, uniquesOf } from "./kinds.ts";
 import { beingDeleted, nameOf, staleRevision } from "./refusals.ts";
 import { type Condition, type Plan, transact } from "./transaction.ts";
 import type { WriteContext } from "./write-context.ts";
@@ -98,7 +98,7 @@ function writeOf<K extends TenantKind>(before: Stored<K>, after: Stored<K>): { c
     next.filter((unique) => !isIn(old)(unique)),
     location.id,
   );
-  const references = referenceClaims(after);
+  const references = referenceClaims(after, before);
   return {
     conditions: [...references.conditions, ...claims.conditions],
     ops: [
@@ -106,17 +106,7 @@ function writeOf<K extends TenantKind>(before: Stored<K>, after: Stored<K>): { c
       ...release(old.filter((unique) => !isIn(next)(unique))),
       ...claims.ops,
       ...references.ops,
-      ...droppedReferences(before, after),
+      ...referenceReleases(before, after),
     ],
   };
-}
-
-function droppedReferences<K extends TenantKind>({ tenant, location, entity }: Stored<K>, after: Stored<K>): Op[] {
-  const kept = new Set(referencesOf(location.kind as K, after.entity).map(({ id }) => id));
-  const dropped = new Set(
-    referencesOf(location.kind as K, entity)
-      .map(({ id }) => id)
-      .filter((id) => !kept.has(id)),
-  );
-  return [...dropped].map((id) => remove(referenceKey(tenant, id, location)));
 }

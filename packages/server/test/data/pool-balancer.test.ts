@@ -193,6 +193,17 @@ describe("leases", () => {
     expect(told).toEqual([]);
   });
 
+  it("count in the row that their backend has now", () => {
+    const one = balancer(poolUnit(three()));
+    const { release } = hold(one);
+    one.update(poolUnit([]), rowOf());
+    release();
+    // Meanwhile the old row went to another backend.
+    one.update(poolUnit([backendUnit("a")]), () => rowOf()("d"));
+    leased(one.pick(flow()));
+    expect([rowOf()("a").gauge(), rowOf()("d").gauge()]).toEqual([0, 1]);
+  });
+
   it("all drain when the pool goes", () => {
     const one = balancer(poolUnit(three(), { drainTimeoutMs: 100 }));
     const { told } = hold(one);
@@ -224,8 +235,7 @@ describe("leases", () => {
 
 describe("slow start", () => {
   const slow = (backends: readonly BackendUnit[]): PoolUnit => poolUnit(backends, { slowStartMs: 10_000 });
-  const shareOf = (id: string, from: PoolBalancer): number =>
-    (picks(from, 1000).split(id).length - 1) / 1000;
+  const shareOf = (id: string, from: PoolBalancer): number => (picks(from, 1000).split(id).length - 1) / 1000;
 
   it("does not apply to the first backends of a pool", () => {
     expect(picks(balancer(slow(three())), 6)).toBe("abcabc");

@@ -46,6 +46,7 @@ const transport: Transport = {
     const endpoint = `${address}:${port}`;
     looks.push(`${endpoint} ${reusePort ? "shared" : "alone"}`);
     const code = taken.get(endpoint);
+    if (code === "defect") throw new TypeError(code);
     if (code !== undefined) throw new TransportError(code, `Cannot listen on ${endpoint}`);
     return { address, port, close: async () => undefined };
   },
@@ -192,6 +193,15 @@ describe("endpoints", () => {
     expect(reports).toEqual([{ revision: 1, problems: [] }]);
     // Open in the other worker all the time: a look would find ourselves.
     expect(looks).toHaveLength(1);
+  });
+
+  it("that can't be looked at fail the apply, which can be repeated", async () => {
+    taken.set("127.0.0.1:80", "defect");
+    await expect(plane.apply(snapshot(1, [web()]))).rejects.toThrow("defect");
+    taken.clear();
+    const same = snapshot(1, [web()]);
+    expect(await plane.apply(same)).toEqual({ revision: 1, problems: [] });
+    expect(told(first())).toEqual(["apply +lb -"]);
   });
 
   it("are not tried again once nobody wants them", async () => {

@@ -113,7 +113,8 @@ describe("traffic", () => {
     await plane.apply(snapshot(1, [limited]));
     const clients = [];
     for (let connection = 0; connection < 4; connection++) clients.push(await openClient(port, VIP));
-    for (let connection = 0; connection < 8; connection++) await expect(openClient(port, VIP)).rejects.toThrow();
+    for (let connection = 0; connection < 8; connection++)
+      await expect(openClient(port, VIP)).rejects.toThrow("ECONNRESET");
     expect(plane.listenerFigures("listener")).toMatchObject({
       connectionsActive: 4,
       rejected: { "connection-limit": 8 },

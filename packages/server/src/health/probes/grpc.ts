@@ -21,7 +21,10 @@ export const probeGrpc: Probe = (target, options, context) =>
       maxSessionMemory: 1,
     });
     session.on("error", (error) => running.error(error));
-    const release: Release = () => {};
+    const release: Release = () => {
+      session.destroy();
+      socket.destroy();
+    };
     ask(session, running, { target, context, service: options.grpcService ?? "" });
     return release;
   });
