@@ -10,11 +10,14 @@ import {
   fieldMaskPaths,
   fromCreateRequest,
   fromMessage,
+  L7PolicyActionSchema,
   L7PolicySchema,
   ListenerProtocol,
   ListenerSchema,
   NodeSchema,
   PoolSchema,
+  shortName,
+  TlsVersionSchema,
   toMessage,
   UpdateBackendRequestSchema,
   VipPoolSchema,
@@ -113,6 +116,12 @@ describe("fromMessage", () => {
     const message = create(ListenerSchema, { createdAt: { seconds: 2n ** 62n, nanos: 0 } });
     expect(fromMessage(ListenerSchema, message)).toEqual({ createdAt: "4611686018427387904 s after 1970" });
   });
+});
+
+it("shortName takes the enum's own prefix off and nothing else", () => {
+  expect(shortName(TlsVersionSchema, "TLS_VERSION_TLS_1_2")).toBe("TLS_1_2");
+  expect(shortName(TlsVersionSchema, "TLS_1_2")).toBe("TLS_1_2");
+  expect(shortName(L7PolicyActionSchema, "L7_POLICY_ACTION_REJECT")).toBe("REJECT");
 });
 
 describe("updates", () => {
