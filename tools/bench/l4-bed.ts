@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const RUNNER = join(import.meta.dirname, "l4-runner.ts");
-const BACKEND = "const http=require('node:http');http.createServer((q,s)=>s.end('hello from the backend 29 by\\n')).listen(+process.argv[1],'127.0.0.1')";
+const BACKEND =
+  "const http=require('node:http');http.createServer((q,s)=>s.end('hello from the backend 29 by\\n')).listen(+process.argv[1],'127.0.0.1')";
 const BALANCER_CORE = 0;
 const LOAD_CORE = Math.min(1, availableParallelism() - 1);
 const NANOS_PER_TICK = 10_000_000n;
@@ -47,7 +48,8 @@ export class TestBed {
   /** @returns the backend's name. */
   async startBackend(port: number): Promise<string> {
     const name = isInstalled("nginx") ? "nginx" : "node:http";
-    if (name === "nginx") this.#start(LOAD_CORE, ["nginx", "-p", this.#folder, "-c", this.#file("nginx.conf", nginxConfig(port))]);
+    if (name === "nginx")
+      this.#start(LOAD_CORE, ["nginx", "-p", this.#folder, "-c", this.#file("nginx.conf", nginxConfig(port))]);
     else this.#start(LOAD_CORE, [process.execPath, "-e", BACKEND, String(port)]);
     await this.#listening(port);
     return name;
@@ -59,23 +61,38 @@ export class TestBed {
   }
 
   /** @param kind as `l4-runner.ts` takes it. */
-  async startRunner(name: string, kind: string, ports: { readonly port: number; readonly backendPort: number }): Promise<Balancer> {
+  async startRunner(
+    name: string,
+    kind: string,
+    ports: { readonly port: number; readonly backendPort: number },
+  ): Promise<Balancer> {
     const { port, backendPort } = ports;
-    return this.#balancer(name, port, [process.execPath, "--no-warnings", RUNNER, kind, String(port), String(backendPort)]);
+    return this.#balancer(name, port, [
+      process.execPath,
+      "--conditions=@fiberlb/source",
+      "--no-warnings",
+      RUNNER,
+      kind,
+      String(port),
+      String(backendPort),
+    ]);
   }
 
   /** Loads a balancer and says what one request costs it: CPU microseconds, user and system. */
-  async measure(balancer: Balancer, options: { readonly seconds: number; readonly newConnections: boolean }): Promise<number> {
+  async measure(
+    balancer: Balancer,
+    options: { readonly seconds: number; readonly newConnections: boolean },
+  ): Promise<number> {
     const header = options.newConnections ? ["-H", "Connection: close"] : [];
     const before = cpuMicroseconds(balancer.process);
-    const wrk = this.#start(LOAD_CORE, [
-      ...["wrk", "-t1", "-c64", `-d${options.seconds}s`, ...header, `http://127.0.0.1:${balancer.port}/`],
-    ]);
+    const url = `http://127.0.0.1:${balancer.port}/`;
+    const wrk = this.#start(LOAD_CORE, ["wrk", "-t1", "-c64", `-d${options.seconds}s`, ...header, url]);
     let output = "";
     wrk.stdout?.on("data", (text: Buffer) => (output += text.toString()));
     await once(wrk, "close");
     const requests = Number(/(\d+) requests in/.exec(output)?.[1] ?? 0);
-    if (requests === 0 || /Non-2xx/.test(output)) throw new Error(`Cannot measure ${balancer.name}: wrk says\n${output}`);
+    if (requests === 0 || /Non-2xx/.test(output))
+      throw new Error(`Cannot measure ${balancer.name}: wrk says\n${output}`);
     return (cpuMicroseconds(balancer.process) - before) / requests;
   }
 
@@ -115,8 +132,11 @@ export class TestBed {
   }
 
   async #answers(port: number): Promise<boolean> {
-    const script = "require('node:net').connect(+process.argv[1],'127.0.0.1',()=>process.exit(0)).on('error',()=>process.exit(1))";
-    const [code] = (await once(this.#start(LOAD_CORE, [process.execPath, "-e", script, String(port)]), "exit")) as [number];
+    const script =
+      "require('node:net').connect(+process.argv[1],'127.0.0.1',()=>process.exit(0)).on('error',()=>process.exit(1))";
+    const [code] = (await once(this.#start(LOAD_CORE, [process.execPath, "-e", script, String(port)]), "exit")) as [
+      number,
+    ];
     return code === 0;
   }
 

@@ -14,9 +14,7 @@ import type { BackendUnit, ListenerUnit } from "../../packages/server/src/snapsh
 const LOOPBACK = "127.0.0.1";
 
 async function runProxy(port: number, backendPort: number, streams: boolean): Promise<void> {
-  const transport = createNodeTransport(
-    streams ? { clock: systemClock, binding: undefined } : { clock: systemClock },
-  );
+  const transport = createNodeTransport(streams ? { clock: systemClock, binding: undefined } : { clock: systemClock });
   const figures = new Float64Array(4);
   const proxy = new TcpProxy({
     listener: listenerOn(port),

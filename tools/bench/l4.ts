@@ -27,7 +27,12 @@ const TITLE = "L4 TCP: CPU µs per request (user + system of one worker), 64 con
 export async function benchL4({ rounds = 5, seconds = 2 }: BenchL4Options = {}): Promise<BenchTable> {
   const columns = ["program", ...LOADS.flatMap(({ column }) => [column, `× ${BASELINE}`])];
   if (process.platform !== "linux" || !isInstalled("wrk")) {
-    return { title: TITLE, columns, rows: [], notes: ["skipped: needs Linux and wrk (apt-get install wrk haproxy nginx)"] };
+    return {
+      title: TITLE,
+      columns,
+      rows: [],
+      notes: ["skipped: needs Linux and wrk (apt-get install wrk haproxy nginx)"],
+    };
   }
   const bed = new TestBed();
   try {
@@ -53,7 +58,11 @@ async function startAll(bed: TestBed): Promise<{ balancers: Balancer[]; backend:
 /** Figures of every round by load and program. */
 type Costs = ReadonlyMap<Load, ReadonlyMap<string, readonly number[]>>;
 
-async function measureAll(bed: TestBed, balancers: readonly Balancer[], options: Required<BenchL4Options>): Promise<Costs> {
+async function measureAll(
+  bed: TestBed,
+  balancers: readonly Balancer[],
+  options: Required<BenchL4Options>,
+): Promise<Costs> {
   const costs = new Map(LOADS.map((load) => [load, new Map(balancers.map(({ name }) => [name, [] as number[]]))]));
   // Compilers and caches warm up before anything counts.
   for (let round = -1; round < options.rounds; round += 1) {
@@ -82,7 +91,10 @@ function rowsOf(balancers: readonly Balancer[], costs: Costs): string[][] {
 
 function notesOf(place: string, backend: string, rounds: number): string[] {
   const targets = LOADS.map(({ column, target }) => `≤ ${target} × ${BASELINE} ${column}`).join(", ");
-  const notes = [`targets: ${targets}`, `median of ${rounds} rounds in turns, in ${place}; backend ${backend}, load wrk`];
+  const notes = [
+    `targets: ${targets}`,
+    `median of ${rounds} rounds in turns, in ${place}; backend ${backend}, load wrk`,
+  ];
   return isInstalled("haproxy") ? notes : [...notes, "HAProxy is not installed: no ratios (apt-get install haproxy)"];
 }
 

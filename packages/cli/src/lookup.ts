@@ -13,12 +13,18 @@ interface Named {
 
 /**
  * The id of what a person named: an id, a name, or a path from the load balancer down (`web/app`, `web/app/10.0.0.1:80`).
+ * `within` narrows what a plain name may mean.
  * @throws CliExit when nothing has the name, and when several do: then it lists their ids.
  */
-export async function resolveId(client: FiberlbClient, kind: ResourceKind, text: string): Promise<string> {
+export async function resolveId(
+  client: FiberlbClient,
+  kind: ResourceKind,
+  text: string,
+  within: ListFilter = {},
+): Promise<string> {
   const parsed = parseId(text);
   if (parsed.ok) return parsed.value;
-  const found = await findByName(client, kind, text);
+  const found = await findByName(client, kind, text, within);
   const candidates = found.length === 0 ? await findByPath(client, kind, text) : found;
   const [first, ...others] = candidates;
   if (first === undefined) throw refusal(`not found: no ${infoOf(kind).label} is named ${JSON.stringify(text)}`);

@@ -11,7 +11,7 @@ import type { Log } from "./log.ts";
 import type { NodeSession } from "./repository/node-session.ts";
 import type { MaglevTables } from "./snapshot/maglev-tables.ts";
 import type { Published } from "./snapshot/publisher.ts";
-import type { Problem } from "./snapshot/snapshot.ts";
+import type { Problem, Snapshot } from "./snapshot/snapshot.ts";
 import type { VipBinder } from "./vip/binder.ts";
 
 /** What the node publishes of itself besides what it has applied. */
@@ -45,6 +45,7 @@ export class Forwarding {
   #problemsBefore = new Map<string, string>();
   #vipProblems: readonly Problem[] = [];
   #appliedRevision = 0;
+  #snapshot: Snapshot = { revision: 0, units: new Map() };
 
   constructor(parts: ForwardingParts) {
     this.#parts = parts;
@@ -53,6 +54,11 @@ export class Forwarding {
   /** Whether a configuration has been applied, since start. */
   get ready(): boolean {
     return this.#appliedRevision > 0;
+  }
+
+  /** What the data plane serves now. */
+  get snapshot(): Snapshot {
+    return this.#snapshot;
   }
 
   /** Makes a snapshot so. Never rejects: what does not work is a problem of its load balancer. */
@@ -68,6 +74,7 @@ export class Forwarding {
       // Tables first, so that no pool serves without its own.
       tables.apply(snapshot);
       const report = await dataPlane.apply(snapshot);
+      this.#snapshot = snapshot;
       const sources = [...trees.values()];
       followNames(
         new Set(sources.flatMap((tree) => tree.backends.flatMap((b) => [b.address, b.monitorAddress ?? b.address]))),

@@ -17,9 +17,12 @@ import { createKeyRing } from "./control/secrets.ts";
 import type { DataPlane } from "./data/data-plane.ts";
 import { createDataPlane } from "./data/pool.ts";
 import { Forwarding } from "./forwarding.ts";
-import { createHealthMonitor } from "./health/monitor.ts";
+import { createHealthMonitor, type HealthMonitor } from "./health/monitor.ts";
 import { loadKey } from "./key-file.ts";
 import type { Log } from "./log.ts";
+import { ApiCalls } from "./metrics/api-calls.ts";
+import { renderMetrics } from "./metrics/exposition.ts";
+import { nodeMetrics } from "./metrics/node-metrics.ts";
 import { openStore } from "./open-store.ts";
 import { type Random, systemRandom } from "./random.ts";
 import type { ResolveHost } from "./snapshot/compile.ts";
@@ -72,7 +75,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     onReport: (report) => forwarding?.report(report),
   });
   cleanup.defer(() => dataPlane.stop({ drainTimeoutMs: config.shutdown.drainTimeoutMs }));
-  const control = createNodeControlPlane({ ...options, clock, store, dataPlane });
+  const apiCalls = new ApiCalls();
+  const control = createNodeControlPlane({ ...options, clock, store, dataPlane, apiCalls });
   await control.start();
   cleanup.defer(() => control.close({ graceMs: 0 }));
   await dataPlane.start();
@@ -83,7 +87,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const { port } = await control.listen(api.port, api.host).catch(explainListen("API", config.api.listen));
   // Closed before everything else, so that nobody is told of changes that nobody applies any more.
   cleanup.defer(() => control.close({ graceMs: API_GRACE_MS }));
-  const admin = await startAdmin({ config, store, forwarding });
+  const admin = await startAdmin({ config, store, dataPlane, apiCalls, ...started });
   const socket = await openNodeSocket(config, store);
   const stopping = cleanup.move();
   let stopped: Promise<void> | undefined;
@@ -106,8 +110,10 @@ const hostOf = (host: string): string => (host.includes(":") ? `[${host}]` : hos
 
 type Parts = ServerOptions & { readonly clock: Clock };
 
-function createNodeControlPlane(parts: Parts & { readonly store: Store; readonly dataPlane: DataPlane }): ControlPlane {
-  const { config, log, clock, store, dataPlane } = parts;
+function createNodeControlPlane(
+  parts: Parts & { readonly store: Store; readonly dataPlane: DataPlane; readonly apiCalls: ApiCalls },
+): ControlPlane {
+  const { config, log, clock, store, dataPlane, apiCalls } = parts;
   if (config.vipPools === undefined)
     log.info("no vipPools configured: VIPs come from 127.10.0.0/16, which only this host can reach");
   return createControlPlane({
@@ -119,7 +125,10 @@ function createNodeControlPlane(parts: Parts & { readonly store: Store; readonly
     deniedCidrs: (config.backends.deniedCidrs ?? []) as readonly string[] as readonly Cidr[],
     traffic: dataPlane,
     tls: readTls(config.api.tls),
-    onCall: (call) => log.debug("rpc", { ...call }),
+    onCall: (call) => {
+      apiCalls.add(call.method, call.code);
+      log.debug("rpc", { ...call });
+    },
     log: {
       warn: (message) => log.warn(message),
       error: (what, error) => log.error(`${what} failed`, { error }),
@@ -145,6 +154,7 @@ function readTls(tls: Config["api"]["tls"]): TlsMaterial | undefined {
 
 interface StartedForwarding {
   readonly forwarding: Forwarding;
+  readonly monitor: HealthMonitor;
   stop(): Promise<void>;
 }
 
@@ -195,6 +205,7 @@ async function startForwarding(
   await publisher.start();
   return {
     forwarding,
+    monitor,
     async stop() {
       await publisher.stop();
       monitor.stop();
@@ -208,11 +219,16 @@ async function startForwarding(
   };
 }
 
-async function startAdmin(parts: {
+interface AdminParts {
   readonly config: Config;
   readonly store: Store;
+  readonly dataPlane: DataPlane;
   readonly forwarding: Forwarding;
-}): Promise<{ readonly url: string; close(): Promise<void> }> {
+  readonly monitor: HealthMonitor;
+  readonly apiCalls: ApiCalls;
+}
+
+async function startAdmin(parts: AdminParts): Promise<{ readonly url: string; close(): Promise<void> }> {
   const { config, store, forwarding } = parts;
   const listen = parseListen(config.admin.listen)!;
   const admin = await startAdminServer(listen, {
@@ -222,9 +238,27 @@ async function startAdmin(parts: {
         () => undefined,
         (error: Error) => error.message,
       ),
-    metrics: () => "",
+    metrics: () => metricsText(parts),
   }).catch(explainListen("admin", config.admin.listen));
   return { url: `http://${hostOf(listen.host)}:${admin.port}`, close: () => admin.close() };
+}
+
+function metricsText({ dataPlane, forwarding, monitor, apiCalls }: AdminParts): string {
+  const { revision, units } = forwarding.snapshot;
+  const health = new Map(monitor.reports().map((report) => [report.target.backendId, report.health]));
+  return renderMetrics(
+    nodeMetrics({
+      units: [...units.values()],
+      revision,
+      listenerFigures: (id) => dataPlane.listenerFigures(id),
+      backendFigures: (id) => dataPlane.backendFigures(id),
+      isUp: (id) =>
+        health.get(id) === undefined || health.get(id) === "UNKNOWN" ? undefined : health.get(id) === "ONLINE",
+      health: monitor.figures(),
+      workerLosses: dataPlane.workerLosses,
+      apiRequests: apiCalls.samples(),
+    }),
+  );
 }
 
 async function openNodeSocket(config: Config, store: Store): Promise<{ close(): Promise<void> } | undefined> {

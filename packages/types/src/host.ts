@@ -52,5 +52,5 @@ function checkConnectable(ip: IpAddress): ParseResult<IpAddress> {
 export const isIpHost = (host: Host): host is IpAddress => parseIp(host).ok;
 
 /** `192.0.2.1:80`, `[2001:db8::1]:80`, `app.internal:80`. */
-export const formatHostPort = (host: Host, port: number): string =>
+export const formatHostPort = (host: string, port: number): string =>
   host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;

@@ -48,21 +48,17 @@ export class IdGenerator {
 
   // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller says whose id it makes
   next<I extends Id>(): I {
-    const now = Math.max(this.#source.nowMs(), this.#lastMs);
-    const counted = this.#lastRandom + 1n;
+    const now = this.#source.nowMs();
     if (now > this.#lastMs) {
       this.#lastMs = now;
       this.#lastRandom = this.#random();
-    } else if (counted >> RANDOM_BITS === 0n) {
-      this.#lastRandom = counted;
     } else {
-      this.#lastMs += 1;
-      this.#lastRandom = this.#random();
+      this.#lastRandom += 1n;
     }
     return formatUuidV7(this.#lastMs, this.#lastRandom) as I;
   }
 
-  /** The top bit stays clear, which leaves room to count up. */
+  /** The top bit stays clear, which leaves room for 2^73 ids more in the same millisecond. */
   #random(): bigint {
     const bytes = new Uint8Array(10);
     this.#source.fillRandom(bytes);

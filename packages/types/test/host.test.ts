@@ -87,9 +87,9 @@ describe("parseHost", () => {
 });
 
 it("writes host and port so that they can be read back", () => {
-  expect(formatHostPort("192.0.2.1" as Host, 80)).toBe("192.0.2.1:80");
-  expect(formatHostPort("2001:db8::1" as Host, 443)).toBe("[2001:db8::1]:443");
-  expect(formatHostPort("app.internal" as Host, 80)).toBe("app.internal:80");
+  expect(formatHostPort("192.0.2.1", 80)).toBe("192.0.2.1:80");
+  expect(formatHostPort("2001:db8::1", 443)).toBe("[2001:db8::1]:443");
+  expect(formatHostPort("app.internal", 80)).toBe("app.internal:80");
   expect(isIpHost("2001:db8::1" as Host)).toBe(true);
   expect(isIpHost("app.internal" as Host)).toBe(false);
 });

@@ -37,6 +37,12 @@ describe("L7 policy: what each action needs", () => {
     expect(policy(fields)).toEqual([]);
   });
 
+  it("shares requests over at most 32 pools", () => {
+    const pools = Array.from({ length: 33 }, (_, i) => ({ poolId: idOf(0).slice(0, -2) + String(10 + i) }));
+    expect(policy({ action: "REDIRECT_TO_POOL", pools })).toEqual(["pools must have at most 32 entries, not 33"]);
+    expect(policy({ action: "REDIRECT_TO_POOL", pools: pools.slice(1) })).toEqual([]);
+  });
+
   it("refuses, all at once, what belongs to another action", () => {
     const all = {
       redirectPoolId: idOf(2),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 
-import { madeUpName, parseSpec, resourceKinds, specOf } from "../src/index.ts";
+import { createEntity, madeUpName, parseSpec, resourceKinds, specOf } from "../src/index.ts";
 import { badFields, check, idOf, minimal, sample, sentences, specOfMinimal, valueOf } from "./samples.ts";
 
 // The defaults of contract.md, field by field.
@@ -276,6 +276,24 @@ describe("tags", () => {
     expect(specOfMinimal("pool", { tags: { "fiberlb.io/managed-by": "" } }).tags).toEqual({
       "fiberlb.io/managed-by": "",
     });
+  });
+});
+
+describe("createEntity", () => {
+  const times = { createdAt: "2026-01-02T03:04:05.678Z", updatedAt: "2026-01-02T03:04:05.678Z" };
+  const record = { id: idOf(9) as never, orgId: "acme", projectId: "shop", name: "web", revision: 1, ...times };
+
+  it("puts spec and record together, the record winning, and fills what is stored only", () => {
+    const spec = specOfMinimal("pool", { name: "other" });
+    const maglev = { tableSize: 0, hashKey: "FIVE_TUPLE", effectiveTableSize: 0 };
+    expect(createEntity("pool", spec, record)).toEqual({ ...spec, ...record, maglev });
+  });
+
+  it("refuses a record that is none", () => {
+    expect(() => createEntity("pool", specOfMinimal("pool"), { ...record, revision: 0 })).toThrow("must be 1 to");
+    expect(() => createEntity("pool", specOfMinimal("pool"), { ...record, orgId: "a/b" })).toThrow(
+      "must be 1 to 63 of",
+    );
   });
 });
 

@@ -1,3 +1,4 @@
+import { parseCidr, parseSpec } from "@fiberlb/types";
 import { parse as parseYaml, YAMLParseError } from "yaml";
 import type { z } from "zod";
 
@@ -45,7 +46,8 @@ function parseFile(
 ): { readonly ok: true; readonly tree: Tree } | { readonly ok: false; readonly problems: readonly string[] } {
   if (file === undefined) return { ok: true, tree: {} };
   try {
-    const tree: unknown = parseYaml(file.text);
+    // A section without content, "api:", is null in YAML and means the same as none.
+    const tree: unknown = parseYaml(file.text, (_key, value: unknown) => value ?? undefined);
     if (tree === null || tree === undefined) return { ok: true, tree: {} };
     if (typeof tree === "object" && !Array.isArray(tree)) return { ok: true, tree: tree as Tree };
     return { ok: false, problems: [`${file.name}: expected a mapping of keys such as "api:" and "store:"`] };
@@ -149,7 +151,20 @@ function contradictions(config: Config): string[] {
     problems.push('dataPlane.l4: "nftables" is not in this release; use "auto" or "userspace"');
   if (config.dataPlane.engine === "linux")
     problems.push('dataPlane.engine: "linux" is not in this release; use "auto" or "node"');
-  return problems;
+  return [...problems, ...addressProblems(config)];
+}
+
+/** Addresses are checked as the API would check them. */
+function addressProblems({ vipPools = [], backends }: Config): string[] {
+  const pools = vipPools.flatMap((pool, index) => {
+    const spec = parseSpec("vipPool", pool);
+    return spec.ok ? [] : spec.violations.map(({ field, description }) => `vipPools.${index}.${field} ${description}`);
+  });
+  const denied = (backends.deniedCidrs ?? []).flatMap((text, index) => {
+    const cidr = parseCidr(text);
+    return cidr.ok ? [] : [`backends.deniedCidrs.${index} ${cidr.error}`];
+  });
+  return [...pools, ...denied];
 }
 
 /** Whether only this host can reach an address. */

@@ -4,11 +4,11 @@ import type { Cancel, Clock } from "../clock.ts";
 import type { BackendHealth, MaglevTableUnit, Snapshot, Unit } from "../snapshot/snapshot.ts";
 import type { ApplyReport, BackendFigures, DataPlane, DataPlaneLog, ListenerFigures } from "./data-plane.ts";
 import { Ledger } from "./ledger.ts";
-import { ListenerGate } from "./listener-gate.ts";
+import { type Admission, ListenerGate } from "./listener-gate.ts";
 import { Problems } from "./problems.ts";
 import { createNodeTransport } from "./transport/node-transport.ts";
 import type { Transport } from "./transport/transport.ts";
-import { diffUnits, type UnitDiff } from "./unit-diff.ts";
+import { diffUnits } from "./unit-diff.ts";
 import { type SpawnWorker, spawnWorker, WorkerHandle } from "./worker-handle.ts";
 import type { ApplyMessage, BindFailure, ToWorker, UnitAssignment } from "./worker-protocol.ts";
 
@@ -101,7 +101,12 @@ class WorkerPool implements DataPlane {
       const diff = diffUnits(before, snapshot.units);
       this.#units = new Map(snapshot.units);
       try {
-        if (diff.changed.length + diff.removed.length > 0) await this.#ship(diff, before);
+        if (diff.changed.length + diff.removed.length > 0) {
+          const admissions = await this.#gate.admit(diff.changed);
+          const touched = [...diff.changed.map(({ loadBalancerId }) => loadBalancerId), ...diff.removed];
+          this.#outdated.push(...touched.flatMap((id) => before.get(id) ?? []));
+          await this.#ship(admissions, diff.removed);
+        }
       } catch (error) {
         // What was not shipped must differ next time.
         this.#units = before;
@@ -144,10 +149,7 @@ class WorkerPool implements DataPlane {
   }
 
   /** Tells the workers what changed and waits until they have done it. */
-  async #ship({ changed, removed }: UnitDiff, before: ReadonlyMap<string, Unit>): Promise<void> {
-    const admissions = await this.#gate.admit(changed);
-    const ids = changed.map(({ loadBalancerId }) => loadBalancerId);
-    this.#outdated.push(...[...ids, ...removed].flatMap((id) => before.get(id) ?? []));
+  async #ship(admissions: readonly Admission[], removed: readonly string[]): Promise<void> {
     for (const { unit, problems } of admissions) {
       this.#problems.hold(unit.loadBalancerId, problems);
       this.#assignments.set(unit.loadBalancerId, this.#ledger.assign(unit));
@@ -157,6 +159,7 @@ class WorkerPool implements DataPlane {
       this.#assignments.delete(id);
     }
     this.#ledger.dropEarly();
+    const ids = admissions.map(({ unit }) => unit.loadBalancerId);
     const message = this.#message(ids, removed);
     this.#isShipping = true;
     this.#broadcast(message);
@@ -201,7 +204,8 @@ class WorkerPool implements DataPlane {
       const now = this.#units.get(before.loadBalancerId);
       this.#ledger.release(before, now);
       for (const listener of before.listeners) {
-        if (!now?.listeners.some(({ id }) => id === listener.id)) this.#gate.release(before, listener);
+        const stays = now?.vip === before.vip && now.listeners.some(({ id }) => id === listener.id);
+        if (!stays) this.#gate.release(before, listener);
       }
       for (const { id } of before.pools) if (!now?.pools.some((pool) => pool.id === id)) this.#tables.delete(id);
     }
@@ -226,8 +230,10 @@ class WorkerPool implements DataPlane {
     for (const { unit, listener, isOpenSomewhere } of unbound) {
       if (!isOpenSomewhere) this.#gate.release(unit, listener);
     }
-    const changed = [...new Set(unbound.map(({ unit }) => unit))];
-    if (changed.length > 0 && !this.#isStopping) await this.#ship({ changed, removed: [] }, this.#units);
+    const admissions = await this.#gate.admit([...new Set(unbound.map(({ unit }) => unit))]);
+    const worthwhile = admissions.filter((admission) => this.#problems.mayHelp(admission));
+    if (worthwhile.length > 0 && !this.#isStopping) await this.#ship(worthwhile, []);
+    this.#retryLater();
     this.#reportChange();
   }
 

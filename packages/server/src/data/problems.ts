@@ -1,5 +1,6 @@
 import type { ListenerUnit, Problem, Unit } from "../snapshot/snapshot.ts";
 import { bindProblem } from "./bind-problem.ts";
+import type { Admission } from "./listener-gate.ts";
 import type { BindFailure } from "./worker-protocol.ts";
 
 /** A change that a worker has not confirmed in time. */
@@ -34,6 +35,12 @@ export class Problems {
   hold(loadBalancerId: string, problems: readonly Problem[]): void {
     if (problems.length > 0) this.#held.set(loadBalancerId, problems);
     else this.#held.delete(loadBalancerId);
+  }
+
+  /** Whether telling the workers again may change anything: more is admitted than before, or some had failed. */
+  mayHelp({ unit: { loadBalancerId }, problems }: Admission): boolean {
+    const held = this.#held.get(loadBalancerId) ?? [];
+    return problems.length < held.length || this.#failures.flat().some((one) => one.loadBalancerId === loadBalancerId);
   }
 
   /** A load balancer has gone. */

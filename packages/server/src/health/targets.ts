@@ -43,8 +43,8 @@ interface TargetParts {
 }
 
 function target(source: TargetSource, { pool, backend, settings, lookups }: TargetParts): HealthTarget {
-  const host = backend.monitorAddress ?? backend.address;
-  const { address, problem } = lookups.resolveHost(host);
+  // Knocks at the monitor address, but asks for the backend: by its own name in Host and in TLS.
+  const { address, problem } = lookups.resolveHost(backend.monitorAddress ?? backend.address);
   return {
     poolId: pool.id,
     backendId: backend.id,
@@ -52,7 +52,7 @@ function target(source: TargetSource, { pool, backend, settings, lookups }: Targ
     poolName: pool.name,
     backendName: backend.name,
     loadBalancerName: source.loadBalancer.name,
-    host,
+    host: backend.address,
     ...(address !== undefined && { address }),
     ...(problem !== undefined && { addressProblem: problem }),
     port: backend.monitorPort || backend.port,

@@ -80,6 +80,21 @@ describe("parseConfig", () => {
     ]);
   });
 
+  test.each([
+    ["vipPools: [{ name: a, cidrs: [10.0.0.0/33] }]", "vipPools.0.cidrs[0] "],
+    ["vipPools: [{ name: a, cidrs: [10.0.0.9-10.0.0.1] }]", "vipPools.0.cidrs[0] "],
+    ["backends: { deniedCidrs: [here] }", "backends.deniedCidrs.0 "],
+  ])("checks addresses in %j", (text, start) => {
+    expect(problems(fromFile(text))).toEqual([expect.stringContaining(`fiberlb.yaml: ${start}`)]);
+  });
+
+  it("takes a section without content as absent", () => {
+    expect(fromFile("api:\nstore:\n  kind: memory\n  path:\n")).toMatchObject({
+      ok: true,
+      config: { api: { listen: "127.0.0.1:9080" }, store: { kind: "memory", path: "./fiberlb-data/fiberlb.db" } },
+    });
+  });
+
   it("reports every mistake at once", () => {
     expect(problems(fromFile("apii: {}\nstore: { kind: mysql }\nshutdown: { drainTimeoutMs: -1 }"))).toHaveLength(3);
   });

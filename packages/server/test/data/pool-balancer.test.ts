@@ -172,6 +172,7 @@ describe("leases", () => {
     one.update(poolUnit(backends, { drainTimeoutMs: 5000 }), rowOf());
     clock.advance(1);
     expect(told).toEqual(["a drain-timeout"]);
+    expect(clock.pending).toBe(0);
   });
 
   it("stay when their backend comes back in time", () => {

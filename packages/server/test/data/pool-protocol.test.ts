@@ -160,6 +160,13 @@ describe("endpoints", () => {
     expect(looks).toHaveLength(2);
   });
 
+  it("are looked at again after the VIP has moved away and back", async () => {
+    await plane.apply(snapshot(1, [web()]));
+    await plane.apply(snapshot(2, [{ ...web(), vip: "127.0.0.2" }]));
+    await plane.apply(snapshot(3, [web()]));
+    expect(looks).toEqual(["127.0.0.1:80 alone", "127.0.0.2:80 alone", "127.0.0.1:80 alone"]);
+  });
+
   it("are not looked at when another process of ours may hold them", async () => {
     const joining = create(true);
     await joining.start();
@@ -175,6 +182,8 @@ describe("endpoints", () => {
     clock.advance(RETRY_INTERVAL_MS);
     await settle();
     expect(reports).toEqual([]);
+    // Nothing was gained, so the workers are left in peace.
+    expect(told(first())).toEqual(["apply +lb -"]);
     taken.clear();
     clock.advance(RETRY_INTERVAL_MS);
     await settle();

@@ -195,6 +195,17 @@ describe("apply", () => {
     }
   });
 
+  it("ends connections of a pool that goes while its listener stays", async () => {
+    await plane.apply(snapshot(1, [web({ drainTimeoutMs: 0 })]));
+    const before = await openClient(port, VIP);
+    const listeners = [listenerUnit({ port, defaultPoolId: "next" })];
+    const backends = [backendUnit("next-a", { port: servers[0]!.port })];
+    await plane.apply(snapshot(2, [{ ...web(), listeners, pools: [poolUnit(backends, { id: "next" })] }]));
+    expect(await before.ended).toBe("reset");
+    expect(await whoServes(port, VIP)).toBe("a");
+    expect(plane.backendFigures("next-a").connectionsTotal).toBe(1);
+  });
+
   it("hands a port over to another listener without closing it", async () => {
     await plane.apply(snapshot(1, [web()]));
     const before = await openClient(port, VIP);

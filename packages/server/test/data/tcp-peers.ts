@@ -10,7 +10,11 @@ export interface NamedServer {
   close(): Promise<void>;
 }
 
-export async function startNamedServer(name: string): Promise<NamedServer> {
+/** @param at default: any port of 127.0.0.1 */
+export async function startNamedServer(
+  name: string,
+  at: { readonly host?: string; readonly port?: number } = {},
+): Promise<NamedServer> {
   const sockets = new Set<Socket>();
   let connections = 0;
   const server = createServer({ allowHalfOpen: true }, (socket) => {
@@ -21,7 +25,7 @@ export async function startNamedServer(name: string): Promise<NamedServer> {
     socket.write(`${name}\n`);
     socket.pipe(socket);
   });
-  await listen(server, 0);
+  await listen(server, at.port ?? 0, at.host);
   return {
     name,
     port: (server.address() as AddressInfo).port,
@@ -62,9 +66,12 @@ export interface Client {
   echo(text: string): Promise<string>;
 }
 
-/** @throws Error when the connection is refused or reset before a line came. */
-export async function openClient(port: number, host = "127.0.0.1"): Promise<Client> {
-  const socket = connect({ port, host });
+/**
+ * @param localAddress where it calls from; default: what the system chooses
+ * @throws Error when the connection is refused or reset before a line came.
+ */
+export async function openClient(port: number, host = "127.0.0.1", localAddress?: string): Promise<Client> {
+  const socket = connect({ port, host, ...(localAddress !== undefined && { localAddress }) });
   socket.setEncoding("utf8");
   let received = "";
   let wake: () => void = () => undefined;
@@ -104,8 +111,8 @@ export async function openClient(port: number, host = "127.0.0.1"): Promise<Clie
 }
 
 /** Connects, learns who serves, and leaves; resolves when the connection is gone. */
-export async function whoServes(port: number, host = "127.0.0.1"): Promise<string> {
-  const client = await openClient(port, host);
+export async function whoServes(port: number, host = "127.0.0.1", localAddress?: string): Promise<string> {
+  const client = await openClient(port, host, localAddress);
   client.socket.end();
   await client.ended;
   return client.server;

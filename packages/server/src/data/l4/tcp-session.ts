@@ -36,6 +36,10 @@ export class TcpSession implements ConnectionHandlers, Flow, IdleSubject {
   #backend: Connection | undefined;
   #backendOpen = false;
   #established = false;
+  /** Ended by this side; no other backend is tried. */
+  #aborted = false;
+  /** The attempt under way was ended for a reason that is not the backend's failure to answer. */
+  #attemptRevoked = false;
   #lease: Lease | undefined;
   #attempts = 0;
   #tried: Set<string> | undefined;
@@ -71,16 +75,17 @@ export class TcpSession implements ConnectionHandlers, Flow, IdleSubject {
 
   /** Ends the connection from above, with a reset: no peer may take a cut stream for a complete one. */
   abort(): void {
+    this.#aborted = true;
     this.#client.reset();
     if (this.#backendOpen) this.#backend?.reset();
   }
 
   /** Ends a silent connection: in order, unless a peer does not take what it was sent. */
   expire(): void {
+    if (!this.#established) return this.abort();
     for (const connection of [this.#client, this.#backend]) {
-      if (connection === undefined) continue;
-      if (this.#established && connection.pendingBytes === 0) connection.close();
-      else connection.reset();
+      if (connection?.pendingBytes === 0) connection.close();
+      else connection?.reset();
     }
   }
 
@@ -124,8 +129,9 @@ export class TcpSession implements ConnectionHandlers, Flow, IdleSubject {
   /** A side closed before the backend was connected. */
   #connectEnded(connection: Connection): void {
     if (connection === this.#client) return this.#backendOpen ? this.#backend?.reset() : undefined;
-    if (!this.#clientOpen) return;
-    this.#lease?.failed();
+    if (!this.#clientOpen || this.#aborted) return;
+    if (!this.#attemptRevoked) this.#lease?.failed();
+    this.#attemptRevoked = false;
     this.#connectAnother();
   }
 
@@ -153,8 +159,10 @@ export class TcpSession implements ConnectionHandlers, Flow, IdleSubject {
 
   /** The backend goes away. A connection that still waits for it is given to another. */
   #revoked(reason: RevokeReason): void {
-    if (this.#established || reason === "shutdown") this.abort();
-    else if (this.#backendOpen) this.#backend?.reset();
+    if (this.#established || reason === "shutdown") return this.abort();
+    if (!this.#backendOpen) return;
+    this.#attemptRevoked = true;
+    this.#backend?.reset();
   }
 
   #refuse(reason: RejectReason): void {

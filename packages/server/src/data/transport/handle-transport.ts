@@ -43,5 +43,5 @@ function refuse(status: number, options: ListenOptions): void {
 }
 
 function handleOf(server: Server): TcpHandle {
-  return (server as unknown as { readonly _handle: TcpHandle })._handle;
+  return (server as unknown as { readonly ["_handle"]: TcpHandle })["_handle"];
 }

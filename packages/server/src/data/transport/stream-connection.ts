@@ -10,12 +10,19 @@ import {
   noHandlers,
 } from "./transport.ts";
 
+/** What the stream connections of one thread share. */
+export interface StreamIo {
+  readonly deadlines: ConnectDeadlines;
+  /** Memory of the chunk that an `onData` is looking at. Node never reuses it, so a write need not copy it. */
+  inHand: ArrayBufferLike | undefined;
+}
+
 /** One connection on a `net.Socket`. */
 export class StreamConnection implements Connection, Deadline {
   handlers: ConnectionHandlers = noHandlers;
   readonly deadlineMs: number;
   readonly #socket: Socket;
-  readonly #deadlines: ConnectDeadlines;
+  readonly #io: StreamIo;
   readonly #target: ConnectOptions | undefined;
   #connected: boolean;
   #paused = false;
@@ -24,13 +31,13 @@ export class StreamConnection implements Connection, Deadline {
   #error: TransportError | undefined;
 
   /** @param target where the socket connects to; absent for an accepted one. */
-  constructor(socket: Socket, deadlines: ConnectDeadlines, target?: ConnectOptions) {
+  constructor(socket: Socket, io: StreamIo, target?: ConnectOptions) {
     this.#socket = socket;
-    this.#deadlines = deadlines;
+    this.#io = io;
     this.#target = target;
     this.#connected = target === undefined;
-    this.deadlineMs = target === undefined ? Infinity : deadlines.nowMs + target.timeoutMs;
-    if (target !== undefined) deadlines.add(this);
+    this.deadlineMs = target === undefined ? Infinity : io.deadlines.nowMs + target.timeoutMs;
+    if (target !== undefined) io.deadlines.add(this);
     this.#listen();
   }
 
@@ -56,7 +63,7 @@ export class StreamConnection implements Connection, Deadline {
 
   write(bytes: Uint8Array): boolean {
     if (this.#closing || !this.#socket.writable) return true;
-    return this.#socket.write(Buffer.from(bytes));
+    return this.#socket.write(bytes.buffer === this.#io.inHand ? bytes : Buffer.from(bytes));
   }
 
   pause(): void {
@@ -119,14 +126,17 @@ export class StreamConnection implements Connection, Deadline {
 
   #opened(): void {
     if (this.#closing) return;
-    this.#deadlines.delete(this);
+    this.#io.deadlines.delete(this);
     this.#connected = true;
     this.handlers.onConnect?.(this);
     this.read();
   }
 
   #received(bytes: Buffer): void {
-    if (!this.#closing) this.handlers.onData(this, bytes);
+    if (this.#closing) return;
+    this.#io.inHand = bytes.buffer;
+    this.handlers.onData(this, bytes);
+    this.#io.inHand = undefined;
   }
 
   /** The stream may report the end although it was paused in the same turn: then it is held back. */
@@ -147,7 +157,7 @@ export class StreamConnection implements Connection, Deadline {
 
   #closed(): void {
     this.#closing = true;
-    this.#deadlines.delete(this);
+    this.#io.deadlines.delete(this);
     const { handlers } = this;
     this.handlers = noHandlers;
     handlers.onClose(this, this.#error);

@@ -2,15 +2,16 @@ import { connect as netConnect } from "node:net";
 
 import type { ConnectDeadlines } from "./connect-deadlines.ts";
 import { listeningSocket, openServer } from "./net-listener.ts";
-import { StreamConnection } from "./stream-connection.ts";
+import { StreamConnection, type StreamIo } from "./stream-connection.ts";
 import type { Transport } from "./transport.ts";
 
 /** The transport on `net.Socket`: public interfaces of Node only. */
 export function createStreamTransport(deadlines: ConnectDeadlines): Transport {
+  const io: StreamIo = { deadlines, inHand: undefined };
   return {
     async listen(options, onConnection) {
       const server = await openServer(options, (socket) => {
-        const connection = new StreamConnection(socket, deadlines);
+        const connection = new StreamConnection(socket, io);
         onConnection(connection);
         connection.read();
       });
@@ -19,7 +20,7 @@ export function createStreamTransport(deadlines: ConnectDeadlines): Transport {
     connect(options, handlers) {
       const { address: host, port } = options;
       const socket = netConnect({ host, port, noDelay: true, allowHalfOpen: true });
-      const connection = new StreamConnection(socket, deadlines, options);
+      const connection = new StreamConnection(socket, io, options);
       connection.handlers = handlers;
       return connection;
     },

@@ -1,8 +1,4 @@
-import type {
-  Connection,
-  ConnectionHandlers,
-  TransportError,
-} from "../../../src/data/transport/transport.ts";
+import type { Connection, ConnectionHandlers, TransportError } from "../../../src/data/transport/transport.ts";
 
 /** What a handler was called with. */
 export type EventName = "connect" | "data" | "end" | "drain" | "close";

@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 
-import type { Connection } from "../../../../src/data/transport/transport.ts";
 import { pattern } from "../peer.ts";
 import { Recorder } from "../recorder.ts";
 import { type CreateTransport, Rig } from "./rig.ts";
@@ -131,7 +130,10 @@ export function bytesContract(create: CreateTransport): void {
     await fc.assert(
       fc.asyncProperty(chunkSizes, fc.integer(), async (sizes, seed) => {
         const { connection, recorder, peer } = await rig.outgoing();
-        const bytes = pattern(sizes.reduce((sum, size) => sum + size, 0), seed);
+        const bytes = pattern(
+          sizes.reduce((sum, size) => sum + size, 0),
+          seed,
+        );
         const reused = Buffer.alloc(200_000);
         let offset = 0;
         for (const size of sizes) {
@@ -202,7 +204,7 @@ export function bytesContract(create: CreateTransport): void {
     await peer.send("first");
     await recorder.receivedAtLeast(5);
     const second = new Recorder();
-    (connection as Connection).handlers = second;
+    connection.handlers = second;
     await peer.send("second");
     await second.receivedAtLeast(6);
     expect(recorder.received.toString()).toBe("first");

@@ -148,10 +148,18 @@ export function endingContract(create: CreateTransport): void {
     });
   });
 
-  it("closes every connection whose handlers close it at once", async () => {
+  it("can reset a connection at once, in onConnection", async () => {
     const listening = await rig.listen((connection) => connection.reset());
-    const peers = await Promise.all(Array.from({ length: 20 }, () => rig.peer(listening).catch(() => undefined)));
-    await Promise.all(peers.map((peer) => peer?.read().closed));
-    expect(peers.every((peer) => peer === undefined || peer.errorCode === "ECONNRESET")).toBe(true);
+    const outcomes = Array.from({ length: 20 }, async () => {
+      try {
+        const peer = await rig.peer(listening);
+        await peer.read().closed;
+        return peer.errorCode;
+      } catch (error) {
+        // The reset may be quicker than the peer's own connect.
+        return (error as NodeJS.ErrnoException).code;
+      }
+    });
+    expect(new Set(await Promise.all(outcomes))).toEqual(new Set(["ECONNRESET"]));
   });
 }

@@ -1,5 +1,6 @@
-import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { networkInterfaces } from "node:os";
+
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 
 import type { Connection } from "../../../../src/data/transport/transport.ts";
 import { FakeClock } from "../../../fake-clock.ts";
@@ -39,7 +40,8 @@ export function openingContract(create: CreateTransport): void {
     it("names the address, the reason and the way out when the address is not here", async () => {
       await expect(rig.listen(() => undefined, { address: "192.0.2.1" })).rejects.toMatchObject({
         code: "EADDRNOTAVAIL",
-        message: "Cannot listen on 192.0.2.1:0: the address is not on this host; add it to an interface (EADDRNOTAVAIL)",
+        message:
+          "Cannot listen on 192.0.2.1:0: the address is not on this host; add it to an interface (EADDRNOTAVAIL)",
       });
     });
 

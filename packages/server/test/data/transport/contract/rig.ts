@@ -1,6 +1,11 @@
 import { systemClock } from "../../../../src/clock.ts";
 import type { Clock } from "../../../../src/clock.ts";
-import type { Connection, ListeningSocket, ListenOptions, Transport } from "../../../../src/data/transport/transport.ts";
+import type {
+  Connection,
+  ListeningSocket,
+  ListenOptions,
+  Transport,
+} from "../../../../src/data/transport/transport.ts";
 import { Peer, PeerServer } from "../peer.ts";
 import { Recorder } from "../recorder.ts";
 
@@ -32,7 +37,10 @@ export class Rig {
     return server;
   }
 
-  async listen(onConnection: (connection: Connection) => void, options: Partial<ListenOptions> = {}): Promise<ListeningSocket> {
+  async listen(
+    onConnection: (connection: Connection) => void,
+    options: Partial<ListenOptions> = {},
+  ): Promise<ListeningSocket> {
     const all = { address: "127.0.0.1", port: 0, reusePort: false, backlog: 128, ...options };
     const listening = await this.transport.listen(all, (connection) => {
       this.#connections.push(connection);

@@ -1,0 +1,136 @@
+import { createRequestSchemas, type Plain } from "@fiberlb/api";
+import { describeViolations, parseSpec, type ResourceKind } from "@fiberlb/types";
+import { type Command, Option } from "commander";
+
+import { readInput } from "../apply/read-file.ts";
+import type { Session } from "../connection.ts";
+import { refusal, usageError } from "../exit.ts";
+import { isRecord, normaliseMessage } from "../fields/check-keys.ts";
+import { parseValue } from "../fields/parse-value.ts";
+import { assign, describeField, flagNames, placeholder, type SettableField, settableFields } from "../fields/settable.ts";
+import type { CliIo } from "../io.ts";
+import { infoOf, kindInfos, type KindInfo, parseWritableKind } from "../kinds.ts";
+import { resolveId } from "../lookup.ts";
+import { formatAnswer, parseOutputFormat } from "../output/format.ts";
+import { type Answer, createOne, resourceIn } from "../rpc.ts";
+import { onServer, withExamples } from "./command.ts";
+
+const EXAMPLES: Readonly<Record<ResourceKind, string>> = {
+  loadBalancer: "fiberlb create lb --name web --vip-address 127.10.0.1 --tag team=shop",
+  listener: "fiberlb create listener --load-balancer web --name http --protocol http --port 80 --default-pool web/app",
+  pool: "fiberlb create pool --load-balancer web --name app --protocol http --algorithm maglev",
+  backend: "fiberlb create backend --pool web/app --address 10.0.0.5 --port 8080 --weight 2",
+  healthCheck: "fiberlb create hc --pool web/app --type http --http.path /healthz --interval-ms 1000",
+  l7Policy: "fiberlb create l7policy --listener web/http --action redirect-to-pool --redirect-pool web/api",
+  l7Rule: "fiberlb create l7rule --l7-policy web/http/api --type path --compare-type starts-with --value /api",
+  certificate: "fiberlb create cert -f site.yaml",
+  vipPool: "fiberlb create vippool --name public --cidr 203.0.113.0/24",
+};
+
+/** `fiberlb create KIND --field value…`: one subcommand a kind, its flags made from the API's descriptors. */
+export function addCreate(program: Command, io: CliIo): void {
+  const create = program
+    .command("create")
+    .summary("create a resource")
+    .description("Creates a resource. Its fields are flags: `fiberlb create KIND --help` lists them.")
+    .usage("KIND [flags]");
+  create.addHelpCommand(false);
+  // Runs when no subcommand matched.
+  create.argument("[kind]").action((kind?: string) => {
+    throw kind === undefined ? usageError("create needs a kind, such as `fiberlb create lb --name web`") : unknownKind(kind);
+  });
+  withExamples(create, Object.values(EXAMPLES).map((line) => [line, ""] as const));
+  for (const info of kindInfos) if (info.kind !== "node") addCreateKind(create, io, { ...info, kind: info.kind });
+}
+
+/** Says why this kind cannot be created: unknown, not served, or read-only. */
+function unknownKind(text: string): Error {
+  return usageError(`a ${parseWritableKind(text).label} takes flags, not further arguments`);
+}
+
+function addCreateKind(create: Command, io: CliIo, info: KindInfo & { readonly kind: ResourceKind }): void {
+  const [name, ...aliases] = info.names;
+  const command = create
+    .command(name)
+    .aliases(aliases)
+    .summary(`create a ${info.label}`)
+    .description(`Creates a ${info.label}. What is not given takes its default.`)
+    .option("-f, --file <path>", "YAML or JSON with the fields, - for standard input; flags win over it")
+    .option("-o, --output <format>", "table (one line), json or yaml", "table");
+  const given: Plain = {};
+  for (const field of settableFields(info.kind)) for (const option of optionsOf(field, given)) command.addOption(option);
+  withExamples(command, [[EXAMPLES[info.kind], ""]]);
+  onServer<{ file?: string; output: string }>(command, io, async ({ flags, args: _, ...session }) => {
+    const format = parseOutputFormat(flags.output);
+    const fromFile = flags.file === undefined ? {} : await readSpec(io, info.kind, flags.file);
+    const spec = await resolveReferences(session, info.kind, { ...fromFile, ...given });
+    const answer = await createOne(session.client, info.kind, spec);
+    io.stdout.write(format === "table" ? createdLine(info.kind, answer) : formatAnswer(answer, format));
+  });
+}
+
+/** Commander takes two spellings of a flag in one option; both write into `given`. */
+function optionsOf(field: SettableField, given: Plain): readonly Option[] {
+  const [full = "", short] = flagNames(field);
+  const flags = `${short === undefined ? "" : `${short}, `}${full} ${placeholder(field)}`;
+  const option = new Option(flags, describeField(field)).argParser((text: string) => {
+    const value = parseValue(field.desc, text, full);
+    assign(given, field.path, value);
+    return value;
+  });
+  // A flag without a value is true.
+  return [placeholder(field).startsWith("[") ? option.preset("true") : option];
+}
+
+async function readSpec(io: CliIo, kind: ResourceKind, path: string): Promise<Plain> {
+  const { name, value } = await readInput(io, path);
+  if (!isRecord(value)) throw usageError(`${name}: must hold the fields of one ${infoOf(kind).label}`);
+  const { value: spec, faults } = normaliseMessage(createRequestSchemas[kind], value, "");
+  if (faults.length > 0) throw usageError(`${name}: ${faults.map(({ where, problem }) => `${where}: ${problem}`).join("; ")}`);
+  return spec as Plain;
+}
+
+/** Names become ids; within the load balancer that is given, where one is. */
+export async function resolveReferences({ client }: Pick<Session, "client">, kind: ResourceKind, spec: Plain): Promise<Plain> {
+  const resolved = structuredClone(spec);
+  const lists = settableFields(kind).filter(({ references }) => references !== undefined);
+  for (const { path, references } of lists) {
+    const given = readPath(resolved, path);
+    if (given === undefined || references === undefined) continue;
+    const loadBalancerId = references === "pool" ? resolved["loadBalancerId"] : undefined;
+    const within = loadBalancerId === undefined ? {} : { loadBalancerId };
+    const toId = (text: unknown): Promise<string> => resolveId(client, references, String(text), within);
+    writePath(resolved, path, Array.isArray(given) ? await Promise.all(given.map(toId)) : await toId(given));
+  }
+  await resolveWeightedPools({ client }, resolved);
+  return resolved;
+}
+
+async function resolveWeightedPools({ client }: Pick<Session, "client">, spec: Plain): Promise<void> {
+  const { pools } = spec as { pools?: readonly { poolId?: string }[] };
+  if (!Array.isArray(pools)) return;
+  spec["pools"] = await Promise.all(
+    pools.map(async (entry: { poolId?: string }) =>
+      entry.poolId === undefined ? entry : { ...entry, poolId: await resolveId(client, "pool", entry.poolId) },
+    ),
+  );
+}
+
+const readPath = (object: unknown, path: readonly string[]): unknown =>
+  path.reduce<unknown>((at, name) => (isRecord(at) ? at[name] : undefined), object);
+
+function writePath(object: Plain, path: readonly string[], value: unknown): void {
+  const parent = readPath(object, path.slice(0, -1));
+  if (isRecord(parent)) (parent as Plain)[path.at(-1) ?? ""] = value;
+}
+
+function createdLine(kind: ResourceKind, answer: Answer): string {
+  const { id, name } = resourceIn(kind, answer);
+  return `created ${infoOf(kind).label} ${name} (${id})\n`;
+}
+
+/** Checks a whole spec before it is sent. @throws CliExit that lists every bad field */
+export function checkSpec(kind: ResourceKind, spec: unknown): void {
+  const result = parseSpec(kind, spec);
+  if (!result.ok) throw refusal(`invalid argument: ${describeViolations(result.violations)}`);
+}

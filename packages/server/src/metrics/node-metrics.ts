@@ -1,0 +1,120 @@
+import type { BackendFigures, ListenerFigures } from "../data/data-plane.ts";
+import type { HealthFigures } from "../health/target.ts";
+import type { Unit } from "../snapshot/snapshot.ts";
+import type { MetricFamily, Sample } from "./exposition.ts";
+
+/** Where the figures of a node come from; all of it is read at scrape time. */
+export interface MetricSources {
+  readonly units: readonly Unit[];
+  readonly revision: number;
+  readonly listenerFigures: (listenerId: string) => ListenerFigures;
+  readonly backendFigures: (backendId: string) => BackendFigures;
+  /** Whether a health check says that a backend is up; undefined without a verdict. */
+  readonly isUp: (backendId: string) => boolean | undefined;
+  readonly health: HealthFigures;
+  readonly workerLosses: number;
+  /** Calls of the API that ended, by `method` and `code`. */
+  readonly apiRequests: readonly Sample[];
+}
+
+type Labels = Readonly<Record<string, string>>;
+
+/** Every metric of a node that this release has, as the contract names them. */
+export function nodeMetrics(sources: MetricSources): readonly MetricFamily[] {
+  return [
+    ...listenerMetrics(sources),
+    ...backendMetrics(sources),
+    counter("fiberlb_health_checks_total", "Health checks made, by result.", [
+      ...Object.entries(sources.health.checks)
+        .filter(([, value]) => value > 0)
+        .map(([result, value]) => ({ labels: { result }, value })),
+    ]),
+    counter("fiberlb_health_transitions_total", "Changes of a backend's health.", [
+      { labels: {}, value: sources.health.transitions },
+    ]),
+    gauge("fiberlb_config_revision", "Revision of the store that the data plane serves.", [
+      { labels: {}, value: sources.revision },
+    ]),
+    counter("fiberlb_worker_losses_total", "Data plane workers that died and were replaced.", [
+      { labels: {}, value: sources.workerLosses },
+    ]),
+    counter("fiberlb_api_requests_total", "Calls of the API that have ended.", sources.apiRequests),
+  ];
+}
+
+const counter = (name: string, help: string, samples: readonly Sample[]): MetricFamily => ({
+  name,
+  type: "counter",
+  help,
+  samples,
+});
+const gauge = (name: string, help: string, samples: readonly Sample[]): MetricFamily => ({
+  name,
+  type: "gauge",
+  help,
+  samples,
+});
+
+function listenerMetrics({ units, listenerFigures }: MetricSources): readonly MetricFamily[] {
+  const used = units.flatMap((unit) =>
+    unit.listeners.flatMap((listener) => {
+      const figures = listenerFigures(listener.id);
+      const labels = { ...tenantLabels(unit), listener: listener.name };
+      const isUsed = figures.connectionsTotal > 0 || Object.values(figures.rejected).some((count) => count > 0);
+      return isUsed ? [{ labels, figures }] : [];
+    }),
+  );
+  const each = (value: (figures: ListenerFigures) => number): Sample[] =>
+    used.map(({ labels, figures }) => ({ labels, value: value(figures) }));
+  return [
+    counter(
+      "fiberlb_listener_connections_total",
+      "Connections accepted.",
+      each((f) => f.connectionsTotal),
+    ),
+    gauge(
+      "fiberlb_listener_connections_active",
+      "Connections open now.",
+      each((f) => f.connectionsActive),
+    ),
+    counter("fiberlb_listener_bytes_total", "Bytes from clients (in) and to clients (out).", [
+      ...used.flatMap(({ labels, figures }) => [
+        { labels: { ...labels, direction: "in" }, value: figures.bytesIn },
+        { labels: { ...labels, direction: "out" }, value: figures.bytesOut },
+      ]),
+    ]),
+    counter("fiberlb_listener_rejected_total", "Connections turned away, by reason.", [
+      ...used.flatMap(({ labels, figures }) =>
+        Object.entries(figures.rejected)
+          .filter(([, value]) => value > 0)
+          .map(([reason, value]) => ({ labels: { ...labels, reason }, value })),
+      ),
+    ]),
+  ];
+}
+
+function backendMetrics({ units, backendFigures, isUp }: MetricSources): readonly MetricFamily[] {
+  const backends = units.flatMap((unit) =>
+    unit.pools.flatMap((pool) =>
+      pool.backends.map((backend) => ({
+        labels: { ...tenantLabels(unit), pool: pool.name, backend: backend.name },
+        figures: backendFigures(backend.id),
+        up: isUp(backend.id),
+      })),
+    ),
+  );
+  const used = backends.filter(({ figures }) => figures.connectionsTotal + figures.connectErrorsTotal > 0);
+  return [
+    gauge("fiberlb_backend_up", "1 when the backend's health check passes, 0 when it fails.", [
+      ...backends.flatMap(({ labels, up }) => (up === undefined ? [] : [{ labels, value: up ? 1 : 0 }])),
+    ]),
+    gauge("fiberlb_backend_connections_active", "Connections to the backend open now.", [
+      ...used.map(({ labels, figures }) => ({ labels, value: figures.connectionsActive })),
+    ]),
+    counter("fiberlb_backend_connect_errors_total", "Connections to the backend that could not be made.", [
+      ...used.map(({ labels, figures }) => ({ labels, value: figures.connectErrorsTotal })),
+    ]),
+  ];
+}
+
+const tenantLabels = (unit: Unit): Labels => ({ org: unit.orgId, project: unit.projectId, load_balancer: unit.name });

@@ -1,0 +1,53 @@
+/** Entry point of a FiberLB node in a process of its own, so that its memory and its event loop are nobody else's. */
+import { monitorEventLoopDelay } from "node:perf_hooks";
+
+import { type Log, parseConfig, startServer } from "@fiberlb/server";
+
+import type { FromNode, NodeSettings, ToNode } from "./node.ts";
+
+const RESOLUTION_MS = 1;
+
+const settings = JSON.parse(process.argv[2] ?? "{}") as NodeSettings;
+const delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+
+/** CLOCK_MONOTONIC: the same in every process of the machine. */
+const monotonicMs = (): number => Number(process.hrtime.bigint()) / 1e6;
+const tell = (message: FromNode): void => void process.send?.(message);
+
+const log: Log = {
+  debug(event, fields = {}) {
+    if (event !== "configuration applied") return;
+    tell({ kind: "applied", revision: fields["revision"] as number, atMs: monotonicMs() });
+  },
+  info() {},
+  // Backends that nobody plays are reported OFFLINE, thousands of them.
+  warn() {},
+  error: (event, fields) => console.error(event, fields),
+};
+
+async function main(): Promise<void> {
+  const parsed = parseConfig({ env: {}, flags: settings.flags });
+  if (!parsed.ok) throw new Error(parsed.problems.join("\n"));
+  const startedMs = monotonicMs();
+  const server = await startServer({ config: parsed.config, log, version: "bench" });
+  tell({ kind: "up", apiUrl: server.apiUrl, tookMs: monotonicMs() - startedMs });
+  delays.enable();
+  process.on("message", (message: ToNode) => {
+    if (message.kind === "vitals") tell({ kind: "vitals", vitals: vitals() });
+    // Nothing here is worth draining.
+    else void server.stop().then(() => process.exit(0));
+  });
+  process.on("disconnect", () => process.exit(1));
+}
+
+function vitals(): Extract<FromNode, { kind: "vitals" }>["vitals"] {
+  const stalls = { p99Ms: stallMs(delays.percentile(99)), maxMs: stallMs(delays.max), samples: delays.count };
+  delays.reset();
+  globalThis.gc?.();
+  return { rssBytes: process.memoryUsage.rss(), cpuMs: process.cpuUsage().user / 1000, stalls };
+}
+
+/** The histogram holds the time between two ticks, in nanoseconds. */
+const stallMs = (tickNs: number): number => Math.max(0, tickNs / 1e6 - RESOLUTION_MS);
+
+await main();
