@@ -1,1 +1,6 @@
-export {};
+export { type Cancel, type Clock, systemClock } from "./clock.ts";
+export { targetOf, type GlobalFlags, type Session, type Target, withSession } from "./connection.ts";
+export { CliExit, refusal, usageError } from "./exit.ts";
+export type { CliIo, ProgramEnd, RunningProgram, TextSink } from "./io.ts";
+export { processIo } from "./process-io.ts";
+export { registerClientCommands, runProgram } from "./program.ts";

@@ -1,5 +1,5 @@
 import { redirectCodes } from "./http.ts";
-import type { L7PolicySpec } from "./l7-policy.ts";
+import type { L7PolicySpec } from "./l7-policy-spec.ts";
 import type { Report, Rules } from "./resource.ts";
 
 type Spec = Partial<L7PolicySpec>;

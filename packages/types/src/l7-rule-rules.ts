@@ -2,7 +2,7 @@ import { parseIp } from "./address.ts";
 import { parseCidr } from "./cidr.ts";
 import { parseDnsName } from "./host.ts";
 import { HTTP_TOKEN } from "./http.ts";
-import type { L7CompareType, L7RuleType, ParsedL7Rule } from "./l7-rule.ts";
+import type { L7CompareType, L7RuleType, ParsedL7Rule } from "./l7-rule-spec.ts";
 import type { Report, Rules } from "./resource.ts";
 import { show } from "./result.ts";
 

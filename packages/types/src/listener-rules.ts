@@ -1,4 +1,4 @@
-import type { ParsedListener } from "./listener.ts";
+import type { ParsedListener } from "./listener-spec.ts";
 import type { Report, Rules } from "./resource.ts";
 
 type Spec = Partial<ParsedListener>;

@@ -1,4 +1,4 @@
-import type { PoolSpec } from "./pool.ts";
+import type { PoolSpec } from "./pool-spec.ts";
 import { isPrime, nearestPrimes } from "./primes.ts";
 import type { Report, Rules } from "./resource.ts";
 

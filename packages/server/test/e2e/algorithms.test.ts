@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 
 import { type NamedServer, openClient, startNamedServer, whoServes } from "../data/tcp-peers.ts";
 import { declare, untilApplied } from "./declare.ts";
-import { tally } from "./tally.ts";
+import { tally, untilConnections } from "./tally.ts";
 import { startTestNode, type TestNode } from "./test-node.ts";
 
 jest.setTimeout(60_000);
@@ -96,11 +96,8 @@ test("least connections: a new connection goes to the server that holds fewest",
     b: { length: 4 },
     c: { length: 4 },
   });
-  const idle = held.filter(({ server }) => server === "b");
-  for (const { socket, ended } of idle) {
-    socket.end();
-    await ended;
-  }
+  for (const { socket } of held.filter(({ server }) => server === "b")) socket.end();
+  await untilConnections(node.client, lb, 8);
   for (let i = 0; i < 4; i++) {
     const client = await openClient(lb.port, lb.host);
     expect(client.server).toBe("b");

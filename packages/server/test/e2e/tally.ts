@@ -1,5 +1,8 @@
+import type { FiberlbClient } from "@fiberlb/api";
+
 import { whoServes } from "../data/tcp-peers.ts";
 import type { Declared } from "./declare.ts";
+import { until } from "./until.ts";
 
 /** Opens connections one after the other and counts who served them. */
 export async function tally(
@@ -13,4 +16,17 @@ export async function tally(
     counts[name] = (counts[name] ?? 0) + 1;
   }
   return counts;
+}
+
+/** Waits until the node holds so many connections for a load balancer: peers see an end before the node has counted it. */
+export async function untilConnections(
+  client: FiberlbClient,
+  { loadBalancerId }: Pick<Declared, "loadBalancerId">,
+  active: number,
+): Promise<void> {
+  await until(
+    `load balancer ${loadBalancerId} holds ${active} connections`,
+    async () => (await client.loadBalancers.getLoadBalancerStats({ id: loadBalancerId })).stats!,
+    ({ activeConnections }) => activeConnections === BigInt(active),
+  );
 }

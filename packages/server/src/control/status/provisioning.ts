@@ -19,6 +19,9 @@ export interface ProvisioningInput {
   readonly nowMs: number;
 }
 
+/** Nobody serves anything. */
+export const NO_NODE = "no data plane node";
+
 /** A node that lives and has not applied a change for so long has a problem. */
 const PENDING_LIMIT_MS = 15_000;
 
@@ -28,7 +31,7 @@ const PENDING_LIMIT_MS = 15_000;
  */
 export function provisioning(input: ProvisioningInput, createRevision: number): Judged<ProvisioningStatus> {
   if (input.deleting) return { status: "PENDING_DELETE", reason: "" };
-  if (input.nodes.length === 0) return { status: "ERROR", reason: "no data plane node" };
+  if (input.nodes.length === 0) return { status: "ERROR", reason: NO_NODE };
   const failed = firstProblem(input);
   if (failed !== undefined) return { status: "ERROR", reason: failed };
   const waiting = input.nodes.filter(({ appliedRevision }) => appliedRevision < input.unitRevision);

@@ -9,7 +9,7 @@ import {
   type Part,
   poolStatus,
 } from "./operating.ts";
-import { type Judged, provisioning, type ProvisioningInput } from "./provisioning.ts";
+import { type Judged, NO_NODE, provisioning, type ProvisioningInput } from "./provisioning.ts";
 
 /** Status of a load balancer and of everything below it that has one, by id. */
 export interface TreeStatus {
@@ -124,6 +124,7 @@ function nodeProblem(
   nodes: readonly Node[],
   { loadBalancerId, listenerId }: { readonly loadBalancerId: string; readonly listenerId?: string },
 ): string | undefined {
+  if (nodes.length === 0) return NO_NODE;
   for (const { name, problems } of nodes) {
     const problem = problems.find(
       (candidate) =>

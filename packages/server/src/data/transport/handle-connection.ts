@@ -4,7 +4,7 @@ import { constants } from "node:os";
 import type { Deadline } from "./connect-deadlines.ts";
 import { HandleBacklog } from "./handle-backlog.ts";
 import type { HandleIo } from "./handle-io.ts";
-import { connectTimeout, hostPort, systemError, unmapIpv4 } from "./system-error.ts";
+import { type Operation, connectTimeout, hostPort, systemError, unmapIpv4 } from "./system-error.ts";
 import type { SocketName, TcpHandle, WriteRequest } from "./tcp-binding.ts";
 import {
   type ConnectOptions,
@@ -103,7 +103,7 @@ export class HandleConnection implements Connection, Deadline {
     if (this.#reading || this.#paused || !this.#connected || this.#ended || this.#closing || this.#closeWanted) return;
     this.#reading = true;
     const errno = this.#handle.readStart();
-    if (errno < 0) this.#fail(errno, "Cannot read from");
+    if (errno < 0) this.#fail(errno, "read");
   }
 
   shutdown(): void {
@@ -135,7 +135,7 @@ export class HandleConnection implements Connection, Deadline {
     const errno = isIPv6(address)
       ? this.#handle.connect6(request, address, port)
       : this.#handle.connect(request, address, port);
-    if (errno !== 0) return this.#fail(errno, "Cannot connect to");
+    if (errno !== 0) return this.#fail(errno, "connect");
     this.deadlineMs = deadlines.nowMs + timeoutMs;
     deadlines.add(this);
   }
@@ -150,7 +150,7 @@ export class HandleConnection implements Connection, Deadline {
   connectDone(status: number): void {
     if (this.#closing) return;
     this.#io.deadlines.delete(this);
-    if (status !== 0) return this.#fail(status, "Cannot connect to");
+    if (status !== 0) return this.#fail(status, "connect");
     this.#connected = true;
     this.handlers.onConnect?.(this);
     this.#flush();
@@ -170,14 +170,14 @@ export class HandleConnection implements Connection, Deadline {
       this.handlers.onEnd(this);
       this.#settle();
     } else if (count < 0) {
-      this.#fail(count, "Connection broken to");
+      this.#fail(count, "read");
     }
   }
 
   /** For the handle's callbacks only: a write that took time is over. */
   writeDone(status: number): void {
     if (this.#closing) return;
-    if (status < 0) return this.#fail(status, "Cannot write to");
+    if (status < 0) return this.#fail(status, "write");
     this.#backlog?.writeDone();
     this.#flush();
   }
@@ -202,7 +202,7 @@ export class HandleConnection implements Connection, Deadline {
   }
 
   #writeFailed(errno: number): true {
-    this.#fail(errno, "Cannot write to");
+    this.#fail(errno, "write");
     return true;
   }
 
@@ -247,7 +247,7 @@ export class HandleConnection implements Connection, Deadline {
     const errno = this.#handle.shutdown(request);
     this.#shutdownRunning = errno === 0;
     // Not connected any more: the reading side hears why.
-    if (errno < 0 && errno !== UV_ENOTCONN) this.#fail(errno, "Cannot shut down the connection to");
+    if (errno < 0 && errno !== UV_ENOTCONN) this.#fail(errno, "shutdown");
   }
 
   #stopReading(): void {
@@ -256,8 +256,8 @@ export class HandleConnection implements Connection, Deadline {
     this.#handle.readStop();
   }
 
-  #fail(errno: number, failed: string): void {
-    this.#error = systemError(`${failed} ${this.#peer}`, errno);
+  #fail(errno: number, operation: Operation): void {
+    this.#error = systemError(operation, this.#peer, errno);
     this.#release();
   }
 

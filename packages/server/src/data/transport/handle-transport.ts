@@ -39,7 +39,7 @@ function accept(connection: HandleConnection, onConnection: (connection: Connect
 }
 
 function refuse(status: number, options: ListenOptions): void {
-  options.onAcceptError?.(systemError(`Cannot accept on ${hostPort(options.address, options.port)}`, status));
+  options.onAcceptError?.(systemError("accept", hostPort(options.address, options.port), status));
 }
 
 function handleOf(server: Server): TcpHandle {

@@ -12,11 +12,11 @@ export function openServer(options: ListenOptions, onSocket?: (socket: Socket) =
   const { address: host, port, reusePort, backlog } = options;
   const at = hostPort(host, port);
   return new Promise((resolve, reject) => {
-    const refuse = (cause: Error): void => reject(wrapError(`Cannot listen on ${at}`, cause));
+    const refuse = (cause: Error): void => reject(wrapError("listen", at, cause));
     server.once("error", refuse);
     server.listen({ host, port, reusePort, backlog, exclusive: true }, () => {
       server.off("error", refuse);
-      server.on("error", (cause) => options.onAcceptError?.(wrapError(`Cannot accept on ${at}`, cause)));
+      server.on("error", (cause) => options.onAcceptError?.(wrapError("accept", at, cause)));
       resolve(server);
     });
   });

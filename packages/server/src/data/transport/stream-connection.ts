@@ -152,7 +152,7 @@ export class StreamConnection implements Connection, Deadline {
 
   #failed(cause: NodeJS.ErrnoException): void {
     if (this.#closing) return;
-    this.#error ??= wrapError(`${this.#connected ? "Connection broken to" : "Cannot connect to"} ${this.#peer}`, cause);
+    this.#error ??= wrapError(this.#connected ? "read" : "connect", this.#peer, cause);
   }
 
   #closed(): void {

@@ -1,0 +1,3 @@
+import type { Command } from "commander";
+import type { CliIo } from "../io.ts";
+export function addApply(_p: Command, _io: CliIo): void {}
