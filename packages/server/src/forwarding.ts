@@ -40,7 +40,13 @@ export interface ForwardingParts {
 /** Applies snapshots, one at a time, and publishes what became of each. */
 export class Forwarding {
   readonly #parts: ForwardingParts;
-  readonly #known = new Map<string, string>();
+  /** Load balancers that a snapshot brought anew and that have not been dealt with. */
+  readonly #touched = new Set<string>();
+  /** Backends with a verdict, by load balancer. */
+  readonly #judged = new Map<string, Set<string>>();
+  /** VIPs by load balancer, as the binder was told last. */
+  #vips: ReadonlyMap<string, string> | undefined;
+  #names: ReadonlySet<string> = new Set();
   /** By load balancer and listener. */
   #problemsBefore = new Map<string, string>();
   #vipProblems: readonly Problem[] = [];
@@ -61,26 +67,24 @@ export class Forwarding {
     return this.#snapshot;
   }
 
-  /** Makes a snapshot so. Never rejects: what does not work is a problem of its load balancer. */
-  async apply({ snapshot, trees }: Published): Promise<void> {
-    const { binder, tables, dataPlane, monitor, followNames, clock, log } = this.#parts;
+  /**
+   * Makes a snapshot so. Never rejects: what does not work is a problem of its load balancer. Costs what was touched, not
+   * what there is.
+   */
+  async apply({ snapshot, trees, touched, names }: Published): Promise<void> {
+    const { tables, dataPlane, clock, log } = this.#parts;
     const startedMs = clock.nowMs();
+    // Kept until all of it has worked, so that the next snapshot makes up for one that could not be applied.
+    for (const id of touched) this.#touched.add(id);
     try {
-      const failed = await binder.apply(new Set([...snapshot.units.values()].map((unit) => unit.vip)));
-      this.#vipProblems = [...snapshot.units.values()].flatMap(({ loadBalancerId, vip }) => {
-        const reason = failed.get(vip);
-        return reason === undefined ? [] : [{ loadBalancerId, reason }];
-      });
+      await this.#bindVips(snapshot);
       // Tables first, so that no pool serves without its own.
       tables.apply(snapshot);
       const report = await dataPlane.apply(snapshot);
       this.#snapshot = snapshot;
-      const sources = [...trees.values()];
-      followNames(
-        new Set(sources.flatMap((tree) => tree.backends.flatMap((b) => [b.address, b.monitorAddress ?? b.address]))),
-      );
-      monitor.apply(sources.flatMap((tree) => healthTargets(tree, this.#parts.lookups)));
-      this.#forgetGone(sources.flatMap((tree) => tree.backends.map((backend) => backend.id)));
+      this.#follow(names);
+      this.#check(trees);
+      this.#touched.clear();
       this.report(report);
       log.debug("configuration applied", {
         revision: snapshot.revision,
@@ -118,7 +122,7 @@ export class Forwarding {
     const { dataPlane, tables, session, log } = this.#parts;
     dataPlane.setHealth(backendId, health);
     tables.setHealth(backendId, health);
-    this.#known.set(backendId, loadBalancerId);
+    this.#noteVerdict(loadBalancerId, backendId);
     session.recordHealth([{ backendId, loadBalancerId, health, reason, since: new Date(atMs).toISOString() }]);
     const fields = {
       loadBalancer: target.loadBalancerName,
@@ -144,12 +148,51 @@ export class Forwarding {
     ];
   }
 
-  #forgetGone(backendIds: readonly string[]): void {
-    const here = new Set<string>(backendIds);
-    const gone = [...this.#known].filter(([backendId]) => !here.has(backendId));
-    for (const [backendId] of gone) this.#known.delete(backendId);
-    if (gone.length > 0)
-      this.#parts.session.forgetHealth(gone.map(([backendId, loadBalancerId]) => ({ backendId, loadBalancerId })));
+  /** Tells the binder when a VIP came or went, or again when one could not be bound. */
+  async #bindVips({ units }: Snapshot): Promise<void> {
+    const isSame = [...this.#touched].every((id) => this.#vips?.get(id) === units.get(id)?.vip);
+    if (this.#vips !== undefined && isSame && this.#vipProblems.length === 0) return;
+    const vips = new Map([...units.values()].map(({ loadBalancerId, vip }) => [loadBalancerId, vip]));
+    const failed = await this.#parts.binder.apply(new Set(vips.values()));
+    this.#vips = vips;
+    this.#vipProblems = [...vips].flatMap(([loadBalancerId, vip]) => {
+      const reason = failed.get(vip);
+      return reason === undefined ? [] : [{ loadBalancerId, reason }];
+    });
+  }
+
+  #follow(names: ReadonlySet<string>): void {
+    if (names === this.#names) return;
+    this.#parts.followNames(names);
+    this.#names = names;
+  }
+
+  /** Has the backends of touched load balancers checked as they are now, and forgets verdicts on those that are not. */
+  #check(trees: Published["trees"]): void {
+    const { monitor, lookups } = this.#parts;
+    const targetsOf = new Map(
+      [...this.#touched].map((id) => {
+        const tree = trees.get(id);
+        return [id, tree === undefined ? [] : healthTargets(tree, lookups)];
+      }),
+    );
+    monitor.applyTo(targetsOf);
+    for (const [loadBalancerId, targets] of targetsOf)
+      this.#forgetVerdicts(loadBalancerId, new Set(targets.map(({ backendId }) => backendId)));
+  }
+
+  #noteVerdict(loadBalancerId: string, backendId: string): void {
+    const judged = this.#judged.get(loadBalancerId);
+    if (judged !== undefined) judged.add(backendId);
+    else this.#judged.set(loadBalancerId, new Set([backendId]));
+  }
+
+  #forgetVerdicts(loadBalancerId: string, checked: ReadonlySet<string>): void {
+    const judged = this.#judged.get(loadBalancerId);
+    const gone = [...(judged ?? [])].filter((backendId) => !checked.has(backendId));
+    for (const backendId of gone) judged?.delete(backendId);
+    if (judged?.size === 0) this.#judged.delete(loadBalancerId);
+    if (gone.length > 0) this.#parts.session.forgetHealth(gone.map((backendId) => ({ backendId, loadBalancerId })));
   }
 }
 

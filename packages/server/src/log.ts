@@ -11,6 +11,7 @@ export interface Log {
   error(event: string, fields?: LogFields): void;
 }
 
+/** How much is written: a level and everything above it. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
 /** How a log is written. */

@@ -30,6 +30,7 @@ const weightedPool = field.message({ poolId: field.id<PoolId>(), weight: field.i
 /** One of several pools that share requests by weight, 0 to 256. */
 export type WeightedPool = z.output<typeof weightedPool>;
 
+/** What FIXED_RESPONSE answers; by default an empty 200. */
 export const fixedResponse = field.message({
   code: field.integer({ min: 200, max: 599 }).default(200),
   contentType: field

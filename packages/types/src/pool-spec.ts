@@ -57,6 +57,7 @@ const sessionPersistence = field.message({
 /** How a pool keeps a client with one backend. */
 export type SessionPersistence = z.output<typeof sessionPersistence>;
 
+/** How a pool speaks TLS with its backends; verifies them unless told otherwise. */
 export const backendTls = field.message({
   caCertificateId: field.id<CertificateId>().optional(),
   serverName: field.host().optional(),
@@ -70,6 +71,7 @@ export const backendTls = field.message({
 /** How a pool speaks TLS with its backends. */
 export type BackendTls = z.output<typeof backendTls>;
 
+/** A pool's wishes for its Maglev table. */
 export const maglev = field.message({
   /** A prime; 0 = chosen by the number of backends. */
   tableSize: field.integer({ max: MAX_MAGLEV_TABLE_SIZE }).default(0),

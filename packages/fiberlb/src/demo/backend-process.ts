@@ -13,8 +13,10 @@ export interface BackendProcess {
 
 /** Starts a backend; port 0 lets the system choose. Resolves when it listens. */
 export async function startBackend(name: string, port = 0): Promise<BackendProcess> {
-  const extension = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
-  const script = fileURLToPath(new URL(`./backend${extension}`, import.meta.url));
+  const isSource = import.meta.url.endsWith(".ts");
+  const script = fileURLToPath(
+    isSource ? new URL("./backend.ts", import.meta.url) : new URL("./backend.js", import.meta.url),
+  );
   const child = spawn(process.execPath, [script, name, String(port)], { stdio: ["pipe", "pipe", "inherit"] });
   const listening = await firstLine(child, name);
   return {

@@ -54,7 +54,7 @@ export class ApiServer {
         errorInterceptor(options.onUnexpected),
         authInterceptor(options.authenticator, OPEN_SERVICES),
       ],
-      jsonOptions: { alwaysEmitImplicit: true },
+      jsonOptions: { alwaysEmitImplicit: true, ignoreUnknownFields: false },
       readMaxBytes: options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES,
       shutdownSignal: this.#shutdown.signal,
     });

@@ -2,16 +2,20 @@ import type { BackendHealth, MaglevTableUnit, Problem, Snapshot } from "../snaps
 
 /** The data plane as the rest of the process sees it: desired state in, figures out. */
 export interface DataPlane {
-  /** Starts the workers. Resolves when all of them run. */
+  /** Starts the workers. Resolves when all of them run. @throws Error when one can't start, with its reason. */
   start(): Promise<void>;
   /**
    * Makes the workers serve exactly this. Only units that are another object than before are sent. Resolves when every
-   * worker has opened, kept or closed its sockets; applying the same snapshot twice does nothing.
+   * worker has opened, kept or closed its sockets, or a deadline is over (then that is a problem in the report);
+   * applying the same snapshot twice does nothing. Applies run one after the other.
    */
   apply(snapshot: Snapshot): Promise<ApplyReport>;
-  /** What health checks say; seen by every worker at once through shared memory. */
+  /**
+   * What health checks say; seen by every worker at once through shared memory. A verdict on a backend that no snapshot
+   * has brought so far is kept for the next one.
+   */
   setHealth(backendId: string, health: BackendHealth): void;
-  /** Replaces a pool's Maglev table in every worker. */
+  /** Replaces a pool's Maglev table in every worker; may come before the pool does. */
   setTable(table: MaglevTableUnit): void;
   /** Figures since start, summed over workers that live and that lived. */
   listenerFigures(listenerId: string): ListenerFigures;

@@ -16,6 +16,11 @@ export interface HealthMonitor {
    * changed: then they start again at UNKNOWN. Applying the same set twice does nothing.
    */
   apply(targets: readonly HealthTarget[]): void;
+  /**
+   * The same for some load balancers, by id: checks exactly these targets of each, with an empty list none, and goes on
+   * with those of all others. What it costs depends on these alone.
+   */
+  applyTo(targetsOf: ReadonlyMap<string, readonly HealthTarget[]>): void;
   /** What is known about one backend; undefined when it is not checked. */
   report(poolId: string, backendId: string): HealthReport | undefined;
   /** The same for all. */
@@ -49,6 +54,8 @@ export const createHealthMonitor = (options: HealthMonitorOptions): HealthMonito
 class Monitor implements HealthMonitor {
   readonly #context: WatchContext;
   readonly #watches = new Map<string, Watch>();
+  /** Keys of watches by load balancer. */
+  readonly #keysOf = new Map<string, ReadonlySet<string>>();
   readonly #checks: Record<CheckResult, number> = { passed: 0, failed: 0, inconclusive: 0 };
   #transitions = 0;
 
@@ -69,15 +76,13 @@ class Monitor implements HealthMonitor {
   }
 
   apply(targets: readonly HealthTarget[]): void {
-    const wanted = new Map(targets.map((target) => [keyOf(target.poolId, target.backendId), target]));
-    for (const [key, watch] of this.#watches) {
-      if (wanted.has(key)) continue;
-      watch.stop();
-      this.#watches.delete(key);
-    }
-    const starting = [...wanted]
-      .map(([key, target]) => this.#place(key, target))
-      .filter((watch) => watch !== undefined);
+    const wanted = new Map<string, readonly HealthTarget[]>(Map.groupBy(targets, (target) => target.loadBalancerId));
+    const gone = [...this.#keysOf.keys()].filter((id) => !wanted.has(id));
+    this.applyTo(new Map([...gone.map((id) => [id, []] as const), ...wanted]));
+  }
+
+  applyTo(targetsOf: ReadonlyMap<string, readonly HealthTarget[]>): void {
+    const starting = [...targetsOf].flatMap(([loadBalancerId, targets]) => this.#replace(loadBalancerId, targets));
     const share = starting.length > AT_ONCE ? 1 / starting.length : 0;
     for (const [index, watch] of starting.entries()) {
       watch.start(index * share * Math.min(watch.target.check.intervalMs, MAX_SPREAD_MS));
@@ -98,6 +103,19 @@ class Monitor implements HealthMonitor {
 
   stop(): void {
     this.apply([]);
+  }
+
+  /** Makes these the watches of a load balancer; answers with those that have to be started. */
+  #replace(loadBalancerId: string, targets: readonly HealthTarget[]): Watch[] {
+    const wanted = new Map(targets.map((target) => [keyOf(target.poolId, target.backendId), target]));
+    for (const key of this.#keysOf.get(loadBalancerId) ?? []) {
+      if (wanted.has(key)) continue;
+      this.#watches.get(key)?.stop();
+      this.#watches.delete(key);
+    }
+    if (wanted.size > 0) this.#keysOf.set(loadBalancerId, new Set(wanted.keys()));
+    else this.#keysOf.delete(loadBalancerId);
+    return [...wanted].flatMap(([key, target]) => this.#place(key, target) ?? []);
   }
 
   /** The watch of a target, if it has to be started. */

@@ -3,11 +3,12 @@ import { alreadyExists, type IpAddress, type LoadBalancer } from "@fiberlb/types
 
 import type { Clock } from "../clock.ts";
 import { allocateVip, type VipDecision, type VipRequest } from "../vip/allocator.ts";
+import type { VipPoolRanges } from "../vip/pool-ranges.ts";
 import { encodeJson, encodeText } from "./codec.ts";
 import type { Stored } from "./entity-reader.ts";
 import { healthPrefix, vipPoolTouchKey, vipReleasedKey, vipUsedKey } from "./keys.ts";
 import type { VipLedger, VipRelease, VipUse } from "./vip-ledger.ts";
-import type { VipPools } from "./vip-pools.ts";
+import type { StoredRanges, VipPools } from "./vip-pools.ts";
 import { vipRefusal } from "./vip-refusals.ts";
 import type { Creation, Extension, KindHooks } from "./write-context.ts";
 
@@ -27,13 +28,14 @@ export function vipHooks(options: VipHookOptions): KindHooks<"loadBalancer"> {
     async create(creation) {
       const { location, validateOnly } = creation;
       await reconsider(options, chosen.get(location.id));
-      const decision = await decide(options, wanted(creation));
+      const pools = await options.pools.ranges();
+      const decision = await decide(options, pools, wanted(creation));
       if (!decision.ok) throw vipRefusal(decision.refusal);
       if (!validateOnly) {
         chosen.set(location.id, decision.address);
         options.ledger.noteUsed(decision.address);
       }
-      return { record: { vipAddress: decision.address, vipPool: decision.pool }, ...takeVip(creation, decision) };
+      return { record: { vipAddress: decision.address, vipPool: decision.pool }, ...takeVip(creation, decision, pools) };
     },
     settled(id) {
       const address = chosen.get(id);
@@ -59,8 +61,11 @@ async function reconsider({ store, ledger }: VipHookOptions, address: IpAddress 
 }
 
 /** A refusal is only believed when the ledger is fresh. */
-async function decide(options: VipHookOptions, request: VipRequest): Promise<VipDecision> {
-  const pools = await options.pools.ranges();
+async function decide(
+  options: VipHookOptions,
+  pools: readonly VipPoolRanges[],
+  request: VipRequest,
+): Promise<VipDecision> {
   const { ledger, clock, reuseDelayMs } = options;
   const ask = (): VipDecision =>
     allocateVip({ pools, occupancy: ledger.occupancy, nowMs: clock.epochMs(), reuseDelayMs }, request);
@@ -74,12 +79,13 @@ async function decide(options: VipHookOptions, request: VipRequest): Promise<Vip
 function takeVip(
   { tenant, location, spec }: Creation<"loadBalancer">,
   { address, pool }: VipDecision & { readonly ok: true },
+  pools: readonly StoredRanges[],
 ): Extension {
   const key = vipUsedKey(address);
   const use: VipUse = { ...tenant, loadBalancerId: location.id, pool };
   const otherwise = spec.vipAddress === undefined ? undefined : alreadyExists(`VIP ${address}`);
   return {
-    conditions: [{ compare: absent(key), otherwise }],
+    conditions: [{ compare: absent(key), otherwise }, ...pools.flatMap(({ name, guard }) => (name === pool ? [guard] : []))],
     ops: [
       put(key, encodeJson(use)),
       remove(vipReleasedKey(address)),

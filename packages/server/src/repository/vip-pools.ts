@@ -28,6 +28,11 @@ interface StoredPool {
   readonly modRevision: number;
 }
 
+/** A pool's ranges, and the condition that they are still these. */
+export interface StoredRanges extends VipPoolRanges {
+  readonly guard: Condition;
+}
+
 /** The installation's VIP pools. They belong to no tenant. */
 export class VipPools {
   readonly #store: Store;
@@ -46,8 +51,9 @@ export class VipPools {
   }
 
   /** As the allocator takes them. */
-  async ranges(): Promise<VipPoolRanges[]> {
-    return this.list();
+  async ranges(): Promise<StoredRanges[]> {
+    const stored = await this.#stored();
+    return stored.map(({ pool, modRevision }) => ({ ...pool, guard: { compare: unchanged(vipPoolKey(pool.id), modRevision) } }));
   }
 
   /** By id or name. @throws DomainError `not-found` */

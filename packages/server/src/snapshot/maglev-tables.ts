@@ -54,7 +54,7 @@ export class MaglevTables {
       for (const { id } of pool.backends) this.#poolOf.set(id, pool.id);
       this.#build(pool);
     }
-    this.#units = new Map(units);
+    this.#units = units;
   }
 
   /** What health checks say of a backend; of one that is in no snapshot so far too. */

@@ -9,6 +9,7 @@ import type { Log } from "../log.ts";
 import type { TreeAddress } from "../repository/tree.ts";
 import type { UnitChange } from "../repository/unit-changes.ts";
 import { compile, type ResolveHost, type UnitSource } from "./compile.ts";
+import { NameUsers } from "./name-users.ts";
 import type { Snapshot, Unit } from "./snapshot.ts";
 
 /** Where the publisher reads the truth: the repository. */
@@ -25,6 +26,13 @@ export interface PublisherSource {
 export interface Published {
   readonly snapshot: Snapshot;
   readonly trees: ReadonlyMap<string, UnitSource>;
+  /**
+   * Load balancers that were read or compiled again, or have gone, since what was handed over before. Nothing else
+   * differs, so that who takes it has work to do for these alone.
+   */
+  readonly touched: ReadonlySet<string>;
+  /** DNS names that backends are called by; the same object for as long as no name comes or goes. */
+  readonly names: ReadonlySet<string>;
 }
 
 export interface PublisherOptions {
@@ -45,6 +53,8 @@ export class Publisher {
   readonly #stop = new AbortController();
   readonly #trees = new Map<string, UnitSource>();
   readonly #units = new Map<string, Unit>();
+  readonly #nameUsers = new NameUsers();
+  #touched = new Set<string>();
   #revision = 0;
   /** Load balancers whose names resolve differently now: to be compiled again. */
   readonly #stale = new Set<string>();
@@ -65,9 +75,7 @@ export class Publisher {
 
   /** Compiles every load balancer again that has a backend of one of these names. */
   resolved(hosts: ReadonlySet<string>): void {
-    for (const [id, tree] of this.#trees)
-      if (tree.backends.some(({ address, monitorAddress }) => hosts.has(address) || hosts.has(monitorAddress ?? "")))
-        this.#stale.add(id);
+    for (const id of this.#nameUsers.usersOf(hosts)) this.#stale.add(id);
     if (this.#stale.size > 0) void this.#handOver();
   }
 
@@ -126,18 +134,25 @@ export class Publisher {
   #take(tree: UnitSource): void {
     const { id } = tree.loadBalancer;
     this.#trees.set(id, tree);
+    this.#nameUsers.set(
+      id,
+      tree.backends.flatMap(({ address, monitorAddress = address }) => [address, monitorAddress]),
+    );
     this.#compile(id, tree);
   }
 
   #forget(id: string): void {
     this.#trees.delete(id);
+    this.#nameUsers.set(id, []);
     this.#stale.delete(id);
     this.#units.delete(id);
+    this.#touched.add(id);
   }
 
   /** A unit that comes out equal stays the same object, so that the data path has nothing to do. */
   #compile(id: string, tree: UnitSource): void {
     this.#stale.delete(id);
+    this.#touched.add(id);
     const unit = compile(tree, this.#options.resolveHost);
     if (isDeepStrictEqual(unit, this.#units.get(id))) return;
     this.#units.set(id, unit);
@@ -154,7 +169,9 @@ export class Publisher {
       this.#again = false;
       for (const id of this.#stale) this.#compile(id, this.#trees.get(id)!);
       const snapshot = { revision: this.#revision, units: new Map(this.#units) };
-      await this.#options.onSnapshot({ snapshot, trees: this.#trees });
+      const touched = this.#touched;
+      this.#touched = new Set();
+      await this.#options.onSnapshot({ snapshot, trees: this.#trees, touched, names: this.#nameUsers.names });
     }
     // In the same turn as the check of #again, so that no call in between is lost.
     this.#handingOver = undefined;

@@ -9,7 +9,7 @@
 export interface Snapshot {
   /** Store revision that this state shows. */
   readonly revision: number;
-  /** By load balancer id. */
+  /** By load balancer id. Never changed after the hand-over. */
   readonly units: ReadonlyMap<string, Unit>;
 }
 

@@ -5,23 +5,10 @@ import type { RejectReason } from "../data-plane.ts";
 import type { Connection, Transport } from "../transport/transport.ts";
 import { AllowedCidrs } from "./allowed-cidrs.ts";
 import { IdleSweep } from "./idle-sweep.ts";
+import type { ListenerAccount } from "./listener-account.ts";
 import { TcpSession } from "./tcp-session.ts";
 
-/** Where a listener's figures are kept; one per listener and worker. */
-export interface ListenerAccount {
-  /**
-   * Takes a place for one connection, which is then counted as accepted and active.
-   * @param limit connections open at once over all workers of the node; 0 = no limit.
-   * @returns false, taking nothing, when the limit is reached.
-   */
-  open(limit: number): boolean;
-  /** Gives the place back: the connection has ended on the client's side and on the backend's. */
-  close(): void;
-  /** A connection was turned away. Comes after `open` when the reason showed only then. */
-  reject(reason: RejectReason): void;
-  /** Bytes from the client (`in`) and to the client (`out`). */
-  count(bytesIn: number, bytesOut: number): void;
-}
+export type { ListenerAccount } from "./listener-account.ts";
 
 /** What a {@link TcpProxy} needs. */
 export interface TcpProxyOptions {

@@ -3,7 +3,7 @@ import type { RejectReason } from "../data-plane.ts";
 import type { Flow } from "../select/selector.ts";
 import type { Connection, ConnectionHandlers, Transport, TransportError } from "../transport/transport.ts";
 import type { IdleSubject } from "./idle-sweep.ts";
-import type { ListenerAccount } from "./tcp-proxy.ts";
+import type { ListenerAccount } from "./listener-account.ts";
 
 /** Backends tried for one connection; bounds how long its client waits: attempts × connect timeout. */
 export const MAX_CONNECT_ATTEMPTS = 3;

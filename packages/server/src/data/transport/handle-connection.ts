@@ -1,4 +1,3 @@
-import { isIPv6 } from "node:net";
 import { constants } from "node:os";
 
 import type { Deadline } from "./connect-deadlines.ts";
@@ -132,7 +131,7 @@ export class HandleConnection implements Connection, Deadline {
     const { binding, deadlines } = this.#io;
     const request = new binding.ConnectRequest();
     request.oncomplete = onConnected;
-    const errno = isIPv6(address)
+    const errno = address.includes(":")
       ? this.#handle.connect6(request, address, port)
       : this.#handle.connect(request, address, port);
     if (errno !== 0) return this.#fail(errno, "connect");

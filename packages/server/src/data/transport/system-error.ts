@@ -1,4 +1,3 @@
-import { isIPv6 } from "node:net";
 import { getSystemErrorMessage, getSystemErrorName } from "node:util";
 
 import { TransportError } from "./transport.ts";
@@ -58,7 +57,7 @@ export function connectTimeout(endpoint: string, timeoutMs: number): TransportEr
 
 /** Address and port as people write them: `127.0.0.1:80`, `[::1]:80`. */
 export function hostPort(address: string, port: number): string {
-  return isIPv6(address) ? `[${address}]:${port}` : `${address}:${port}`;
+  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
 /** An IPv4 client of an IPv6 socket shows as `::ffff:192.0.2.1`; everybody else knows it as `192.0.2.1`. */

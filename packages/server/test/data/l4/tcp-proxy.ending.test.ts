@@ -1,7 +1,10 @@
-import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, it, jest } from "@jest/globals";
 
 import { pattern } from "../transport/peer.ts";
 import { ProxyRig } from "./proxy-rig.ts";
+
+// One of these moves megabytes, on machines that do other things besides.
+jest.setTimeout(30_000);
 
 let rig: ProxyRig;
 beforeEach(() => void (rig = new ProxyRig({ clientIdleTimeoutMs: 1600 })));

@@ -1,10 +1,13 @@
-import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, it, jest } from "@jest/globals";
 
 import { pattern } from "../transport/peer.ts";
 import { ProxyRig } from "./proxy-rig.ts";
 
 /** More than all socket buffers on the way hold. */
 const BULK_BYTES = 24 * 1024 * 1024;
+
+// Megabytes move here, on machines that do other things besides.
+jest.setTimeout(30_000);
 
 let rig: ProxyRig;
 beforeEach(() => void (rig = new ProxyRig()));

@@ -1,8 +1,11 @@
-import { describe, expect, it } from "@jest/globals";
+import { describe, expect, it, jest } from "@jest/globals";
 
 import { createNodeTransport } from "../../../src/data/transport/node-transport.ts";
 import { loadTcpBinding } from "../../../src/data/transport/tcp-binding.ts";
 import { transportContract } from "./transport.contract.ts";
+
+// Megabytes move here, on machines that do other things besides.
+jest.setTimeout(30_000);
 
 const binding = loadTcpBinding();
 
