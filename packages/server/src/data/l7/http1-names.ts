@@ -79,51 +79,28 @@ export const FOLDED = TOKEN_LOWER.map((lower) => (lower === UNDERSCORE ? HYPHEN 
 export const nextNameHash = (hash: number, folded: number): number => (Math.imul(hash, 31) + folded) | 0;
 const slotOf = (hash: number): number => (hash ^ (hash >>> 8)) & (SLOTS - 1);
 
-/** Finds which of a few words a range of bytes is, by hash and comparison, without making a string. */
-class Words {
-  readonly #words: readonly Uint8Array[];
-  readonly #slots = new Uint8Array(SLOTS);
-
-  /** @param words by number; empty ones are never found. */
-  constructor(words: readonly string[]) {
-    this.#words = words.map(encodeText);
-    for (const [id, word] of this.#words.entries()) {
-      if (word.length > 0) this.#slots[this.#freeSlot(hashOf(word))] = id;
-    }
-  }
-
-  #freeSlot(hash: number): number {
-    let slot = slotOf(hash);
-    while (this.#slots[slot] !== 0) slot = (slot + 1) & (SLOTS - 1);
-    return slot;
-  }
-
-  /** Number of the word that the bytes are once both are folded, 0 for none. */
-  find(bytes: Uint8Array, start: number, end: number, hash: number): number {
-    for (let slot = slotOf(hash); this.#slots[slot] !== 0; slot = (slot + 1) & (SLOTS - 1)) {
-      const id = this.#slots[slot] as number;
-      if (equalsFolded(bytes, start, end, this.#words[id] as Uint8Array)) return id;
-    }
-    return 0;
-  }
-
-  /** The word of a number, as it was given. */
-  word(id: number): Uint8Array {
-    return this.#words[id] as Uint8Array;
-  }
+/** Words by number, with a table from the hash of each to its number. */
+interface Words {
+  readonly words: readonly Uint8Array[];
+  readonly slots: Uint8Array;
 }
 
-function equalsFolded(bytes: Uint8Array, start: number, end: number, word: Uint8Array): boolean {
-  if (end - start !== word.length) return false;
-  for (let i = 0; i < word.length; i++) {
-    if (FOLDED[bytes[start + i] as number] !== FOLDED[word[i] as number]) return false;
+/** @param texts by number; empty ones are never found. */
+function hashed(texts: readonly string[]): Words {
+  const words = texts.map(encodeText);
+  const slots = new Uint8Array(SLOTS);
+  for (const [id, word] of words.entries()) {
+    if (word.length === 0) continue;
+    let slot = slotOf(hashOf(word, 0, word.length));
+    while (slots[slot] !== 0) slot = (slot + 1) % SLOTS;
+    slots[slot] = id;
   }
-  return true;
+  return { words, slots };
 }
 
-function hashOf(bytes: Uint8Array): number {
+function hashOf(bytes: Uint8Array, start: number, end: number): number {
   let hash = 0;
-  for (const byte of bytes) hash = nextNameHash(hash, FOLDED[byte] as number);
+  for (let i = start; i < end; i++) hash = nextNameHash(hash, FOLDED[bytes[i] as number] as number);
   return hash;
 }
 
@@ -131,35 +108,58 @@ function hashOf(bytes: Uint8Array): number {
 const spelled = (name: string): string =>
   name === "OTHER" || name === "LOOKALIKE" ? "" : name.toLowerCase().replaceAll("_", "-");
 
-const headerWords = new Words(Object.keys(HeaderName).map(spelled));
-const methodWords = new Words(methodNames);
+const headers = hashed(Object.keys(HeaderName).map(spelled));
+const methods = hashed(methodNames);
 
 /** Number of a header's name whose {@link nextNameHash} is known. */
 export function headerNameOf(bytes: Uint8Array, start: number, end: number, hash: number): HeaderNameId {
-  const id = headerWords.find(bytes, start, end, hash);
-  if (id === 0) return HeaderName.OTHER;
-  const word = headerWords.word(id);
-  for (let i = 0; i < word.length; i++) {
-    if (bytes[start + i] === UNDERSCORE) return HeaderName.LOOKALIKE;
+  const { words, slots } = headers;
+  for (let slot = slotOf(hash); slots[slot] !== 0; slot = (slot + 1) % SLOTS) {
+    const id = slots[slot] as number;
+    const likeness = compareName(bytes, start, end, words[id] as Uint8Array);
+    if (likeness === EQUAL) return id as HeaderNameId;
+    if (likeness === ALIKE) return HeaderName.LOOKALIKE;
   }
-  return id as HeaderNameId;
+  return HeaderName.OTHER;
+}
+
+const DIFFERENT = 0;
+const ALIKE = 1;
+const EQUAL = 2;
+
+/** Compares without regard to case. */
+function compareName(bytes: Uint8Array, start: number, end: number, word: Uint8Array): number {
+  if (end - start !== word.length) return DIFFERENT;
+  let likeness = EQUAL;
+  for (let i = 0; i < word.length; i++) {
+    const lower = TOKEN_LOWER[bytes[start + i] as number];
+    if (lower === word[i]) continue;
+    if (lower !== UNDERSCORE || word[i] !== HYPHEN) return DIFFERENT;
+    likeness = ALIKE;
+  }
+  return likeness;
 }
 
 /** Number of a header's name of which only the bytes are at hand. */
-export function findHeaderName(bytes: Uint8Array, start: number, end: number): HeaderNameId {
-  let hash = 0;
-  for (let i = start; i < end; i++) hash = nextNameHash(hash, FOLDED[bytes[i] as number] as number);
-  return headerNameOf(bytes, start, end, hash);
+export const findHeaderName = (bytes: Uint8Array, start: number, end: number): HeaderNameId =>
+  headerNameOf(bytes, start, end, hashOf(bytes, start, end));
+
+/** Number of a method whose {@link nextNameHash} is known; methods are case-sensitive (RFC 9110 §9.1). */
+export function methodOf(bytes: Uint8Array, start: number, end: number, hash: number): MethodId {
+  const { words, slots } = methods;
+  for (let slot = slotOf(hash); slots[slot] !== 0; slot = (slot + 1) % SLOTS) {
+    const id = slots[slot] as number;
+    if (isWord(bytes, start, end, words[id] as Uint8Array)) return id as MethodId;
+  }
+  return Method.OTHER;
 }
 
-/** Number of a method; methods are case-sensitive (RFC 9110 §9.1). */
-export function methodOf(bytes: Uint8Array, start: number, end: number, hash: number): MethodId {
-  const id = methodWords.find(bytes, start, end, hash);
-  const word = methodWords.word(id);
+function isWord(bytes: Uint8Array, start: number, end: number, word: Uint8Array): boolean {
+  if (end - start !== word.length) return false;
   for (let i = 0; i < word.length; i++) {
-    if (bytes[start + i] !== word[i]) return Method.OTHER;
+    if (bytes[start + i] !== word[i]) return false;
   }
-  return id as MethodId;
+  return true;
 }
 
 const flags = (names: readonly HeaderNameId[]): Uint8Array =>

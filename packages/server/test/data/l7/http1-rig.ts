@@ -44,7 +44,10 @@ export interface SeenResponse {
 }
 
 /** What came of parsing: the head, the code of an error, or nothing yet. */
-export type Outcome<Seen> = { readonly seen: Seen } | { readonly error: string; readonly status: number } | "incomplete";
+export type Outcome<Seen> =
+  | { readonly seen: Seen }
+  | { readonly error: string; readonly status: number }
+  | "incomplete";
 
 function headersOf(bytes: Uint8Array, fields: HeaderFields): [string, string][] {
   return Array.from({ length: fields.count }, (_, i) => [
