@@ -9,6 +9,9 @@ import type {
   Violation,
 } from "@fiberlb/types";
 
+import { compileRedirectPrefix, compileRedirectUrl } from "../data/l7/redirect.ts";
+import { compileRegex } from "../data/l7/route-regex.ts";
+
 /** Which pools a listener can send to. */
 const POOLS_OF: Readonly<Record<ListenerProtocol, readonly PoolProtocol[]>> = {
   TCP: ["TCP"],
@@ -65,6 +68,27 @@ export function ruleFits({ protocol }: Listener, { type }: Pick<L7RuleSpec, "typ
   return protocol === "HTTP" && needsTls
     ? [combination("type", `cannot be ${type} on an HTTP listener: it has no TLS`)]
     : [];
+}
+
+/** Whether the engine takes a rule's regular expression. */
+export function regexFits({ compareType, value }: Pick<L7RuleSpec, "compareType" | "value">): Violation[] {
+  if (compareType !== "REGEX") return [];
+  const compiled = compileRegex(value);
+  return compiled.ok ? [] : [{ field: "value", description: compiled.problem, reason: "INVALID_FORMAT" }];
+}
+
+/** Whether the URL of a redirect stays where the operator sends it, whatever the request fills in. */
+export function redirectFits({ redirectUrl, redirectPrefix }: Partial<L7PolicySpec>): Violation[] {
+  const targets = [
+    { field: "redirect_url", compiled: redirectUrl === undefined ? undefined : compileRedirectUrl(redirectUrl) },
+    {
+      field: "redirect_prefix",
+      compiled: redirectPrefix === undefined ? undefined : compileRedirectPrefix(redirectPrefix),
+    },
+  ];
+  return targets.flatMap(({ field, compiled }) =>
+    compiled === undefined || compiled.ok ? [] : [{ field, description: compiled.problem, reason: "INVALID_FORMAT" }],
+  );
 }
 
 const isPathPrefix = ({ type, compareType, invert }: L7RuleSpec): boolean =>

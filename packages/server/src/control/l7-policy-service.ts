@@ -4,7 +4,7 @@ import type { Violation } from "@fiberlb/types";
 
 import type { Stored } from "../repository/entity-reader.ts";
 import { createCrud, type RuleInput } from "./crud.ts";
-import { policyFits, poolFits, rewriteHasRule } from "./fits.ts";
+import { policyFits, poolFits, redirectFits, rewriteHasRule } from "./fits.ts";
 import { requirePool, rulesOf } from "./references.ts";
 import type { ServiceOptions } from "./service-options.ts";
 
@@ -23,7 +23,7 @@ export function l7PolicyService(options: ServiceOptions): ServiceImpl<typeof L7P
 async function policyRules({ repository }: ServiceOptions, input: RuleInput<"l7Policy">): Promise<Violation[]> {
   const { tenant, wanted, before } = input;
   const { entity: listener, location } = input.parent as Stored<"listener">;
-  const violations = [...policyFits(listener, wanted)];
+  const violations = [...policyFits(listener, wanted), ...redirectFits(wanted)];
   const targets = [
     ...(wanted.redirectPoolId === undefined ? [] : [{ id: wanted.redirectPoolId, field: "redirect_pool_id" }]),
     ...wanted.pools.map(({ poolId }, index) => ({ id: poolId, field: `pools[${index}].pool_id` })),

@@ -4,7 +4,7 @@ import type { Violation } from "@fiberlb/types";
 
 import type { Stored } from "../repository/entity-reader.ts";
 import { createCrud, type RuleInput } from "./crud.ts";
-import { pathRewriteFits, ruleFits } from "./fits.ts";
+import { pathRewriteFits, regexFits, ruleFits } from "./fits.ts";
 import { requireListenerOf, rulesOf } from "./references.ts";
 import type { ServiceOptions } from "./service-options.ts";
 
@@ -25,5 +25,9 @@ async function ruleRules({ repository }: ServiceOptions, input: RuleInput<"l7Rul
   const policy = input.parent as Stored<"l7Policy">;
   const { entity: listener } = await requireListenerOf(repository, policy);
   const others = (await rulesOf(repository, tenant, policy.location.id)).filter(({ id }) => id !== before?.id);
-  return [...ruleFits(listener, wanted), ...pathRewriteFits(policy.entity, [...others, wanted], "type")];
+  return [
+    ...ruleFits(listener, wanted),
+    ...regexFits(wanted),
+    ...pathRewriteFits(policy.entity, [...others, wanted], "type"),
+  ];
 }

@@ -2,12 +2,30 @@
  * The entities of one load balancer → the unit that the data path reads. Pure.
  */
 import { chooseTableSize, xxHash32 } from "@fiberlb/maglev";
-import type { Backend, HealthCheck, Listener, LoadBalancer, Pool } from "@fiberlb/types";
+import {
+  type Backend,
+  type BackendTls,
+  DEFAULT_PERSISTENCE_COOKIE,
+  type HealthCheck,
+  type Listener,
+  type LoadBalancer,
+  type Pool,
+} from "@fiberlb/types";
 
-import type { BackendUnit, ListenerUnit, MaglevUnit, PoolUnit, Unit } from "./snapshot.ts";
+import { compileHttp, compilePolicies, type PolicySource } from "./compile-http.ts";
+import type {
+  BackendTlsUnit,
+  BackendUnit,
+  ListenerUnit,
+  MaglevUnit,
+  PolicyUnit,
+  PoolUnit,
+  SessionUnit,
+  Unit,
+} from "./snapshot.ts";
 
 /** A load balancer and what stands below it, as far as the data path cares. */
-export interface UnitSource {
+export interface UnitSource extends PolicySource {
   readonly loadBalancer: LoadBalancer;
   readonly listeners: readonly Listener[];
   readonly pools: readonly Pool[];
@@ -36,7 +54,7 @@ export function compile(source: UnitSource, resolveHost: ResolveHost): Unit {
     orgId: loadBalancer.orgId,
     projectId: loadBalancer.projectId,
     vip: loadBalancer.vipAddress,
-    listeners: serves ? byId(source.listeners.filter((listener) => listener.adminStateUp)).map(compileListener) : [],
+    listeners: serves ? compileListeners(source) : [],
     pools: byId(source.pools).map((pool) => compilePool(pool, source, resolveHost)),
   };
 }
@@ -46,7 +64,15 @@ function byId<T extends { readonly id: string }>(items: readonly T[]): readonly 
   return items.toSorted((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
 }
 
-function compileListener(listener: Listener): ListenerUnit {
+function compileListeners(source: UnitSource): readonly ListenerUnit[] {
+  const policies = compilePolicies(source);
+  return byId(source.listeners.filter(({ adminStateUp }) => adminStateUp)).map((listener) =>
+    compileListener(listener, policies.get(listener.id)),
+  );
+}
+
+function compileListener(listener: Listener, policies: readonly PolicyUnit[] | undefined): ListenerUnit {
+  const http = compileHttp(listener, policies);
   return {
     id: listener.id,
     name: listener.name,
@@ -57,6 +83,7 @@ function compileListener(listener: Listener): ListenerUnit {
     backendConnectTimeoutMs: listener.backendConnectTimeoutMs,
     allowedCidrs: listener.allowedCidrs,
     ...(listener.defaultPoolId !== undefined && { defaultPoolId: listener.defaultPoolId }),
+    ...(http !== undefined && { http }),
   };
 }
 
@@ -64,18 +91,38 @@ function compilePool(pool: Pool, { backends, healthChecks }: UnitSource, resolve
   const monitored = healthChecks.some((check) => check.poolId === pool.id && check.adminStateUp);
   const members = byId(backends.filter((backend) => backend.poolId === pool.id));
   const maglev = compileMaglev(pool, members.length);
+  const session = compileSession(pool);
   return {
     id: pool.id,
     name: pool.name,
     protocol: pool.protocol,
     algorithm: pool.algorithm,
     sourceIpPersistence: pool.sessionPersistence?.type === "SOURCE_IP",
+    ...(session !== undefined && { session }),
+    ...(pool.backendTls !== undefined && { backendTls: compileBackendTls(pool.backendTls) }),
     drainTimeoutMs: pool.drainTimeoutS * 1000,
     slowStartMs: pool.slowStartS * 1000,
     panicThresholdPercent: pool.panicThresholdPercent,
     onBackendDown: pool.onBackendDown,
     ...(maglev !== undefined && { maglev }),
     backends: members.map((backend) => compileBackend(backend, { pool, monitored, resolveHost })),
+  };
+}
+
+function compileSession({ sessionPersistence }: Pool): SessionUnit | undefined {
+  if (sessionPersistence === undefined || sessionPersistence.type === "SOURCE_IP") return undefined;
+  const { type, cookieName = DEFAULT_PERSISTENCE_COOKIE, timeoutS } = sessionPersistence;
+  return { type, cookieName, timeoutS };
+}
+
+function compileBackendTls(tls: BackendTls): BackendTlsUnit {
+  const { caCertificateId, serverName, clientCertificateId, skipVerify, alpnProtocols } = tls;
+  return {
+    ...(caCertificateId !== undefined && { caCertificateId }),
+    ...(serverName !== undefined && { serverName }),
+    ...(clientCertificateId !== undefined && { clientCertificateId }),
+    skipVerify,
+    alpnProtocols,
   };
 }
 

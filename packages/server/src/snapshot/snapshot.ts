@@ -42,8 +42,117 @@ export interface ListenerUnit {
   readonly backendConnectTimeoutMs: number;
   /** CIDRs that clients must come from; empty = everybody. */
   readonly allowedCidrs: readonly string[];
-  /** Absent: every connection is refused, with a reset. */
+  /** Absent: every connection is refused, with a reset; a request that no policy takes, with 503. */
   readonly defaultPoolId?: string;
+  /** What HTTP and HTTPS listeners have besides; absent with every other protocol. */
+  readonly http?: HttpUnit;
+}
+
+/** How a listener treats requests. Timeouts of 0 are off. */
+export interface HttpUnit {
+  /** Without a byte from the backend for so long the request ends with 504. */
+  readonly backendIdleTimeoutMs: number;
+  /** From the end of the request's headers to the response's headers. */
+  readonly requestTimeoutMs: number;
+  /** For the whole head of a request, from its first byte. */
+  readonly requestHeaderTimeoutMs: number;
+  /** Whole head: request line and all headers. */
+  readonly maxRequestHeaderBytes: number;
+  readonly maxUriBytes: number;
+  readonly maxHeaderCount: number;
+  /** 0 = no limit. */
+  readonly maxRequestBodyBytes: number;
+  /** What happens to X-Forwarded-* and Forwarded that the client sent. */
+  readonly forwardedHeaders: "APPEND" | "PRESERVE" | "REMOVE";
+  /** Gives a request without X-Request-Id one. */
+  readonly addRequestId: boolean;
+  /** `max-age` of Strict-Transport-Security; 0 = not sent. */
+  readonly hstsMaxAgeS: number;
+  /** OFF lets ambiguous paths pass although policies look at the path. */
+  readonly pathNormalization: "ON" | "OFF";
+  /** Says in a header of its own why a request got 503. */
+  readonly exposeReasonHeader: boolean;
+  /** In order of their positions, without those that are administratively down. */
+  readonly policies: readonly PolicyUnit[];
+}
+
+/** What happens to requests that all of the rules match. */
+export interface PolicyUnit {
+  readonly id: string;
+  readonly name: string;
+  /**
+   * Without those that are administratively down. None: the policy takes no request, since a policy is made before its
+   * rules and would take every request until the first one stands.
+   */
+  readonly rules: readonly RuleUnit[];
+  readonly action: ActionUnit;
+  readonly setResponseHeaders: readonly HeaderEditUnit[];
+}
+
+/** One condition of a policy; fields as in the API. */
+export interface RuleUnit {
+  readonly id: string;
+  readonly type:
+    | "HOST_NAME"
+    | "PATH"
+    | "FILE_TYPE"
+    | "METHOD"
+    | "QUERY"
+    | "HEADER"
+    | "COOKIE"
+    | "SOURCE_IP"
+    | "SNI"
+    | "SSL_CONN_HAS_CERT"
+    | "SSL_DN_FIELD";
+  readonly compareType: "EQUAL_TO" | "STARTS_WITH" | "ENDS_WITH" | "CONTAINS" | "REGEX";
+  /** Header, cookie, query parameter or field of the subject's distinguished name. */
+  readonly key?: string;
+  readonly value: string;
+  readonly invert: boolean;
+}
+
+/** What a policy does. */
+export type ActionUnit =
+  | {
+      readonly type: "REDIRECT_TO_POOL";
+      /** At least one; a single one has all requests whatever its weight. */
+      readonly pools: readonly WeightedPoolUnit[];
+      /** Authority that the backend gets instead of the client's. */
+      readonly rewriteHost?: string;
+      readonly rewritePath?: PathRewriteUnit;
+      readonly setRequestHeaders: readonly HeaderEditUnit[];
+    }
+  | {
+      readonly type: "REDIRECT_TO_URL" | "REDIRECT_PREFIX";
+      /** Absolute URL in which placeholders such as `#{host}` may stand. */
+      readonly url: string;
+      readonly code: number;
+    }
+  | {
+      readonly type: "FIXED_RESPONSE";
+      readonly code: number;
+      readonly contentType: string;
+      readonly body: string;
+    }
+  | { readonly type: "REJECT" };
+
+/** One of several pools that share requests. */
+export interface WeightedPoolUnit {
+  readonly poolId: string;
+  /** 0 to 256. */
+  readonly weight: number;
+}
+
+/** The beginning of the path, and what stands there when the backend gets it. */
+export interface PathRewriteUnit {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** Sets a header, or removes it when the value is empty. */
+export interface HeaderEditUnit {
+  readonly name: string;
+  readonly value: string;
 }
 
 /** How a pool chooses. */
@@ -57,6 +166,10 @@ export interface PoolUnit {
   readonly algorithm: Algorithm;
   /** SOURCE_IP is Maglev on the client's address, whatever the algorithm. */
   readonly sourceIpPersistence: boolean;
+  /** Set when a cookie keeps clients with their backend. */
+  readonly session?: SessionUnit;
+  /** Set when backends are spoken to over TLS. */
+  readonly backendTls?: BackendTlsUnit;
   /** How long a backend that leaves (weight 0, removed, administratively down) keeps its connections. */
   readonly drainTimeoutMs: number;
   /** A backend that came back gets its full share only after so long; 0 = at once. */
@@ -69,6 +182,29 @@ export interface PoolUnit {
   readonly maglev?: MaglevUnit;
   /** Ordered by id, so that every worker and node sees the same order. */
   readonly backends: readonly BackendUnit[];
+}
+
+/** Cookies that keep a client with its backend. */
+export interface SessionUnit {
+  /** LB_COOKIE: the listener's own cookie. APP_COOKIE: one beside the cookie that the backend sets. */
+  readonly type: "LB_COOKIE" | "APP_COOKIE";
+  /** The listener's own cookie, or the backend's. */
+  readonly cookieName: string;
+  /** How long the listener's cookie lives after a response; 0 = until the client ends its session. */
+  readonly timeoutS: number;
+}
+
+/** How a pool speaks TLS with its backends. */
+export interface BackendTlsUnit {
+  /** CLIENT_CA certificate that backends are verified with; absent = the system's authorities. */
+  readonly caCertificateId?: string;
+  /** SNI, and the name that the backend's certificate must bear; absent = the backend's DNS name or address. */
+  readonly serverName?: string;
+  /** Certificate that is shown to backends. */
+  readonly clientCertificateId?: string;
+  readonly skipVerify: boolean;
+  /** In order of preference. */
+  readonly alpnProtocols: readonly ("h2" | "http/1.1")[];
 }
 
 /** How a pool's Maglev table is made and asked. */

@@ -33,6 +33,8 @@ function source({ loadBalancer, listener, pool, backends = [{}], healthCheck }: 
     ),
     healthChecks:
       healthCheck === undefined ? [] : [entity("healthCheck", { poolId: p.id, type: "TCP", ...healthCheck })],
+    l7Policies: [],
+    l7Rules: [],
   };
 }
 

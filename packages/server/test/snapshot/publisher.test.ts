@@ -66,6 +66,8 @@ function tree(name: string, backend = "10.0.0.1"): UnitSource {
     pools: [pool],
     backends: [entity("backend", { poolId: pool.id, address: backend, port: 80 })],
     healthChecks: [],
+    l7Policies: [],
+    l7Rules: [],
   };
 }
 
