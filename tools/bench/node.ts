@@ -91,12 +91,20 @@ export class BenchNode {
   }
 }
 
+/** Longer than any of it should take. */
+const DEADLINE_MS = 60_000;
+
 /** Now, on the clock of {@link FromNode}. */
 export const monotonicMs = (): number => Number(process.hrtime.bigint()) / 1e6;
 
 function next<K extends FromNode["kind"]>(child: ChildProcess, kind: K): Promise<Of<K>> {
   return new Promise((resolve, reject) => {
+    const deadline = setTimeout(() => {
+      settle();
+      reject(new Error(`Cannot go on: the node's process has not told its ${kind} for ${DEADLINE_MS / 1000} s`));
+    }, DEADLINE_MS);
     const settle = (): void => {
+      clearTimeout(deadline);
       child.off("message", take);
       child.off("exit", fail);
     };

@@ -1,3 +1,4 @@
+import type { DescEnum } from "@bufbuild/protobuf";
 import {
   BackendStatusSchema,
   type BackendStatusEntry,
@@ -9,8 +10,7 @@ import {
   type PoolStatus,
   ProvisioningStatusSchema,
 } from "@fiberlb/api";
-import type { DescEnum } from "@bufbuild/protobuf";
-import { formatHostPort, type Host } from "@fiberlb/types";
+import { formatHostPort } from "@fiberlb/types";
 
 import { shortEnumName } from "../fields/enum-names.ts";
 import { type Palette, paintStatus } from "./colour.ts";
@@ -46,9 +46,16 @@ function poolNode(pool: PoolStatus, palette: Palette, note = ""): TreeNode {
 }
 
 function backendNode(backend: BackendStatusEntry, palette: Palette): TreeNode {
-  const address = formatHostPort(backend.address as Host, backend.port);
+  const address = formatHostPort(backend.address, backend.port);
   const status = paintStatus(palette, enumText(BackendStatusSchema, backend.status));
-  const parts = ["backend", palette.strong(backend.name), address, `weight ${backend.weight}`, status, reason(palette, backend)];
+  const parts = [
+    "backend",
+    palette.strong(backend.name),
+    address,
+    `weight ${backend.weight}`,
+    status,
+    reason(palette, backend),
+  ];
   return { text: join(parts), children: [] };
 }
 

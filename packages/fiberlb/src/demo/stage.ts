@@ -10,7 +10,7 @@ import {
 } from "@fiberlb/api";
 import { type Config, type Log, parseConfig, type RunningServer, startServer } from "@fiberlb/server";
 
-import { Failure } from "../failure.ts";
+import { failure } from "../failure.ts";
 import { version } from "../version.ts";
 import { type BackendProcess, startBackend } from "./backend-process.ts";
 import type { Target } from "./traffic.ts";
@@ -62,7 +62,7 @@ async function demoConfig(): Promise<Config> {
       "shutdown.drainTimeoutMs": 0,
     },
   });
-  if (!result.ok) throw new Failure(result.problems);
+  if (!result.ok) throw failure(result.problems);
   return result.config;
 }
 
@@ -85,7 +85,7 @@ async function declare(client: FiberlbClient, backends: readonly BackendProcess[
   const listener = { loadBalancerId, name: "tcp", protocol: ListenerProtocol.TCP, port, defaultPoolId: poolId };
   const created = await client.listeners.createListener(listener);
   if (created.listener?.provisioningStatus !== ProvisioningStatus.ACTIVE)
-    throw new Failure(`the demo's listener did not come up: ${created.listener?.statusReason}`);
+    throw failure(`the demo's listener did not come up: ${created.listener?.statusReason}`);
   return { loadBalancerId, poolId, vip: { host: VIP, port } };
 }
 

@@ -77,7 +77,9 @@ const store = z.strictObject({
     .string()
     .min(1)
     .default("./fiberlb-data/fiberlb.db")
-    .meta({ description: "The SQLite file; its folder also holds the key file and the last applied state" }),
+    .meta({
+      description: "The SQLite file; its folder also holds the key file, the list of VIPs on lo and the control socket",
+    }),
 });
 
 const auth = z.strictObject({

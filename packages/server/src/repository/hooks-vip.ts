@@ -35,7 +35,10 @@ export function vipHooks(options: VipHookOptions): KindHooks<"loadBalancer"> {
         chosen.set(location.id, decision.address);
         options.ledger.noteUsed(decision.address);
       }
-      return { record: { vipAddress: decision.address, vipPool: decision.pool }, ...takeVip(creation, decision, pools) };
+      return {
+        record: { vipAddress: decision.address, vipPool: decision.pool },
+        ...takeVip(creation, decision, pools),
+      };
     },
     settled(id) {
       const address = chosen.get(id);
@@ -85,7 +88,10 @@ function takeVip(
   const use: VipUse = { ...tenant, loadBalancerId: location.id, pool };
   const otherwise = spec.vipAddress === undefined ? undefined : alreadyExists(`VIP ${address}`);
   return {
-    conditions: [{ compare: absent(key), otherwise }, ...pools.flatMap(({ name, guard }) => (name === pool ? [guard] : []))],
+    conditions: [
+      { compare: absent(key), otherwise },
+      ...pools.flatMap(({ name, guard }) => (name === pool ? [guard] : [])),
+    ],
     ops: [
       put(key, encodeJson(use)),
       remove(vipReleasedKey(address)),

@@ -1,7 +1,7 @@
 import { BackendStatus, OperatingStatus } from "@fiberlb/api";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 
-import { type NamedServer, openClient, startNamedServer, whoServes } from "../data/tcp-peers.ts";
+import { type NamedServer, openClient, startNamedServer, startNamedServerAt, whoServes } from "../data/tcp-peers.ts";
 import { type Declared, declare, untilApplied } from "./declare.ts";
 import { tally, untilConnections } from "./tally.ts";
 import { startTestNode, type TestNode } from "./test-node.ts";
@@ -62,7 +62,7 @@ test("a stopped backend goes OFFLINE and gets nothing; started again it comes ba
   expect(await tally(lb, 14)).toEqual({ a: 7, c: 7 });
   await untilLoadBalancer(lb, OperatingStatus.DEGRADED);
 
-  servers[1] = await startNamedServer("b", { port });
+  servers[1] = await startNamedServerAt({ port }, "b");
   await untilStatus(lb.backendIds[1]!, BackendStatus.ONLINE);
   expect(await tally(lb, 15)).toEqual({ a: 5, b: 5, c: 5 });
   await untilLoadBalancer(lb, OperatingStatus.ONLINE);
@@ -97,7 +97,7 @@ test("backups get traffic only while no other backend can", async () => {
   await untilStatus(lb.backendIds[0]!, BackendStatus.OFFLINE);
   expect(await tally(lb, 6)).toEqual({ a: 6 });
 
-  const again = await startNamedServer("main", { port: main.port });
+  const again = await startNamedServerAt({ port: main.port }, "main");
   await untilStatus(lb.backendIds[0]!, BackendStatus.ONLINE);
   expect(await tally(lb, 6)).toEqual({ main: 6 });
   await again.close();

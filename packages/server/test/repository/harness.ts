@@ -1,7 +1,7 @@
 import { randomFillSync } from "node:crypto";
 
 import { createMemoryStore, type Store } from "@fiberlb/store";
-import { type Entities, parseSpec, type Specs } from "@fiberlb/types";
+import { parseSpec, type Specs } from "@fiberlb/types";
 
 import type { Clock } from "../../src/clock.ts";
 import type { Stored } from "../../src/repository/entity-reader.ts";
@@ -28,7 +28,8 @@ export interface RepositoryHarness {
   readonly repository: Repository;
   /** What went wrong in the background. */
   readonly errors: string[];
-  create<K extends TenantKind>(kind: K, input: object, tenant?: Tenant): Promise<Stored<K>>;
+  readonly create: <K extends TenantKind>(kind: K, input: object, tenant?: Tenant) => Promise<Stored<K>>;
+  /** Throws when something went wrong in the background. */
   stop(): Promise<void>;
 }
 
@@ -64,6 +65,7 @@ export async function startRepository(options: RepositoryHarnessOptions = {}): P
     async stop() {
       await repository.stop();
       await store.close();
+      if (errors.length > 0) throw new Error(`In the background: ${errors.join("\n")}`);
     },
   };
 }
@@ -82,5 +84,3 @@ export async function eventually(store: Store, holds: () => Promise<boolean>): P
     if (await holds()) return;
   }
 }
-
-export type { Entities };

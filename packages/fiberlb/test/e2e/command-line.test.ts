@@ -1,0 +1,63 @@
+import { expect, jest, test } from "@jest/globals";
+
+import { createProgram } from "../../src/index.ts";
+import { runFiberlb } from "./program.ts";
+
+jest.setTimeout(60_000);
+
+/** Every command line of the program that has a help page. */
+function commandLines(): string[][] {
+  const below = (command: ReturnType<typeof createProgram>, path: readonly string[]): string[][] => [
+    [...path],
+    ...command.commands.flatMap((child) => below(child as typeof command, [...path, child.name()])),
+  ];
+  return below(createProgram(), []);
+}
+
+test("demo --check exits 0 and tells the story", async () => {
+  const { code, stdout, stderr } = await runFiberlb(["demo", "--check"]);
+  const story = stdout.join("\n");
+  expect(stderr).toEqual([]);
+  for (const part of [
+    /load balancer {2}web +127\.10\.0\.1:\d+, TCP, Maglev/,
+    /1\. 60 requests.*\n +alpha \d+, beta \d+, gamma \d+\n +ok +every backend answers/,
+    /2\. kill -9 \d+ \(beta\).*\n +beta is OFFLINE: .*refused.*\n +alpha \d+, gamma \d+\n +ok +traffic moved/,
+    /3\. start beta again\n +beta is ONLINE\n +alpha \d+, beta \d+, gamma \d+\n +ok +its traffic came back/,
+    /Everything was as it should be\.$/,
+  ])
+    expect(story).toMatch(part);
+  expect(code).toBe(0);
+});
+
+test("--help of every command exits 0, says what it does and shows an example", async () => {
+  const lines = commandLines().filter((path) => path.at(-1) !== "help");
+  expect(lines.length).toBeGreaterThan(12);
+  // Two at a time: each is a whole program that starts.
+  for (let i = 0; i < lines.length; i += 2) {
+    const pages = await Promise.all(lines.slice(i, i + 2).map((path) => runFiberlb([...path, "--help"])));
+    pages.forEach(({ code, stdout }, index) => {
+      const page = `fiberlb ${lines[i + index]!.join(" ")}\n${stdout.join("\n")}`;
+      expect(page).toMatch(/Examples?:\n +\$ /);
+      expect(code).toBe(0);
+    });
+  }
+});
+
+test.each([
+  [["bogus"], /unknown command 'bogus'/],
+  [["serv"], /unknown command 'serv'/],
+  [["serve", "--confg", "x"], /unknown option '--confg'/],
+  [["store", "backup"], /missing required argument 'file'/],
+  [["get"], /missing required argument/],
+])("wrong usage exits 2: fiberlb %j", async (args, message) => {
+  const { code, stdout, stderr } = await runFiberlb(args);
+  expect(stderr.join("\n")).toMatch(message);
+  expect(stdout).toEqual([]);
+  expect(code).toBe(2);
+});
+
+test("a server that is not there: one line that says which and what to do, exit code 1", async () => {
+  const { code, stderr } = await runFiberlb(["status", "--server", "http://127.0.0.1:1"]);
+  expect(stderr).toEqual([expect.stringMatching(/http:\/\/127\.0\.0\.1:1.*refused.*fiberlb serve/)]);
+  expect(code).toBe(1);
+});
