@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { createFiberlbClient } from "@fiberlb/api";
 
 import { createFleet, type FleetMember } from "./fleet.ts";
-import { BenchNode } from "./node.ts";
+import { BenchNode, type BenchNodeOptions } from "./node.ts";
 import type { Progress } from "./progress.ts";
 
 /** What the suites that start nodes are given. */
@@ -22,6 +22,8 @@ export type StoreKind = "memory" | "SQLite";
 export interface FleetNode {
   readonly node: BenchNode;
   readonly fleet: readonly FleetMember[];
+  /** To start another node on the same, once this one has stopped; of `memory` nothing is left. */
+  readonly store: BenchNodeOptions["store"];
 }
 
 const BACKENDS_EACH = 10;
@@ -32,10 +34,11 @@ const files = new Map<string, { readonly path: string; readonly fleet: readonly 
 export async function startFleetNode(kind: StoreKind, size: number, context: BenchContext): Promise<FleetNode> {
   if (kind === "memory") {
     const node = await BenchNode.start({ store: "memory" });
-    return { node, fleet: await fill(node, size, context) };
+    return { node, fleet: await fill(node, size, context), store: "memory" };
   }
   const { path, fleet } = await fleetFile(size, context);
-  return { node: await BenchNode.start({ store: { sqlite: copyOf(path, context) } }), fleet };
+  const store = { sqlite: copyOf(path, context) };
+  return { node: await BenchNode.start({ store }), fleet, store };
 }
 
 async function fleetFile(

@@ -21,7 +21,7 @@ const PAGE = fileURLToPath(new URL("../../docs/benchmarks.md", import.meta.url))
 
 const HELP = `npm run bench [-- SUITE… OPTIONS]
 
-Suites (default: all, in this order; together about 6 minutes)
+Suites (default: all, in this order; together about 8 minutes)
   maglev    building and changing Maglev tables, looking up flows        20 s
   store     transactions and reads of the stores                         15 s
   l4        CPU per request and per connection against HAProxy            2 min
@@ -31,7 +31,7 @@ Suites (default: all, in this order; together about 6 minutes)
 
 Options
   --quick          a tenth of the size: to see that it works, not to publish
-  --size N         load balancers of scale (default 1000)
+  --size N         load balancers of config and scale (default 1000)
   --markdown       print Markdown tables
   --write          put the tables into docs/benchmarks.md
   --help
@@ -54,7 +54,7 @@ const suites: Readonly<Record<string, Suite>> = {
   maglev: () => benchMaglev(),
   store: () => benchStore(),
   l4: ({ quick }) => benchL4(quick ? { rounds: 1, seconds: 1 } : {}),
-  config: (context) => benchConfigLatency(context),
+  config: (context, { size }) => benchConfigLatency(context, { size }),
   control: (context) => benchControlPlane(context),
   scale: (context, { size }) => benchScale(context, { size }),
 };

@@ -20,12 +20,12 @@ interface Sample {
 }
 
 /** How long a change of one load balancer among a thousand takes until the data plane serves it. */
-export async function benchConfigLatency(context: BenchContext): Promise<BenchTable> {
-  const size = context.quick ? 100 : 1000;
+export async function benchConfigLatency(context: BenchContext, options: { size?: number } = {}): Promise<BenchTable> {
+  const size = context.quick ? 100 : (options.size ?? 1000);
   const rows: string[][] = [];
   for (const kind of ["memory", "SQLite"] as const) rows.push(...(await measureStore(kind, size, context)));
   return {
-    title: `Configuration: one change among ${size} load balancers × 10 backends`,
+    title: `Configuration: one change among ${size.toLocaleString("en")} load balancers × 10 backends`,
     columns: ["store: what", "median", "p99", "longest", "target"],
     rows,
     notes: [
@@ -70,7 +70,11 @@ function row(label: string, samples: readonly number[], target = ""): string[] {
   return [label, ms(quantile(samples, 0.5)), ms(quantile(samples, 0.99)), ms(quantile(samples, 1)), target];
 }
 
-async function measureWeights({ node, fleet }: FleetNode, client: FiberlbClient, count: number): Promise<Sample[]> {
+async function measureWeights(
+  { node, fleet }: Pick<FleetNode, "node" | "fleet">,
+  client: FiberlbClient,
+  count: number,
+): Promise<Sample[]> {
   const samples: Sample[] = [];
   for (let change = 0; change < count; change++) {
     const id = memberOf(fleet, change).backendIds[change % 10]!;

@@ -3,6 +3,7 @@ import { createFiberlbClient } from "@fiberlb/api";
 import { type BenchContext, startFleetNode, type StoreKind } from "./bench-context.ts";
 import type { FleetMember } from "./fleet.ts";
 import { quantile } from "./load.ts";
+import type { BenchNode } from "./node.ts";
 import type { BenchTable } from "./table.ts";
 
 const FLEET = 100;
@@ -17,7 +18,7 @@ interface Protocol {
   close(): void;
 }
 
-const CALL_NAMES = ["update weight", "create backend", "get backend", "list 10 backends"] as const;
+const CALL_NAMES = ["get backend", "list 10 backends", "update weight", "create backend"] as const;
 type CallName = (typeof CALL_NAMES)[number];
 
 /** Calls a second of the API. */
@@ -28,10 +29,11 @@ export async function benchControlPlane(context: BenchContext): Promise<BenchTab
     CLIENTS.map((clients) => `${protocol}, ${clients === 1 ? "1 client" : `${clients} clients`}`),
   );
   return {
-    title: `Control plane, ${FLEET} load balancers × 10 backends: calls a second (p99)`,
+    title: `Control plane, ${FLEET} load balancers × 10 backends: calls a second, p99, the server's CPU per call`,
     columns: ["store: call", ...columns],
     rows,
     notes: [
+      "CPU counts all threads of the server and hardly depends on what else the machine does; the rest does.",
       "Connect JSON: POST over HTTP/1.1, as curl does it. gRPC: HTTP/2, one connection.",
       "A change is answered when it is durable; a create when all workers serve it as well. Load and server share the machine.",
     ],
@@ -48,7 +50,7 @@ async function measureStore(kind: StoreKind, context: BenchContext): Promise<str
       for (const { name: protocol, calls } of protocols) {
         for (const clients of CLIENTS) {
           context.progress(`control plane: ${kind}, ${name}, ${protocol}, ${clients} at a time`);
-          cells.push(await measureCall(calls[name], clients, context.quick ? 300 : 2000));
+          cells.push(await measureCall(node, calls[name], { clients, durationMs: context.quick ? 300 : 1500 }));
         }
       }
       rows.push([`${kind}: ${name}`, ...cells]);
@@ -60,10 +62,18 @@ async function measureStore(kind: StoreKind, context: BenchContext): Promise<str
   }
 }
 
-async function measureCall(call: Call, clients: number, durationMs: number): Promise<string> {
+interface Load {
+  readonly clients: number;
+  readonly durationMs: number;
+}
+
+async function measureCall(node: BenchNode, call: Call, { clients, durationMs }: Load): Promise<string> {
   await callFor(call, clients, durationMs / 4);
+  const beforeMs = await node.cpuMs();
   const tookMs = await callFor(call, clients, durationMs);
-  return `${((tookMs.length * 1000) / durationMs).toFixed(0)} (${quantile(tookMs, 0.99).toFixed(1)} ms)`;
+  const cpuMs = ((await node.cpuMs()) - beforeMs) / tookMs.length;
+  const perSecond = (tookMs.length * 1000) / durationMs;
+  return `${perSecond.toFixed(0)}/s, ${quantile(tookMs, 0.99).toFixed(0)} ms, ${cpuMs.toFixed(2)} ms`;
 }
 
 async function callFor(call: Call, clients: number, durationMs: number): Promise<number[]> {
@@ -82,10 +92,11 @@ async function callFor(call: Call, clients: number, durationMs: number): Promise
 
 let made = 0;
 
-/** An address and port that no backend of a fleet has. */
-function newAddress(): { address: string; port: number } {
+/** Of each pool in turn, lest one of them grow; with an address and port that no backend of a fleet has. */
+function newBackend(fleet: readonly FleetMember[]): { poolId: string; address: string; port: number } {
   made += 1;
-  return { address: `127.79.${(made >> 8) & 255}.${made & 255}`, port: 1 + (made >> 16) };
+  const { poolId } = fleet[made % fleet.length]!;
+  return { poolId, address: `127.79.${(made >> 8) & 255}.${made & 255}`, port: 1 + (made >> 16) };
 }
 
 /** Every client changes load balancers of its own, each time another weight. */
@@ -104,7 +115,7 @@ function grpc(baseUrl: string, fleet: readonly FleetMember[]): Protocol {
           backend: { id: backendOf(fleet, client, turn), weight: weightOf(turn) },
           updateMask: { paths: ["weight"] },
         }),
-      "create backend": (client) => backends.createBackend({ poolId: fleet[client + 32]!.poolId, ...newAddress() }),
+      "create backend": () => backends.createBackend(newBackend(fleet)),
       "get backend": (client, turn) => backends.getBackend({ id: backendOf(fleet, client, turn) }),
       "list 10 backends": (client) => backends.listBackends({ poolId: fleet[client]!.poolId }),
     },
@@ -131,7 +142,7 @@ function connectJson(baseUrl: string, fleet: readonly FleetMember[]): Protocol {
           backend: { id: backendOf(fleet, client, turn), weight: weightOf(turn) + 50 },
           updateMask: "weight",
         }),
-      "create backend": (client) => post("CreateBackend", { poolId: fleet[client + 32]!.poolId, ...newAddress() }),
+      "create backend": () => post("CreateBackend", newBackend(fleet)),
       "get backend": (client, turn) => post("GetBackend", { id: backendOf(fleet, client, turn) }),
       "list 10 backends": (client) => post("ListBackends", { poolId: fleet[client]!.poolId }),
     },

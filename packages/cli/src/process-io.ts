@@ -16,6 +16,7 @@ const STOP_SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 export function processIo(): CliIo {
   const { stdout, stderr, env } = process;
   const isTty = stdout.isTTY;
+  for (const stream of [stdout, stderr]) tolerateClosedPipe(stream);
   return {
     stdout: { write: (out) => void stdout.write(out) },
     stderr: { write: (out) => void stderr.write(out) },
@@ -32,6 +33,17 @@ export function processIo(): CliIo {
     addressTowards,
     onStopSignal: listenForStop,
   };
+}
+
+const tolerant = new WeakSet<NodeJS.WriteStream>();
+
+/** `fiberlb get lb | head -1`: that nobody reads on is no failure of ours. */
+function tolerateClosedPipe(stream: NodeJS.WriteStream): void {
+  if (tolerant.has(stream)) return;
+  tolerant.add(stream);
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
 }
 
 /** https://no-color.org: any value that is not empty turns colours off. */

@@ -137,7 +137,7 @@ export class FakeServer {
     const info = infoOf(kind);
     const { name, tags, pageSize, pageToken } = request as {
       name: string;
-      tags: object;
+      tags?: object;
       pageSize: number;
       pageToken: string;
     };
@@ -147,7 +147,7 @@ export class FakeServer {
       (row) =>
         (name === "" || row.name === name) &&
         (parentId === "" || row[parentField ?? ""] === parentId) &&
-        Object.entries(tags).every(([key, value]) => (row["tags"] as Record<string, string>)[key] === value),
+        Object.entries(tags ?? {}).every(([key, value]) => (row["tags"] as Record<string, string>)[key] === value),
     );
     const start = pageToken === "" ? 0 : Number(pageToken);
     const size = pageSize === 0 ? 100 : pageSize;
@@ -364,7 +364,9 @@ export class FakeServer {
 }
 
 const withoutZeros = (request: Request): Request =>
-  Object.fromEntries(Object.entries(request).filter(([, value]) => value !== "" && value !== undefined));
+  Object.fromEntries(
+    Object.entries(request).filter(([key, value]) => !key.startsWith("$") && value !== "" && value !== undefined),
+  );
 
 function toConnectError(error: unknown): unknown {
   if (!(error instanceof DomainError) || error.detail.kind !== "invalid") return error;

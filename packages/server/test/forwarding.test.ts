@@ -63,7 +63,8 @@ beforeEach(() => {
       recordHealth: () => void steps.push("session"),
       forgetHealth: (gone: readonly { backendId: string }[]) => forgotten.push(...gone.map((one) => one.backendId)),
     } as unknown as NodeSession,
-    lookups: { resolveHost: (host) => ({ address: host }), certificatePem: () => undefined },
+    certificates: { fetch: () => Promise.resolve() },
+    lookups: { resolveHost: (host) => ({ address: host }), certificate: () => undefined },
     followNames: (set) => names.push([...set]),
     clock: new FakeClock(),
     log: silentLog,
@@ -75,7 +76,7 @@ function tree(vipAddress: string, ...hosts: string[]): UnitSource {
   const pool = entity("pool", { loadBalancerId: loadBalancer.id });
   const backends = hosts.map((address) => entity("backend", { poolId: pool.id, address, port: 80 }));
   const healthChecks = [entity("healthCheck", { poolId: pool.id, type: "TCP" })];
-  return { loadBalancer, listeners: [], pools: [pool], backends, healthChecks };
+  return { loadBalancer, listeners: [], pools: [pool], backends, healthChecks, l7Policies: [] };
 }
 
 const NO_NAMES: ReadonlySet<string> = new Set();

@@ -3,6 +3,7 @@ import type { ResourceKind } from "@fiberlb/types";
 import { type Actual, type ActualState, childKinds } from "./actual.ts";
 import type { Desired } from "./desired.ts";
 import { diff, isImmutable, keepAssigned } from "./diff.ts";
+import { without } from "./file-fields.ts";
 import { match, temporaryBase } from "./match.ts";
 import { ownerIn, ownerOf, withOwner } from "./ownership.ts";
 import { type FieldChange, hasChanges, type PlanNode } from "./plan-node.ts";
@@ -132,20 +133,19 @@ class Planner {
   }
 
   #planChildren(wanted: Desired, is: Actual, path: readonly string[]): readonly PlanNode[] {
-    return childKinds(wanted.kind)
-      .flatMap((kind) => {
-        const { pairs, added, removed } = match(
-          wanted.children.filter((child) => child.kind === kind),
-          is.children.filter((child) => child.kind === kind),
-        );
-        const byDesired = new Map<Desired, PlanNode>([
-          ...pairs.map(([child, was]) => [child, this.#planPair(child, was, path)] as const),
-          ...added.map((child) => [child, created(child, path)] as const),
-        ]);
-        const staying = wanted.children.flatMap((child) => byDesired.get(child) ?? []);
-        const nodes = [...staying, ...removed.filter((was) => !isRegistered(was)).map((was) => deleted(was, path))];
-        return kind === "l7Policy" ? placed(nodes) : nodes;
-      });
+    return childKinds(wanted.kind).flatMap((kind) => {
+      const { pairs, added, removed } = match(
+        wanted.children.filter((child) => child.kind === kind),
+        is.children.filter((child) => child.kind === kind),
+      );
+      const byDesired = new Map<Desired, PlanNode>([
+        ...pairs.map(([child, was]) => [child, this.#planPair(child, was, path)] as const),
+        ...added.map((child) => [child, created(child, path)] as const),
+      ]);
+      const staying = wanted.children.flatMap((child) => byDesired.get(child) ?? []);
+      const nodes = [...staying, ...removed.filter((was) => !isRegistered(was)).map((was) => deleted(was, path))];
+      return kind === "l7Policy" ? placed(nodes) : nodes;
+    });
   }
 
   #replaced(
@@ -162,7 +162,9 @@ class Planner {
       );
     }
     const children = wanted.children.map((child) => created(child, path));
-    return { action: "replace", kind: is.kind, path, desired: wanted, actual: is, changes, children };
+    // A name that the server made up says which one it was: the new one gets its own.
+    const desired = wanted.written.has("name") ? wanted : { ...wanted, fields: without(wanted.fields, "name") };
+    return { action: "replace", kind: is.kind, path, desired, actual: is, changes, children };
   }
 }
 

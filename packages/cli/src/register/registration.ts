@@ -98,8 +98,10 @@ export class Registration {
   async drained(limitMs: number, signal: AbortSignal): Promise<void> {
     const { clock } = this.#io;
     const endMs = clock.nowMs() + limitMs;
-    while (!signal.aborted && clock.nowMs() < endMs && (await this.#exists())) {
-      await delay(clock, Math.min(DRAIN_POLL_MS, endMs - clock.nowMs()), signal);
+    while (!signal.aborted && (await this.#exists())) {
+      const leftMs = endMs - clock.nowMs();
+      if (leftMs <= 0) return;
+      await delay(clock, Math.min(DRAIN_POLL_MS, leftMs), signal);
     }
   }
 

@@ -39,6 +39,7 @@ export async function runRegistered(
     await keeping;
     await registration.deregister();
     if (first.type === "ended") return exitLike(first.end);
+    if (first.type === "failed") throw refusal(`cannot start the program: ${first.why}`);
     await registration.drained(drainTimeoutMs, impatient.signal);
     program?.kill(first.signal);
     if (program !== undefined) exitLike(await program.ended);
@@ -57,6 +58,7 @@ function start(io: RunIo, [command, ...args]: readonly string[]): RunningProgram
 
 type First =
   | { readonly type: "ended"; readonly end: ProgramEnd }
+  | { readonly type: "failed"; readonly why: string }
   | { readonly type: "stopped"; readonly signal: NodeJS.Signals };
 
 interface Events {
@@ -65,14 +67,12 @@ interface Events {
   readonly stop: Promise<NodeJS.Signals>;
 }
 
-/** @throws when the program cannot be started, or cannot be registered */
+/** @throws when the backend cannot be registered */
 async function firstOf({ program, keeping, stop }: Events): Promise<First> {
   const stopped = stop.then((signal): First => ({ type: "stopped", signal }));
   const ended = program?.ended.then(
     (end): First => ({ type: "ended", end }),
-    (error: unknown) => {
-      throw refusal(`cannot start the program: ${error instanceof Error ? error.message : String(error)}`);
-    },
+    (error: unknown): First => ({ type: "failed", why: error instanceof Error ? error.message : String(error) }),
   );
   // Keeping ends by itself only with an error, or because of the stop.
   return Promise.race([stopped, ...(ended === undefined ? [] : [ended]), keeping.then(() => stopped)]);

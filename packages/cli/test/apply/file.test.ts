@@ -17,24 +17,60 @@ describe("a file for apply", () => {
     [web("vip: 127.0.0.1"), "loadBalancers[0].vip: unknown key"],
     [web("vip_address: 127.0.0.1"), "loadBalancers[0].vip_address: unknown key; did you mean vipAddress?"],
     [web("vipAddress: 127.0.0"), "loadBalancers[0].vipAddress must be an IPv4 or IPv6 address"],
-    [web("pools: [ { name: a, protcol: TCP } ]"), "loadBalancers[0].pools[0].protcol: unknown key; did you mean protocol?"],
-    [web("pools: [ { name: a, algorithm: MAGLEF } ]"), "loadBalancers[0].pools[0].algorithm must be one of ROUND_ROBIN"],
-    [web("pools: [ { name: a, maglev: { effectiveTableSize: 7 } } ]"), "pools[0].maglev.effectiveTableSize: unknown key"],
+    [
+      web("pools: [ { name: a, protcol: TCP } ]"),
+      "loadBalancers[0].pools[0].protcol: unknown key; did you mean protocol?",
+    ],
+    [
+      web("pools: [ { name: a, algorithm: MAGLEF } ]"),
+      "loadBalancers[0].pools[0].algorithm must be one of ROUND_ROBIN",
+    ],
+    [
+      web("pools: [ { name: a, maglev: { effectiveTableSize: 7 } } ]"),
+      "pools[0].maglev.effectiveTableSize: unknown key",
+    ],
     [web("pools: [ { name: a }, { name: a } ]"), 'pools[1] name "a" is that of loadBalancers[0].pools[0], too'],
-    [web("pools: [ { name: a, backends: [ { address: '::1', port: 1 }, { address: '0::1', port: 1 } ] } ]"), "address [::1]:1 is that of"],
+    [
+      web("pools: [ { name: a, backends: [ { address: '::1', port: 1 }, { address: '0::1', port: 1 } ] } ]"),
+      "address [::1]:1 is that of",
+    ],
     [web("pools: [ { name: a, healthCheck: { type: UDP } } ]"), "pools[0].healthCheck.type cannot be UDP"],
-    [web("pools: [ { name: a, healthCheck: { type: HTTP, http: { pth: / } } } ]"), "healthCheck.http.pth: unknown key; did you mean path?"],
-    [listener("defaultPool: ap"), 'listeners[0].defaultPool names "ap", which is no pool of this load balancer; did you mean app?'],
+    [
+      web("pools: [ { name: a, healthCheck: { type: HTTP, http: { pth: / } } } ]"),
+      "healthCheck.http.pth: unknown key; did you mean path?",
+    ],
+    [
+      listener("defaultPool: ap"),
+      'listeners[0].defaultPool names "ap", which is no pool of this load balancer; did you mean app?',
+    ],
     [listener("defaultPoolId: app"), "listeners[0].defaultPoolId: unknown key; did you mean defaultPool?"],
-    [listener("defaultPool: app", "{ name: app }"), "listeners[0].defaultPool must name a pool with protocol HTTP, HTTPS, H2C"],
+    [
+      listener("defaultPool: app", "{ name: app }"),
+      "listeners[0].defaultPool must name a pool with protocol HTTP, HTTPS, H2C",
+    ],
     [listener("certificates: [ x ]"), "listeners[0].certificates can only be used with protocol TLS or HTTPS"],
     [listener("policies: [ { action: REJECT, position: 1 } ]"), "the order in the file is the order of the policies"],
     [listener("policies: [ { action: REDIRECT_TO_POOL, pool: x } ]"), 'policies[0].pool names "x", which is no pool'],
-    [listener("policies: [ { action: REDIRECT_TO_POOL, pools: [ { pool: x } ] } ]"), 'policies[0].pools[0].pool names "x"'],
-    [listener("policies: [ { action: REJECT, rules: [ { type: SNI, compareType: EQUAL_TO, value: a } ] } ]"), "rules[0].type cannot be SNI on an HTTP listener"],
-    [web("listeners: [ { name: a, protocol: TCP, port: 1 }, { name: b, protocol: TLS, port: 1 } ]"), "listeners[1].certificates must name at least one certificate"],
-    [web("listeners: [ { name: a, protocol: HTTPS, port: 1, certificates: [ nope ] } ]"), 'certificates names "nope", which is no certificate'],
-    ["certificates: [ { name: a, type: SERVER, certificateFile: none.crt } ]", "certificates[0].certificateFile cannot read /etc/lb/none.crt: there is no such file"],
+    [
+      listener("policies: [ { action: REDIRECT_TO_POOL, pools: [ { pool: x } ] } ]"),
+      'policies[0].pools[0].pool names "x"',
+    ],
+    [
+      listener("policies: [ { action: REJECT, rules: [ { type: SNI, compareType: EQUAL_TO, value: a } ] } ]"),
+      "rules[0].type cannot be SNI on an HTTP listener",
+    ],
+    [
+      web("listeners: [ { name: a, protocol: TCP, port: 1 }, { name: b, protocol: TLS, port: 1 } ]"),
+      "listeners[1].certificates must name at least one certificate",
+    ],
+    [
+      web("listeners: [ { name: a, protocol: HTTPS, port: 1, certificates: [ nope ] } ]"),
+      'certificates names "nope", which is no certificate',
+    ],
+    [
+      "certificates: [ { name: a, type: SERVER, certificateFile: none.crt } ]",
+      "certificates[0].certificateFile cannot read /etc/lb/none.crt: there is no such file",
+    ],
     ["certificates: [ { name: a, type: SERVER, certificateFile: [] } ]", "certificateFile must be the path of a file"],
     ["a: 1\na: 2", "web.yaml:2:1: Map keys must be unique"],
     ["a: [", "web.yaml:1:"],
@@ -48,7 +84,10 @@ describe("a file for apply", () => {
   });
 
   it("tells everything that is wrong at once", async () => {
-    const { stderr } = await applyText(new FakeWorld(), web("vipp: 1, listeners: [ { name: a, protocol: TCP, port: 0, ports: 1 } ]"));
+    const { stderr } = await applyText(
+      new FakeWorld(),
+      web("vipp: 1, listeners: [ { name: a, protocol: TCP, port: 0, ports: 1 } ]"),
+    );
     expect(stderr.split("; loadBalancers")).toHaveLength(3);
   });
 

@@ -18,7 +18,10 @@ describe("ownership", () => {
   });
 
   it("prunes only load balancers and certificates of its set", async () => {
-    await applyText(world, `${lb("web")}\ncertificates: [ { name: ca, type: CLIENT_CA, certificatePem: ${JSON.stringify(pem("A"))} } ]`);
+    await applyText(
+      world,
+      `${lb("web")}\ncertificates: [ { name: ca, type: CLIENT_CA, certificatePem: ${JSON.stringify(pem("A"))} } ]`,
+    );
     await applyText(world, lb("edge"), "--set", "edge");
     await world.run("create", "lb", "--name", "hand");
     await applyText(world, lb("shop"));
@@ -38,7 +41,9 @@ describe("ownership", () => {
       "error: load balancer edge exists and is kept by apply/edge: use --set edge or --adopt to take it over\n",
     );
     const adopted = await applyText(world, lb("hand", ", description: x"), "--adopt");
-    expect(adopted.stdout).toContain('description: "" → x\n        tags fiberlb.io/managed-by: (none) → apply/default\n');
+    expect(adopted.stdout).toContain(
+      'description: "" → x\n        tags fiberlb.io/managed-by: (none) → apply/default\n',
+    );
     expect((await applyText(world, lb("hand", ", description: x"))).stdout).toBe("no changes\n");
   });
 
@@ -51,7 +56,10 @@ describe("ownership", () => {
   it("stops before anything is changed when the server refuses a deletion", async () => {
     await applyText(world, lb("web", ", deleteProtection: true"));
     const { code, stderr } = await applyText(world, lb("shop"), "--prune");
-    expect([code, stderr]).toEqual([1, expect.stringContaining("cannot delete load balancer web: failed precondition: ")]);
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringContaining("cannot delete load balancer web: failed precondition: "),
+    ]);
     expect(stderr).toContain("; nothing was changed");
     expect(names()).toEqual(["web"]);
   });
@@ -72,13 +80,18 @@ loadBalancers:
 describe("certificates", () => {
   it("are read from files beside the file", async () => {
     world.files.set("/etc/lb/site.crt", pem("A")).set("/etc/lb/keys/site.key", KEY);
-    await applyText(world, "certificates: [ { name: site, type: SERVER, certificateFile: site.crt, privateKeyFile: keys/site.key } ]");
+    await applyText(
+      world,
+      "certificates: [ { name: site, type: SERVER, certificateFile: site.crt, privateKeyFile: keys/site.key } ]",
+    );
     expect(world.server.rows("certificate")[0]).toMatchObject({ name: "site", certificatePem: pem("A") });
   });
 
   it("are compared by what they are, not how they are written", async () => {
     await applyText(world, https(pem("A")));
-    expect((await applyText(world, https(`# site\r\n${pem("A").replaceAll("\n", "\r\n")}`))).stdout).toBe("no changes\n");
+    expect((await applyText(world, https(`# site\r\n${pem("A").replaceAll("\n", "\r\n")}`))).stdout).toBe(
+      "no changes\n",
+    );
   });
 
   it("are renewed without a gap: new one, listeners pointed to it, old one gone, name handed on", async () => {
@@ -87,8 +100,15 @@ describe("certificates", () => {
     const { code, stdout } = await applyText(world, https(pem("B")));
     expect(code).toBe(0);
     expect(stdout).not.toContain("BEGIN");
-    expect(stdout).toMatch(/^-\/\+ certificate site\n {8}certificatePem: SHA-256 [0-9a-f]{64} → SHA-256 [0-9a-f]{64}$/m);
-    expect(world.server.writes).toEqual(["createCertificate site~new", "updateListener https", "deleteCertificate site", "updateCertificate site"]);
+    expect(stdout).toMatch(
+      /^-\/\+ certificate site\n {8}certificatePem: SHA-256 [0-9a-f]{64} → SHA-256 [0-9a-f]{64}$/m,
+    );
+    expect(world.server.writes).toEqual([
+      "createCertificate site~new",
+      "updateListener https",
+      "deleteCertificate site",
+      "updateCertificate site",
+    ]);
     expect(world.server.rows("certificate")).toMatchObject([{ name: "site", certificatePem: pem("B") }]);
     expect((await applyText(world, https(pem("B")))).stdout).toBe("no changes\n");
   });
@@ -96,11 +116,30 @@ describe("certificates", () => {
   it("are renewed for listeners of other load balancers, too", async () => {
     await applyText(world, https(pem("A")));
     await world.run("create", "lb", "--name", "hand");
-    await world.run("create", "listener", "--load-balancer", "hand", "--name", "x", "--protocol", "https", "--port", "443", "--certificates", "site");
+    await world.run(
+      "create",
+      "listener",
+      "--load-balancer",
+      "hand",
+      "--name",
+      "x",
+      "--protocol",
+      "https",
+      "--port",
+      "443",
+      "--certificates",
+      "site",
+    );
     const { code, stdout } = await applyText(world, https(pem("B")));
-    expect([code, stdout]).toEqual([0, expect.stringContaining("~   listener x\n        certificates: [\"site\"] (replaced)")]);
+    expect([code, stdout]).toEqual([
+      0,
+      expect.stringContaining('~   listener x\n        certificates: ["site"] (replaced)'),
+    ]);
     const [certificate] = world.server.rows("certificate");
-    expect(world.server.rows("listener").map(({ certificateIds }) => certificateIds)).toEqual([[certificate?.id], [certificate?.id]]);
+    expect(world.server.rows("listener").map(({ certificateIds }) => certificateIds)).toEqual([
+      [certificate?.id],
+      [certificate?.id],
+    ]);
   });
 
   it("need their key only when they are made", async () => {
@@ -114,7 +153,12 @@ describe("certificates", () => {
 
   it("are exported with the load balancer that uses them, without keys", async () => {
     await applyText(world, https(pem("A")));
-    await applyText(world, "certificates: [ { name: other, type: CLIENT_CA, certificatePem: \"\" } ]".replace('""', JSON.stringify(pem("C"))), "--set", "x");
+    await applyText(
+      world,
+      'certificates: [ { name: other, type: CLIENT_CA, certificatePem: "" } ]'.replace('""', JSON.stringify(pem("C"))),
+      "--set",
+      "x",
+    );
     const { stdout } = await world.run("export", "web");
     expect(stdout).toContain("name: site");
     expect(stdout).not.toContain("other");
@@ -127,9 +171,14 @@ describe("certificates", () => {
 describe("VIP pools", () => {
   it("are made and changed, never deleted", async () => {
     await applyText(world, "vipPools: [ { name: public, cidrs: [ 203.0.113.0/24 ] } ]");
-    const o = await applyText(world, "vipPools: [ { name: public, cidrs: [ 203.0.113.0/24, 198.51.100.0/24 ], autoAssign: false } ]"); console.log(o);
+    await applyText(
+      world,
+      "vipPools: [ { name: public, cidrs: [ 203.0.113.0/24, 198.51.100.0/24 ], autoAssign: false } ]",
+    );
     await applyText(world, "vipPools: []", "--prune");
-    expect(world.server.rows("vipPool")).toMatchObject([{ name: "public", cidrs: ["203.0.113.0/24", "198.51.100.0/24"], autoAssign: false }]);
+    expect(world.server.rows("vipPool")).toMatchObject([
+      { name: "public", cidrs: ["203.0.113.0/24", "198.51.100.0/24"], autoAssign: false },
+    ]);
     world.stdin = (await world.run("export", "--vip-pools")).stdout;
     expect((await world.run("apply", "-f", "-")).stdout).toBe("no changes\n");
   });

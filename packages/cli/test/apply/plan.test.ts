@@ -49,7 +49,9 @@ plan: 8 to create, 0 to change, 0 to replace, 0 to delete
 
   it("shows what changes field by field, below parents that stay", async () => {
     await applyText(world, WEB);
-    const changed = WEB.replace("port: 9002", "port: 9003").replace("intervalMs: 1000", "intervalMs: 2000, rise: 5").replace("algorithm: MAGLEV", "");
+    const changed = WEB.replace("port: 9002", "port: 9003")
+      .replace("intervalMs: 1000", "intervalMs: 2000, rise: 5")
+      .replace("algorithm: MAGLEV", "");
     expect(await planOf(changed)).toBe(`\
     load balancer web
 ~     pool app
@@ -65,7 +67,10 @@ plan: 8 to create, 0 to change, 0 to replace, 0 to delete
     await applyText(world, WEB);
     const changed = WEB.replace("protocol: HTTP\n", "protocol: H2C\n");
     const refused = await applyText(world, changed);
-    expect(refused).toMatchObject({ code: 1, stderr: "error: pool web/app has to be replaced, because protocol cannot change: use --replace\n" });
+    expect(refused).toMatchObject({
+      code: 1,
+      stderr: "error: pool web/app has to be replaced, because protocol cannot change: use --replace\n",
+    });
     const plan = await planOf(changed, "--replace");
     expect(plan).toContain("-/+   pool app\n          protocol: HTTP → H2C\n");
     expect(plan).toContain("~     listener http\n          defaultPool: app (replaced)\n");
@@ -75,14 +80,19 @@ plan: 8 to create, 0 to change, 0 to replace, 0 to delete
   it("resets fields that are no longer written, but keeps the VIP and names that were made up", async () => {
     await applyText(world, WEB.replace("vipAddress: 127.10.0.1", "description: old"));
     const [before] = world.server.rows("loadBalancer");
-    expect(await planOf(WEB.replace("    vipAddress: 127.10.0.1\n", ""))).toBe('~   load balancer web\n        description: old → ""');
+    expect(await planOf(WEB.replace("    vipAddress: 127.10.0.1\n", ""))).toBe(
+      '~   load balancer web\n        description: old → ""',
+    );
     await applyText(world, WEB.replace("    vipAddress: 127.10.0.1\n", ""));
     expect(world.server.rows("loadBalancer")[0]?.vipAddress).toBe(before?.vipAddress);
   });
 
   it("is empty the second time, whatever the spelling of enums and addresses", async () => {
     await applyText(world, WEB);
-    const respelt = WEB.replace("algorithm: MAGLEV", "algorithm: POOL_ALGORITHM_MAGLEV").replace("type: PATH", "type: path");
+    const respelt = WEB.replace("algorithm: MAGLEV", "algorithm: POOL_ALGORITHM_MAGLEV").replace(
+      "type: PATH",
+      "type: path",
+    );
     expect((await applyText(world, respelt)).stdout).toBe("no changes\n");
   });
 

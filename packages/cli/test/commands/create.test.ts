@@ -6,7 +6,18 @@ import { KEY, makeWeb, pem } from "../files.ts";
 describe("create", () => {
   it("takes fields as flags, and says what it made", async () => {
     const world = new FakeWorld();
-    const made = await world.run("create", "lb", "--name", "web", "--vip-address", "127.10.0.1", "--tag", "a=b=c", "--tag", "d=");
+    const made = await world.run(
+      "create",
+      "lb",
+      "--name",
+      "web",
+      "--vip-address",
+      "127.10.0.1",
+      "--tag",
+      "a=b=c",
+      "--tag",
+      "d=",
+    );
     const [web] = world.server.rows("loadBalancer");
     expect(made).toEqual({ code: 0, stdout: `created load balancer web (${web?.id})\n`, stderr: "" });
     expect(web).toMatchObject({ name: "web", vipAddress: "127.10.0.1", tags: { a: "b=c", d: "" } });
@@ -15,9 +26,40 @@ describe("create", () => {
   it("takes names for ids, enums in any spelling, nested fields and flags without a value", async () => {
     const world = new FakeWorld();
     await makeWeb(world);
-    await world.run("create", "backend", "--pool", "app", "--address", "10.0.0.6", "--port", "80", "--backup", "--weight", "0");
-    await world.run("create", "hc", "--pool-id", "web/app", "--type", "tls-hello", "--admin-state-up=false", "--rise", "7");
-    await world.run("create", "pool", "--load-balancer", "web", "--protocol", "POOL_PROTOCOL_HTTP", "--maglev.table-size", "7");
+    await world.run(
+      "create",
+      "backend",
+      "--pool",
+      "app",
+      "--address",
+      "10.0.0.6",
+      "--port",
+      "80",
+      "--backup",
+      "--weight",
+      "0",
+    );
+    await world.run(
+      "create",
+      "hc",
+      "--pool-id",
+      "web/app",
+      "--type",
+      "tls-hello",
+      "--admin-state-up=false",
+      "--rise",
+      "7",
+    );
+    await world.run(
+      "create",
+      "pool",
+      "--load-balancer",
+      "web",
+      "--protocol",
+      "POOL_PROTOCOL_HTTP",
+      "--maglev.table-size",
+      "7",
+    );
     const [pool, http] = world.server.rows("pool");
     expect(world.server.rows("backend")[1]).toMatchObject({ poolId: pool?.id, backup: true, weight: 0 });
     expect(world.server.rows("healthCheck")[0]).toMatchObject({ type: "TLS_HELLO", adminStateUp: false, rise: 7 });
@@ -29,7 +71,18 @@ describe("create", () => {
     await makeWeb(world);
     await world.run("create", "lb", "--name", "shop");
     await world.run("create", "pool", "--load-balancer", "shop", "--name", "app");
-    const made = await world.run("create", "listener", "--load-balancer", "shop", "--protocol", "tcp", "--port", "90", "--default-pool", "app");
+    const made = await world.run(
+      "create",
+      "listener",
+      "--load-balancer",
+      "shop",
+      "--protocol",
+      "tcp",
+      "--port",
+      "90",
+      "--default-pool",
+      "app",
+    );
     expect([made.code, made.stderr]).toEqual([0, ""]);
     const [listener, pool] = [world.server.rows("listener")[1], world.server.rows("pool")[1]];
     expect(listener?.defaultPoolId).toBe(pool?.id);
@@ -39,7 +92,18 @@ describe("create", () => {
     const world = new FakeWorld();
     await world.run("create", "lb", "--name", "web");
     await world.run("create", "pool", "--load-balancer", "web", "--name", "app", "--protocol", "http");
-    await world.run("create", "listener", "--load-balancer", "web", "--name", "http", "--protocol", "http", "--port", "80");
+    await world.run(
+      "create",
+      "listener",
+      "--load-balancer",
+      "web",
+      "--name",
+      "http",
+      "--protocol",
+      "http",
+      "--port",
+      "80",
+    );
     const flags = ["--listener", "web/http", "--action", "redirect-to-pool", "--pools", "poolId=web/app,weight=3"];
     expect((await world.run("create", "l7policy", ...flags)).stderr).toBe("");
     const poolId = world.server.rows("pool")[0]?.id;
@@ -48,7 +112,10 @@ describe("create", () => {
 
   it("reads a file, over which flags win", async () => {
     const world = new FakeWorld();
-    world.files.set("cert.yaml", JSON.stringify({ name: "old", type: "CERTIFICATE_TYPE_SERVER", certificatePem: pem("A"), privateKeyPem: KEY }));
+    world.files.set(
+      "cert.yaml",
+      JSON.stringify({ name: "old", type: "CERTIFICATE_TYPE_SERVER", certificatePem: pem("A"), privateKeyPem: KEY }),
+    );
     expect((await world.run("create", "cert", "-f", "cert.yaml", "--name", "site")).stderr).toBe("");
     expect(world.server.rows("certificate")[0]).toMatchObject({ name: "site", type: "SERVER" });
   });
@@ -74,7 +141,9 @@ describe("create", () => {
 
   it("shows the server's answer with -o json", async () => {
     const { stdout } = await new FakeWorld().run("create", "lb", "--name", "web", "-o", "json");
-    expect(JSON.parse(stdout)).toMatchObject({ loadBalancer: { name: "web", deleteProtection: false, statusReason: "" } });
+    expect(JSON.parse(stdout)).toMatchObject({
+      loadBalancer: { name: "web", deleteProtection: false, statusReason: "" },
+    });
   });
 
   it("tells all bad fields that the server refuses, in one line", async () => {

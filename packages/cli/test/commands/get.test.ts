@@ -41,7 +41,9 @@ describe("get", () => {
 
   it("gives the RPC's answer as JSON, zeros included", async () => {
     const one = JSON.parse((await world.run("get", "backend", "b1", "-o", "json")).stdout) as object;
-    expect(one).toMatchObject({ backend: { name: "b1", weight: 1, backup: false, maxConnections: 0, metadata: {}, description: "" } });
+    expect(one).toMatchObject({
+      backend: { name: "b1", weight: 1, backup: false, maxConnections: 0, metadata: {}, description: "" },
+    });
     const list = JSON.parse((await world.run("get", "hc", "-o", "json")).stdout) as object;
     expect(list).toEqual({ healthChecks: [], nextPageToken: "" });
   });
@@ -53,15 +55,21 @@ describe("get", () => {
   it("narrows by parent and tag", async () => {
     await world.run("create", "lb", "--name", "shop", "--tag", "team=other");
     await world.run("create", "pool", "--load-balancer", "shop", "--name", "cart");
-    const names = async (...argv: readonly string[]): Promise<unknown> => table((await world.run(...argv)).stdout).slice(1).map(([name]) => name);
+    const names = async (...argv: readonly string[]): Promise<unknown> =>
+      table((await world.run(...argv)).stdout)
+        .slice(1)
+        .map(([name]) => name);
     expect(await names("get", "pools", "--lb", "shop")).toEqual(["cart"]);
     expect(await names("get", "lb", "--tag", "team=shop")).toEqual(["web"]);
   });
 
   it("reads every page", async () => {
     const [first] = world.server.rows("backend");
-    for (let index = 0; index < 2100; index += 1) world.server.tables.get("backend")?.set(`x${index}`, { ...first, id: `x${index}` } as never);
-    const { backends } = JSON.parse((await world.run("get", "backends", "-o", "json")).stdout) as { backends: unknown[] };
+    for (let index = 0; index < 2100; index += 1)
+      world.server.tables.get("backend")?.set(`x${index}`, { ...first, id: `x${index}` } as never);
+    const { backends } = JSON.parse((await world.run("get", "backends", "-o", "json")).stdout) as {
+      backends: unknown[];
+    };
     expect(backends).toHaveLength(2101);
   });
 
@@ -71,7 +79,9 @@ describe("get", () => {
     const ids = world.server.rows("pool").map(({ id }) => id);
     const { code, stderr } = await world.run("get", "pool", "app");
     expect(code).toBe(1);
-    expect(stderr).toBe(`error: "app" is the name of 2 pools: ${ids.join(", ")}; name one by its id or path (PARENT/app)\n`);
+    expect(stderr).toBe(
+      `error: "app" is the name of 2 pools: ${ids.join(", ")}; name one by its id or path (PARENT/app)\n`,
+    );
   });
 
   it("prints nothing where there is nothing", async () => {
@@ -97,11 +107,16 @@ describe("get", () => {
   });
 });
 
-describe("describe", () => {
+describe("the command describe", () => {
   it("shows every field, status first, and what is below", async () => {
     const { stdout } = await world.run("describe", "pool", "web/app");
     const lines = stdout.split("\n");
-    expect(lines.slice(0, 4).map((line) => line.trim().split(/: +/)[0])).toEqual(["pool app", "id", "provisioningStatus", "operatingStatus"]);
+    expect(lines.slice(0, 4).map((line) => line.trim().split(/: +/)[0])).toEqual([
+      "pool app",
+      "id",
+      "provisioningStatus",
+      "operatingStatus",
+    ]);
     expect(stdout).toMatch(/^ {2}slowStartS: +0$/m);
     expect(stdout).toMatch(/^ {2}maglev\.effectiveTableSize: +1021$/m);
     expect(stdout).toMatch(/^ {2}backend b1\n {4}id:/m);
@@ -116,13 +131,19 @@ describe("delete", () => {
   });
 
   it("needs --cascade for what has something below it", async () => {
-    expect(await world.run("delete", "lb", "web")).toMatchObject({ code: 1, stderr: expect.stringContaining("use cascade") });
+    expect(await world.run("delete", "lb", "web")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("use cascade"),
+    });
     expect((await world.run("delete", "lb", "web", "--cascade")).code).toBe(0);
     expect(world.server.rows("backend")).toEqual([]);
   });
 
   it("refuses nodes", async () => {
-    expect(await world.run("delete", "node", "n1")).toMatchObject({ code: 2, stderr: expect.stringContaining("cannot be created, changed or deleted") });
+    expect(await world.run("delete", "node", "n1")).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("cannot be created, changed or deleted"),
+    });
   });
 });
 
@@ -130,10 +151,24 @@ describe("set", () => {
   it("changes just what is named, against the revision that it read", async () => {
     const seen: unknown[] = [];
     world.server.intercept = (method, request) => void (method === "updatePool" && seen.push(request));
-    const { code, stdout } = await world.run("set", "pool", "app", "algorithm=least-connections", "drain_timeout_s=5", "tags.a=b");
+    const { code, stdout } = await world.run(
+      "set",
+      "pool",
+      "app",
+      "algorithm=least-connections",
+      "drain_timeout_s=5",
+      "tags.a=b",
+    );
     expect([code, stdout]).toEqual([0, "changed pool app: algorithm=least-connections drain_timeout_s=5 tags.a=b\n"]);
-    expect(seen).toMatchObject([{ pool: { revision: 1n }, updateMask: { paths: ["algorithm", "drain_timeout_s", "tags"] } }]);
-    expect(world.server.rows("pool")[0]).toMatchObject({ algorithm: "LEAST_CONNECTIONS", drainTimeoutS: 5, tags: { a: "b" }, name: "app" });
+    expect(seen).toMatchObject([
+      { pool: { revision: 1n }, updateMask: { paths: ["algorithm", "drain_timeout_s", "tags"] } },
+    ]);
+    expect(world.server.rows("pool")[0]).toMatchObject({
+      algorithm: "LEAST_CONNECTIONS",
+      drainTimeoutS: 5,
+      tags: { a: "b" },
+      name: "app",
+    });
   });
 
   it("keeps other tags, removes one, resets a field", async () => {
@@ -156,7 +191,10 @@ describe("set", () => {
       const [row] = world.server.rows("loadBalancer");
       world.server.tables.get("loadBalancer")?.set(String(row?.id), { ...row, revision: 9 } as never);
     };
-    expect(await world.run("set", "lb", "web", "description=x")).toMatchObject({ code: 1, stderr: "error: aborted: load balancer web has changed\n" });
+    expect(await world.run("set", "lb", "web", "description=x")).toMatchObject({
+      code: 1,
+      stderr: "error: aborted: load balancer web has changed\n",
+    });
   });
 
   it.each([

@@ -1,17 +1,16 @@
+import { processIo } from "@fiberlb/cli";
 import { expect, jest, test } from "@jest/globals";
 
-import { createProgram } from "../../src/index.ts";
+import { createProgram, run } from "../../src/index.ts";
 import { runFiberlb } from "./program.ts";
 
 jest.setTimeout(60_000);
 
+type Command = ReturnType<typeof createProgram>;
+
 /** Every command line of the program that has a help page. */
-function commandLines(): string[][] {
-  const below = (command: ReturnType<typeof createProgram>, path: readonly string[]): string[][] => [
-    [...path],
-    ...command.commands.flatMap((child) => below(child as typeof command, [...path, child.name()])),
-  ];
-  return below(createProgram(), []);
+function commandLines(command: Command, path: readonly string[] = []): string[][] {
+  return [[...path], ...command.commands.flatMap((child) => commandLines(child, [...path, child.name()]))];
 }
 
 test("demo --check exits 0 and tells the story", async () => {
@@ -30,16 +29,14 @@ test("demo --check exits 0 and tells the story", async () => {
 });
 
 test("--help of every command exits 0, says what it does and shows an example", async () => {
-  const lines = commandLines().filter((path) => path.at(-1) !== "help");
+  const lines = commandLines(createProgram(processIo())).filter((path) => path.at(-1) !== "help");
   expect(lines.length).toBeGreaterThan(12);
-  // Two at a time: each is a whole program that starts.
-  for (let i = 0; i < lines.length; i += 2) {
-    const pages = await Promise.all(lines.slice(i, i + 2).map((path) => runFiberlb([...path, "--help"])));
-    pages.forEach(({ code, stdout }, index) => {
-      const page = `fiberlb ${lines[i + index]!.join(" ")}\n${stdout.join("\n")}`;
-      expect(page).toMatch(/Examples?:\n +\$ /);
-      expect(code).toBe(0);
-    });
+  for (const line of lines) {
+    let page = `fiberlb ${line.join(" ")}: `;
+    const code = await run([...line, "--help"], { ...processIo(), stdout: { write: (text) => (page += text) } });
+    expect(page).toMatch(/Usage: fiberlb/);
+    expect(page).toMatch(/Examples?:\n +\$ /);
+    expect(code).toBe(0);
   }
 });
 

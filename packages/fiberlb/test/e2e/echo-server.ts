@@ -8,8 +8,8 @@ export interface EchoServer {
   close(): Promise<void>;
 }
 
-/** Starts one on 127.0.0.1, on any port. */
-export async function startEchoServer(name: string): Promise<EchoServer> {
+/** Starts one on 127.0.0.1; port 0 is any. */
+export async function startEchoServer(name: string, listenPort = 0): Promise<EchoServer> {
   const sockets = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     sockets.add(socket);
@@ -18,7 +18,7 @@ export async function startEchoServer(name: string): Promise<EchoServer> {
     socket.write(`${name}\n`);
     socket.pipe(socket);
   });
-  server.listen(0, "127.0.0.1");
+  server.listen(listenPort, "127.0.0.1");
   await once(server, "listening");
   return {
     name,

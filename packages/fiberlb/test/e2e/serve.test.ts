@@ -1,5 +1,4 @@
 import { rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
 
@@ -17,7 +16,7 @@ let nodes: NodeProcess[];
 beforeEach(async () => {
   folder = newFolder();
   nodes = [];
-  servers = await Promise.all(["a", "b", "c"].map(startEchoServer));
+  servers = await Promise.all(["a", "b", "c"].map((name) => startEchoServer(name)));
 });
 afterEach(async () => {
   await Promise.all(nodes.map(({ program }) => program.kill()));

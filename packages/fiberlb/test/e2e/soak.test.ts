@@ -1,6 +1,6 @@
 import { readFileSync, rmSync } from "node:fs";
 
-import { afterEach, expect, jest, test } from "@jest/globals";
+import { afterEach, describe, expect, jest, test } from "@jest/globals";
 
 import { type Declared, declare, untilProvisioned } from "./api.ts";
 import { freePort } from "./echo-server.ts";
@@ -48,9 +48,8 @@ async function declareOn(index: number, ports: readonly number[]): Promise<Decla
 }
 
 const why = process.platform === "linux" ? "" : "reads memory from /proc";
-(why ? test.skip : test)(
-  `${CLIENTS} clients move 1 GiB while other load balancers change${why ? ` (skipped: ${why})` : ""}`,
-  async () => {
+(why ? describe.skip : describe)(`soak${why ? ` (skipped: ${why})` : ""}`, () => {
+  test(`${CLIENTS} clients move 1 GiB while other load balancers change`, async () => {
     echo = await startEchoProcess(3);
     const { ports } = echo;
     node = await startNode({ config: { shutdown: { drainTimeoutMs: 0 }, vipReuseDelayS: 0 } });
@@ -87,5 +86,5 @@ const why = process.platform === "linux" ? "" : "reads memory from /proc";
     expect(reports.map(({ broken }) => broken)).toEqual(reports.map(() => ({})));
     expect(churn.failures).toEqual([]);
     expect(rss.at(-1)! - rssBefore).toBeLessThan(GROWTH_LIMIT_MIB);
-  },
-);
+  });
+});

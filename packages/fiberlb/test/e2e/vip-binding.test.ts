@@ -4,9 +4,10 @@ import { rmSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
 
 import { declare, untilProvisioned } from "./api.ts";
+import { freePort } from "./echo-server.ts";
 import { move, startEchoProcess } from "./load/processes.ts";
 import { createNetwork, type Network, postFrom, whyNoNetwork } from "./network.ts";
-import { type NodeProcess, startNode } from "./node-process.ts";
+import { type NodeProcess, startNode, VIP_NETWORK } from "./node-process.ts";
 import type { Program } from "./program.ts";
 
 jest.setTimeout(120_000);
@@ -127,8 +128,11 @@ const whyNot =
         .map((name) => `${name} is not installed`)
         .join(", ");
 (whyNot ? describe.skip : describe)(`without CAP_NET_ADMIN${whyNot ? ` (skipped: ${whyNot})` : ""}`, () => {
-  test("the load balancer is ERROR and says what is missing; others on local addresses serve", async () => {
-    const { api, program, folder } = await startNode({ config: CONFIG, prefix: unprivileged });
+  test("the load balancer is ERROR and says what is missing; one on a local address serves", async () => {
+    const { program: echo, ports } = await startEchoProcess(1);
+    const local = `${VIP_NETWORK}.1`;
+    const vipPools = [...CONFIG.vipPools, { name: "local", cidrs: [`${local}-${local}`], autoAssign: false }];
+    const { api, program, folder } = await startNode({ config: { ...CONFIG, vipPools }, prefix: unprivileged });
     folders.push(folder);
     try {
       const lb = await declare(api, { port: 7000, backends: [] });
@@ -136,8 +140,12 @@ const whyNot =
       expect(statusReason).toContain(
         `cannot add VIP ${lb.host} to lo: needs CAP_NET_ADMIN, or dataPlane.bind: existing`,
       );
+      const backends = ports.map((port) => ({ port }));
+      const other = await declare(api, { vipAddress: local, port: await freePort(local), backends });
+      await untilProvisioned(api, other);
+      expect((await move({ targets: [other], clients: 2, totalBytes: 100_000 })).broken).toEqual({});
     } finally {
-      await program.kill();
+      await Promise.all([program.kill(), echo.kill()]);
     }
   });
 });

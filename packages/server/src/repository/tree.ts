@@ -140,10 +140,10 @@ function buildTree(tenant: Tenant, prefix: string, { kvs, unit, previous }: Tree
   return tree;
 }
 
-/** The load balancer's own key has its id in the middle. */
+/** The load balancer's own key has its id before the last part. */
 function idOf(key: string): string {
-  const parts = key.split("/");
-  return (parts.at(-1) === "self" ? parts.at(-2) : parts.at(-1)) ?? "";
+  const last = lastPart(key);
+  return last === "self" ? lastPart(key.slice(0, -"/self".length)) : last;
 }
 
 function entitiesOf<K extends TreeKind>(

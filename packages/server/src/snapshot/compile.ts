@@ -2,7 +2,7 @@
  * The entities of one load balancer → the unit that the data path reads. Pure.
  */
 import { chooseTableSize, xxHash32 } from "@fiberlb/maglev";
-import type { Backend, HealthCheck, Listener, LoadBalancer, Pool } from "@fiberlb/types";
+import type { Backend, HealthCheck, L7Policy, Listener, LoadBalancer, Pool } from "@fiberlb/types";
 
 import type { BackendUnit, ListenerUnit, MaglevUnit, PoolUnit, Unit } from "./snapshot.ts";
 
@@ -13,6 +13,7 @@ export interface UnitSource {
   readonly pools: readonly Pool[];
   readonly backends: readonly Backend[];
   readonly healthChecks: readonly HealthCheck[];
+  readonly l7Policies: readonly L7Policy[];
 }
 
 /** What the name or address of a backend stands for now. */

@@ -66,8 +66,10 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
   const { port } = await controlPlane.listen(0, "127.0.0.1");
   const baseUrl = `http${rest.tls === undefined ? "" : "s"}://127.0.0.1:${port}`;
   const followers: AbortController[] = [];
+  const sessions: NodeSession[] = [];
   const close = async (): Promise<void> => {
     for (const follower of followers) follower.abort();
+    for (const session of sessions) await session.close();
     for (const client of clients) client.close();
     await controlPlane.close({ graceMs: 1000 });
     if (givenStore === undefined) await store.close();
@@ -84,7 +86,11 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
       clients.push(client);
       return client;
     },
-    startNode: (name = "lb-1") => startNode(controlPlane, name, followers),
+    startNode(name = "lb-1") {
+      const session = startNode(controlPlane, name, followers);
+      sessions.push(session);
+      return session;
+    },
     close,
     [Symbol.asyncDispose]: close,
   };

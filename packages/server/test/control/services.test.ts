@@ -44,10 +44,7 @@ beforeAll(async () => {
   node = harness.startNode();
   client = harness.client();
 });
-afterAll(async () => {
-  await node.close();
-  await harness.close();
-});
+afterAll(() => harness.close());
 
 describe("BackendService", () => {
   test("RegisterBackend creates, then renews the same backend and takes over what it names", async () => {

@@ -26,7 +26,7 @@ const three = () => servers.map(({ port }) => ({ port }));
 /** Waits for a backend's status; answers why it has it. */
 async function untilStatus(id: string, status: BackendStatus): Promise<string> {
   const backend = await until(
-    `backend ${id} is ${BackendStatus[status]}`,
+    `backend ${id} has status ${status}`,
     async () => (await node.client.backends.getBackend({ id })).backend!,
     (answer) => answer.status === status,
   );
@@ -45,7 +45,7 @@ async function update(lb: Declared, backend: number, fields: { weight?: number; 
 
 const untilLoadBalancer = (lb: Declared, status: OperatingStatus) =>
   until(
-    `load balancer is ${OperatingStatus[status]}`,
+    `the load balancer has operating status ${status}`,
     async () => (await node.client.loadBalancers.getLoadBalancer({ id: lb.loadBalancerId })).loadBalancer!,
     ({ operatingStatus }) => operatingStatus === status,
   );

@@ -5,7 +5,14 @@ import { networkInterfaces } from "node:os";
 import { ListenerProtocol, ProvisioningStatus } from "@fiberlb/api";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 
-import { listen, type NamedServer, openClient, startNamedServer, startNamedServerAt, whoServes } from "../data/tcp-peers.ts";
+import {
+  listen,
+  type NamedServer,
+  openClient,
+  startNamedServer,
+  startNamedServerAt,
+  whoServes,
+} from "../data/tcp-peers.ts";
 import { declare, untilApplied } from "./declare.ts";
 import { tally, untilConnections } from "./tally.ts";
 import { startTestNode, type TestNode } from "./test-node.ts";

@@ -31,6 +31,7 @@ function source({ loadBalancer, listener, pool, backends = [{}], healthCheck }: 
     backends: backends.map((extra, i) =>
       entity("backend", { poolId: p.id, address: `10.0.0.${i + 1}`, port: 8080, ...extra }),
     ),
+    l7Policies: [],
     healthChecks:
       healthCheck === undefined ? [] : [entity("healthCheck", { poolId: p.id, type: "TCP", ...healthCheck })],
   };
@@ -174,7 +175,7 @@ describe("compile", () => {
 });
 
 describe("healthTargets", () => {
-  const lookups = { resolveHost: literal, certificatePem: () => undefined };
+  const lookups = { resolveHost: literal, certificate: () => undefined };
 
   it("knocks at the monitor address and port where there are some", () => {
     const from = source({ healthCheck: {}, backends: [{ monitorAddress: "10.1.1.1", monitorPort: 99 }, {}] });
@@ -206,7 +207,10 @@ describe("healthTargets", () => {
       pool: { protocol: "HTTPS", backendTls: { caCertificateId: ca, serverName: "app.internal" } },
       healthCheck: { type: "HTTPS" },
     });
-    const targets = healthTargets(from, { ...lookups, certificatePem: (id) => (id === ca ? "PEM" : undefined) });
+    const targets = healthTargets(from, {
+      ...lookups,
+      certificate: (id) => (id === ca ? { certificatePem: "PEM" } : undefined),
+    });
     expect(targets[0]!.check.backendTls).toEqual({ caPem: "PEM", serverName: "app.internal", skipVerify: false });
   });
 

@@ -18,9 +18,9 @@ class Source implements PublisherSource {
   readonly #changes: UnitChange[] = [];
   #wake: (() => void) | undefined;
 
-  put(tree: UnitSource): void {
-    this.trees.set(tree.loadBalancer.id, tree);
-    this.announce(tree.loadBalancer.id);
+  put(one: UnitSource): void {
+    this.trees.set(one.loadBalancer.id, one);
+    this.announce(one.loadBalancer.id);
   }
   delete(id: string): void {
     this.trees.delete(id);
@@ -69,6 +69,7 @@ function tree(name: string, backend = "10.0.0.1"): UnitSource {
     pools: [pool],
     backends: [entity("backend", { poolId: pool.id, address: backend, port: 80 })],
     healthChecks: [],
+    l7Policies: [],
   };
 }
 
