@@ -33,7 +33,7 @@ export async function benchControlPlane(context: BenchContext): Promise<BenchTab
     columns: ["store: call", ...columns],
     rows,
     notes: [
-      "CPU counts all threads of the server and hardly depends on what else the machine does; the rest does.",
+      "CPU counts all threads of the server and depends least on what else the machine does.",
       "Connect JSON: POST over HTTP/1.1, as curl does it. gRPC: HTTP/2, one connection.",
       "A change is answered when it is durable; a create when all workers serve it as well. Load and server share the machine.",
     ],

@@ -125,6 +125,7 @@ function createNodeControlPlane(
     vipReuseDelayMs: config.vipReuseDelayS * 1000,
     deniedCidrs: (config.backends.deniedCidrs ?? []) as readonly string[] as readonly Cidr[],
     traffic: dataPlane,
+    isIdle: (backendId) => dataPlane.backendFigures(backendId).connectionsActive === 0,
     tls: readTls(config.api.tls),
     onCall: (call) => {
       apiCalls.add(call.method, call.code);

@@ -51,7 +51,11 @@ async function backup(file: string, config: Config): Promise<void> {
   if (!(await askForBackup(controlSocketPath(path), file))) {
     await verifySqliteFile(path);
     const store = await openSqliteStore({ path });
-    await store.backup(file).finally(() => store.close());
+    try {
+      await store.backup(file);
+    } finally {
+      await store.close();
+    }
   }
   await verifySqliteFile(file);
   console.log(`backed up ${path} to ${file}, and checked the copy`);

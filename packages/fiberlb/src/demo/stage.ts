@@ -32,7 +32,8 @@ const BACKEND_NAMES = ["alpha", "beta", "gamma"] as const;
 const VIP = "127.10.0.1";
 /** Preferred ports; when taken, the system chooses. */
 const PORTS = { api: 9080, admin: 9081, listener: 8080 } as const;
-const HEALTH = { intervalMs: 250, timeoutMs: 200, rise: 1, fall: 1 } as const;
+/** One probe that is late on a busy machine must not look like a dead server. */
+const HEALTH = { intervalMs: 250, timeoutMs: 250, rise: 1, fall: 3 } as const;
 
 /** Starts three web servers and a node in memory, and tells the node, through its API, to balance over them. */
 export async function openStage(log: Log): Promise<Stage> {

@@ -46,8 +46,8 @@ async function register(name: string): Promise<Registered> {
   const port = String(await freePort("127.0.0.1"));
   const flags = ["--server", node.api.url, "--pool", "web/app", "--name", name, "--address", "127.0.0.1"];
   const command = [process.execPath, SERVER, name, port];
-  const line = ["register", ...flags, "--port", port, "--ttl", String(TTL_S), "--", ...command];
-  const program = new Program([...FIBERLB, ...line]);
+  const args = ["register", ...flags, "--port", port, "--ttl", String(TTL_S), "--", ...command];
+  const program = new Program([...FIBERLB, ...args]);
   const [pid] = await until(
     `${name} listens`,
     () => program.stdout.filter((line) => /^\d+$/.test(line)),

@@ -41,7 +41,7 @@ async function declareOn(index: number, ports: readonly number[]): Promise<Decla
     vipAddress,
     port: await freePort(vipAddress),
     backends: ports.map((port) => ({ port })),
-    healthCheck: { intervalMs: 500, timeoutMs: 500 },
+    healthCheck: { intervalMs: 2000, timeoutMs: 2000 },
   });
   await untilProvisioned(node!.api, lb);
   return lb;

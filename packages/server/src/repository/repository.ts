@@ -34,6 +34,8 @@ export interface RepositoryOptions {
   readonly fillRandom: (bytes: Uint8Array<ArrayBuffer>) => void;
   /** A released VIP rests for so long. */
   readonly vipReuseDelayMs: number;
+  /** Whether this process's data plane has no connection to a backend; with several nodes it is not asked. Default: never idle. */
+  readonly isIdle?: (backendId: string) => boolean;
   /** Something in the background failed and is tried again; `what` for the log. */
   readonly onError: (error: unknown, what: string) => void;
 }
@@ -96,6 +98,8 @@ export class Repository {
       context: this.#context,
       feed: this.feed,
       onError: (error, id) => onError(error, `taking out backend ${id}`),
+      // What other nodes carry is not known here.
+      isIdle: (id) => this.nodes.live.length <= 1 && (options.isIdle?.(id) ?? false),
     });
   }
 

@@ -51,7 +51,7 @@ const untilLoadBalancer = (lb: Declared, status: OperatingStatus) =>
   );
 
 test("a stopped backend goes OFFLINE and gets nothing; started again it comes back by itself", async () => {
-  const lb = await declare(node.client, { backends: three(), probeEveryMs: 100 });
+  const lb = await declare(node.client, { backends: three(), monitored: true });
   for (const id of lb.backendIds) await untilStatus(id, BackendStatus.ONLINE);
   expect(await tally(lb, 15)).toEqual({ a: 5, b: 5, c: 5 });
 
@@ -71,7 +71,7 @@ test("a stopped backend goes OFFLINE and gets nothing; started again it comes ba
 test("with every backend OFFLINE a client is reset at once, and the load balancer is in ERROR", async () => {
   const gone = await startNamedServer("gone");
   await gone.close();
-  const lb = await declare(node.client, { backends: [{ port: gone.port }], probeEveryMs: 100 });
+  const lb = await declare(node.client, { backends: [{ port: gone.port }], monitored: true });
   await untilStatus(lb.backendIds[0]!, BackendStatus.OFFLINE);
   await expect(whoServes(lb.port, lb.host)).rejects.toMatchObject({ code: "ECONNRESET" });
   await untilLoadBalancer(lb, OperatingStatus.ERROR);
@@ -88,7 +88,7 @@ test("backups get traffic only while no other backend can", async () => {
   const main = await startNamedServer("main");
   const lb = await declare(node.client, {
     backends: [{ port: main.port }, { port: servers[0]!.port, backup: true }],
-    probeEveryMs: 100,
+    monitored: true,
   });
   await untilStatus(lb.backendIds[0]!, BackendStatus.ONLINE);
   expect(await tally(lb, 6)).toEqual({ main: 6 });

@@ -38,6 +38,7 @@ export interface RepositoryHarnessOptions {
   readonly clock?: FakeClock;
   readonly cidrs?: readonly string[];
   readonly vipReuseDelayMs?: number;
+  readonly isIdle?: (backendId: string) => boolean;
 }
 
 /** A started repository on a clock that the test moves. */
@@ -51,6 +52,7 @@ export async function startRepository(options: RepositoryHarnessOptions = {}): P
     fillRandom: randomFillSync,
     vipReuseDelayMs: options.vipReuseDelayMs ?? 60_000,
     onError: (error, what) => errors.push(`${what}: ${String(error)}`),
+    ...(options.isIdle !== undefined && { isIdle: options.isIdle }),
   });
   await repository.seedVipPools([spec("vipPool", { name: "default", cidrs: options.cidrs ?? ["192.0.2.0/24"] })]);
   await repository.start();

@@ -77,6 +77,23 @@ describe("a registered backend", () => {
     await eventually(harness.store, () => isGone(backend));
   });
 
+  test("that deregisters goes as soon as its last connection has ended", async () => {
+    await harness.stop();
+    let idle = false;
+    harness = await startRepository({ isIdle: () => idle });
+    const { location } = await harness.create("loadBalancer", {});
+    poolId = (await harness.create("pool", { loadBalancerId: location.id, drainTimeoutS: DRAIN_S })).location.id;
+    const backend = await register();
+    await harness.repository.deregisterBackend(backend);
+    await waitForTimers(harness, 1);
+    harness.clock.advance(1000);
+    expect(await isDraining(backend)).toBe(true);
+    idle = true;
+    await waitForTimers(harness, 1);
+    harness.clock.advance(1000);
+    await eventually(harness.store, () => isGone(backend));
+  });
+
   test("that was made to stay never drains, and cannot deregister", async () => {
     const backend = await harness.create("backend", { poolId, address: "10.0.0.2", port: 80 });
     harness.clock.advance(100_000);

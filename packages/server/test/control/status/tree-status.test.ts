@@ -267,4 +267,11 @@ describe("operating status rolls up", () => {
     const problems = [{ loadBalancerId: LB as never, listenerId: LISTENER as never, reason: "port 1 is in use" }];
     expect(operating({ monitored: false, nodes: [{ problems }] })).toEqual(["NO_MONITOR", "ERROR", "ERROR"]);
   });
+
+  test("a problem of the load balancer does not hide what is wrong with a backend itself", () => {
+    const problems = [{ loadBalancerId: LB as never, listenerId: LISTENER as never, reason: "port 1 is in use" }];
+    const { loadBalancer, backends } = judge({ nodes: [{ problems }], verdicts: [[0, "OFFLINE"]] });
+    expect(backends.get(BACKEND(0))?.statusReason).toBe("connection refused");
+    expect(loadBalancer.statusReason).toContain("port 1 is in use");
+  });
 });
