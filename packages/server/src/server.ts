@@ -22,7 +22,7 @@ import type { Log } from "./log.ts";
 import { ApiCalls } from "./metrics/api-calls.ts";
 import { renderMetrics } from "./metrics/exposition.ts";
 import { nodeMetrics } from "./metrics/node-metrics.ts";
-import { openStore } from "./open-store.ts";
+import { type OpenedStore, openStore } from "./open-store.ts";
 import type { Random } from "./random.ts";
 import type { KeyRing } from "./repository/key-ring.ts";
 import { startForwarding } from "./start-forwarding.ts";
@@ -196,10 +196,11 @@ function metricsText({ dataPlane, forwarding, monitor, apiCalls }: AdminParts): 
   );
 }
 
-async function openNodeSocket(config: Config, store: Store): Promise<{ close(): Promise<void> } | undefined> {
-  if (!("backup" in store) || config.store.kind !== "sqlite") return undefined;
-  const { backup } = store as Store & { backup(path: string): Promise<void> };
-  return openControlSocket(controlSocketPath(config.store.path), { backup: (path) => backup.call(store, path) });
+async function openNodeSocket(config: Config, store: OpenedStore): Promise<{ close(): Promise<void> } | undefined> {
+  if (store.backup === undefined) return undefined;
+  return openControlSocket(controlSocketPath(config.store.path), {
+    backup: async (path) => store.backup?.(path),
+  });
 }
 
 /** Says what a port that cannot be opened means. */

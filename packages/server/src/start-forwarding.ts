@@ -107,7 +107,7 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
 
 /** Answers of DNS are judged like addresses that a user wrote. */
 function refuseDenied(denied: readonly string[]): (address: string) => string | undefined {
-  const isDenied = rangeMatcher(denied as readonly string[] as readonly Cidr[]);
+  const isDenied = rangeMatcher(denied as readonly Cidr[]);
   return (address) => (isDenied(address as IpAddress) ? `${address} is in backends.deniedCidrs` : undefined);
 }
 
