@@ -34,10 +34,16 @@ async function main(): Promise<void> {
   delays.enable();
   process.on("message", (message: ToNode) => {
     if (message.kind === "vitals") tell({ kind: "vitals", vitals: vitals() });
+    else if (message.kind === "cpu") tell({ kind: "cpu", cpuMs: cpuMs() });
     // Nothing here is worth draining.
     else void server.stop().then(() => process.exit(0));
   });
   process.on("disconnect", () => process.exit(1));
+}
+
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }
 
 function vitals(): Extract<FromNode, { kind: "vitals" }>["vitals"] {
@@ -46,7 +52,7 @@ function vitals(): Extract<FromNode, { kind: "vitals" }>["vitals"] {
   const rssBytes = process.memoryUsage.rss();
   // The collection that was just asked for is no stall of the server's.
   delays.reset();
-  return { rssBytes, cpuMs: process.cpuUsage().user / 1000, stalls };
+  return { rssBytes, stalls };
 }
 
 /** The histogram holds the time between two ticks, in nanoseconds. */

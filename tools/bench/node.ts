@@ -12,19 +12,18 @@ export interface NodeSettings {
 export interface Vitals {
   /** After a garbage collection. */
   readonly rssBytes: number;
-  /** User CPU time of all its threads, since its start. */
-  readonly cpuMs: number;
   /** For how long its main thread could not turn to anything else, since the last time it was asked. */
   readonly stalls: { readonly p99Ms: number; readonly maxMs: number; readonly samples: number };
 }
 
 /** What a node's process is told. */
-export type ToNode = { readonly kind: "vitals" } | { readonly kind: "stop" };
+export type ToNode = { readonly kind: "vitals" | "cpu" | "stop" };
 
 /** What a node's process tells. Times are of CLOCK_MONOTONIC. */
 export type FromNode =
   | { readonly kind: "up"; readonly apiUrl: string; readonly tookMs: number }
   | { readonly kind: "applied"; readonly revision: number; readonly atMs: number }
+  | { readonly kind: "cpu"; readonly cpuMs: number }
   | { readonly kind: "vitals"; readonly vitals: Vitals };
 
 type Of<K extends FromNode["kind"]> = Extract<FromNode, { readonly kind: K }>;
@@ -75,6 +74,13 @@ export class BenchNode {
     return answer.then(({ vitals }) => vitals);
   }
 
+  /** CPU time of all its threads since its start, user and system. */
+  cpuMs(): Promise<number> {
+    const answer = next(this.#process, "cpu");
+    this.#tell({ kind: "cpu" });
+    return answer.then(({ cpuMs }) => cpuMs);
+  }
+
   /** The next configuration that all its workers have applied. */
   applied(): Promise<Of<"applied">> {
     return next(this.#process, "applied");
@@ -91,12 +97,20 @@ export class BenchNode {
   }
 }
 
+/** Longer than any of it should take. */
+const DEADLINE_MS = 60_000;
+
 /** Now, on the clock of {@link FromNode}. */
 export const monotonicMs = (): number => Number(process.hrtime.bigint()) / 1e6;
 
 function next<K extends FromNode["kind"]>(child: ChildProcess, kind: K): Promise<Of<K>> {
   return new Promise((resolve, reject) => {
+    const deadline = setTimeout(() => {
+      settle();
+      reject(new Error(`Cannot go on: the node's process has not told its ${kind} for ${DEADLINE_MS / 1000} s`));
+    }, DEADLINE_MS);
     const settle = (): void => {
+      clearTimeout(deadline);
       child.off("message", take);
       child.off("exit", fail);
     };

@@ -7,6 +7,9 @@ import type { CliIo } from "./io.ts";
 /** Where the server is when neither flag nor environment says. */
 export const DEFAULT_SERVER = "http://127.0.0.1:9080";
 
+/** A server that does not answer for so long counts as away. */
+const CALL_TIMEOUT_MS = 30_000;
+
 /** Flags that every command takes. */
 export interface GlobalFlags {
   readonly server?: string;
@@ -59,9 +62,10 @@ export async function withSession<T>(command: Command, io: CliIo, run: (session:
 
 function open(io: CliIo, { server, ...caller }: Target): FiberlbClient {
   try {
-    return io.createClient({ baseUrl: server, ...caller });
+    return io.createClient({ baseUrl: server, timeoutMs: CALL_TIMEOUT_MS, ...caller });
   } catch (error) {
-    if (error instanceof TypeError) throw usageError(`--server: ${error.message.replace(/^Cannot create a client: /, "")}`);
+    if (error instanceof TypeError)
+      throw usageError(`--server: ${error.message.replace(/^Cannot create a client: /, "")}`);
     throw error;
   }
 }

@@ -1,5 +1,5 @@
-import { describeError } from "@fiberlb/api";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { describeError } from "@fiberlb/api";
 
 /** Exit code when the server refused or a check failed. */
 export const EXIT_REFUSED = 1;

@@ -44,6 +44,8 @@ export interface CliIo {
   readonly createClient: (options: FiberlbClientOptions) => FiberlbClient;
   /** Starts a program with this process's standard streams. */
   readonly spawn: (command: string, args: readonly string[]) => RunningProgram;
-  /** Calls `fn` on SIGTERM and SIGINT, which then end the process no more; the result undoes that. */
+  /** The address of this host that a server would see; sends nothing. */
+  readonly addressTowards: (serverUrl: string) => Promise<string>;
+  /** Calls `fn` on SIGTERM, SIGINT and SIGHUP, which then end the process no more; the result undoes that. */
   readonly onStopSignal: (fn: (signal: NodeJS.Signals) => void) => () => void;
 }

@@ -129,7 +129,9 @@ export function parseKind(text: string): KindInfo {
   if (NOT_SERVED.has(typed)) throw refusal(`${typed} is not served by this server yet`);
   const near = nearestName(typed, [...kindInfos.flatMap(({ names }) => names), ...NOT_SERVED]);
   const kinds = kindInfos.map(({ names }) => names[0]).join(", ");
-  throw usageError(`unknown kind ${JSON.stringify(text)}; ${near === undefined ? `one of ${kinds}` : `did you mean ${near}?`}`);
+  throw usageError(
+    `unknown kind ${JSON.stringify(text)}; ${near === undefined ? `one of ${kinds}` : `did you mean ${near}?`}`,
+  );
 }
 
 /** A kind that can be created, changed and deleted. */
@@ -138,6 +140,7 @@ export type WritableInfo = KindInfo & { readonly kind: ResourceKind };
 /** The kind that a person typed, for a command that writes. */
 export function parseWritableKind(text: string): WritableInfo {
   const info = parseKind(text);
-  if (info.kind === "node") throw usageError("nodes are made by `fiberlb serve` and cannot be created, changed or deleted");
+  if (info.kind === "node")
+    throw usageError("nodes are made by `fiberlb serve` and cannot be created, changed or deleted");
   return info as WritableInfo;
 }

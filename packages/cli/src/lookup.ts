@@ -1,5 +1,5 @@
-import { formatHostPort, parseId, type ResourceKind } from "@fiberlb/types";
 import type { FiberlbClient } from "@fiberlb/api";
+import { formatHostPort, parseId, type ResourceKind } from "@fiberlb/types";
 
 import { refusal } from "./exit.ts";
 import { infoOf, type KindInfo } from "./kinds.ts";
@@ -41,8 +41,12 @@ const ambiguous = ({ label, parent }: KindInfo, text: string, found: readonly Na
 /** `L7 policy` → `L7 policies`. */
 export const plural = (label: string): string => `${label.replace(/y$/, "ie")}s`;
 
-const findByName = (client: FiberlbClient, kind: ResourceKind, name: string, filter: ListFilter = {}): Promise<readonly Named[]> =>
-  listResources(client, kind, { ...filter, name });
+const findByName = (
+  client: FiberlbClient,
+  kind: ResourceKind,
+  name: string,
+  filter: ListFilter = {},
+): Promise<readonly Named[]> => listResources(client, kind, { ...filter, name });
 
 /** Parents first: only resources below the parent that the beginning of the path names. */
 async function findByPath(client: FiberlbClient, kind: ResourceKind, text: string): Promise<readonly Named[]> {

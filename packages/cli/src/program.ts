@@ -28,7 +28,8 @@ export function registerClientCommands(program: Command, io: CliIo): void {
       getErrHelpWidth: () => io.columns ?? HELP_WIDTH,
       getOutHasColors: () => io.colour,
       getErrHasColors: () => io.colour,
-      outputError: (text, write) => write(text),
+      // Commander puts its suggestion on a second line.
+      outputError: (text, write) => write(`${text.trimEnd().replaceAll("\n", " ")}\n`),
     })
     .option("--server <url>", `where the API is (FIBERLB_SERVER; ${DEFAULT_SERVER})`)
     .option("--token <token>", "bearer token (FIBERLB_TOKEN)")

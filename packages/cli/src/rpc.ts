@@ -22,7 +22,11 @@ const lowerFirst = (name: string): string => name.charAt(0).toLowerCase() + name
 type Method = (request: object) => Promise<Message>;
 
 /** One call by the kind's conventions: `verb` is Create, Get, List, Update or Delete. */
-async function call(client: FiberlbClient, { kind, verb }: { kind: Kind; verb: string }, request: Plain): Promise<Answer> {
+async function call(
+  client: FiberlbClient,
+  { kind, verb }: { kind: Kind; verb: string },
+  request: Plain,
+): Promise<Answer> {
   const info = infoOf(kind);
   const name = lowerFirst(`${verb}${verb === "List" ? info.rpc.many : info.rpc.one}`);
   const method = (info.service.method as Readonly<Record<string, DescMethod>>)[name];
@@ -58,7 +62,7 @@ export const getOne = (client: FiberlbClient, kind: Kind, id: string): Promise<A
 export async function listAll(client: FiberlbClient, kind: Kind, filter: ListFilter = {}): Promise<Answer> {
   const field = listField(infoOf(kind));
   const items: unknown[] = [];
-  for (let pageToken = ""; ; ) {
+  for (let pageToken = ""; ;) {
     const page = await call(client, { kind, verb: "List" }, { ...filter, pageSize: PAGE_SIZE, pageToken });
     items.push(...(fieldOf(page, field) as readonly unknown[]));
     pageToken = fieldOf(page, "nextPageToken") as string;
@@ -75,7 +79,7 @@ export const listResources = async <K extends ResourceKind>(
 
 /** Create from the domain's field names and short enum names. */
 export const createOne = (client: FiberlbClient, kind: ResourceKind, spec: Readonly<Plain>): Promise<Answer> =>
-  call(client, { kind, verb: "Create" }, toMessage(createRequestSchemas[kind], spec) as unknown as Plain);
+  call(client, { kind, verb: "Create" }, toMessage(createRequestSchemas[kind], spec));
 
 /** What an Update sends. */
 export interface UpdateInput {
@@ -107,8 +111,12 @@ export interface DeleteInput {
 
 /** Deletes; VIP pools know no cascade. */
 export const deleteOne = (client: FiberlbClient, kind: ResourceKind, { id, cascade, validateOnly }: DeleteInput) =>
-  call(client, { kind, verb: "Delete" }, {
-    id,
-    validateOnly: validateOnly ?? false,
-    ...(kind !== "vipPool" && { cascade: cascade ?? false }),
-  });
+  call(
+    client,
+    { kind, verb: "Delete" },
+    {
+      id,
+      validateOnly: validateOnly ?? false,
+      ...(kind !== "vipPool" && { cascade: cascade ?? false }),
+    },
+  );

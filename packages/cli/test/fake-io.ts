@@ -55,6 +55,7 @@ export class FakeWorld {
       random: () => 0.5,
       createClient: () => this.server.client(),
       spawn: (command, args) => this.#spawn(command, args),
+      addressTowards: async () => "127.0.0.1",
       onStopSignal: (fn) => {
         this.#stopListeners.add(fn);
         return () => this.#stopListeners.delete(fn);

@@ -9,7 +9,12 @@ import {
   type Violation,
 } from "@fiberlb/types";
 
-import type { Row } from "./fake-server.ts";
+/** An entity as the fake server keeps it. */
+export type Row = Readonly<Record<string, unknown>> & {
+  readonly id: string;
+  readonly name: string;
+  readonly revision: number;
+};
 
 /** Something that a row names by its id. */
 export interface FakeReference {
@@ -17,13 +22,15 @@ export interface FakeReference {
   readonly id: string;
 }
 
-const reference = (kind: ResourceKind, id: unknown): readonly FakeReference[] => (typeof id === "string" ? [{ kind, id }] : []);
+const reference = (kind: ResourceKind, id: unknown): readonly FakeReference[] =>
+  typeof id === "string" ? [{ kind, id }] : [];
 
 /** Everything that must exist for the row to. */
 export function referencesOf(kind: ResourceKind, row: Row): readonly FakeReference[] {
   switch (kind) {
     case "listener": {
-      const { loadBalancerId, defaultPoolId, certificateIds, clientCaCertificateId } = row as unknown as Entities["listener"];
+      const { loadBalancerId, defaultPoolId, certificateIds, clientCaCertificateId } =
+        row as unknown as Entities["listener"];
       return [
         ...reference("loadBalancer", loadBalancerId),
         ...reference("pool", defaultPoolId),
@@ -59,7 +66,8 @@ export function referencesOf(kind: ResourceKind, row: Row): readonly FakeReferen
 
 /** What only one row of a kind can have. */
 export function claimsOf(kind: ResourceKind, row: Row): readonly string[] {
-  const parent = String(row["loadBalancerId"] ?? row["poolId"] ?? row["listenerId"] ?? row["l7PolicyId"] ?? "");
+  const parents = [row["loadBalancerId"], row["poolId"], row["listenerId"], row["l7PolicyId"]];
+  const parent = parents.find((id) => typeof id === "string") ?? "";
   return [`name ${JSON.stringify(row.name)}${parent === "" ? "" : ` in ${parent}`}`, ...ownClaims(kind, row, parent)];
 }
 
@@ -82,13 +90,16 @@ type Lookup = (kind: ResourceKind, id: string) => Row | undefined;
 
 /** Rules between two resources. */
 export function violationsOf(kind: ResourceKind, row: Row, lookup: Lookup): readonly Violation[] {
-  const found = (violation: Violation | undefined): readonly Violation[] => (violation === undefined ? [] : [violation]);
+  const found = (violation: Violation | undefined): readonly Violation[] =>
+    violation === undefined ? [] : [violation];
   const listenerOf = (id: string): Entities["listener"] => lookup("listener", id) as unknown as Entities["listener"];
   const poolOf = (id: string): Entities["pool"] => lookup("pool", id) as unknown as Entities["pool"];
   switch (kind) {
     case "listener": {
       const { protocol, defaultPoolId } = row as unknown as Entities["listener"];
-      return defaultPoolId === undefined ? [] : found(poolMisfit("default_pool_id", protocol, poolOf(defaultPoolId).protocol));
+      return defaultPoolId === undefined
+        ? []
+        : found(poolMisfit("default_pool_id", protocol, poolOf(defaultPoolId).protocol));
     }
     case "healthCheck": {
       const { poolId, type } = row as unknown as Entities["healthCheck"];
@@ -97,7 +108,10 @@ export function violationsOf(kind: ResourceKind, row: Row, lookup: Lookup): read
     case "l7Policy": {
       const { listenerId, redirectPoolId, action } = row as unknown as Entities["l7Policy"];
       const { protocol } = listenerOf(listenerId);
-      const misfit = redirectPoolId === undefined ? undefined : poolMisfit("redirect_pool_id", protocol, poolOf(redirectPoolId).protocol);
+      const misfit =
+        redirectPoolId === undefined
+          ? undefined
+          : poolMisfit("redirect_pool_id", protocol, poolOf(redirectPoolId).protocol);
       return [...found(misfit), ...found(policyMisfit("action", protocol, action))];
     }
     case "l7Rule": {

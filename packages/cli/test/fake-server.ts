@@ -18,10 +18,7 @@ import {
 } from "@fiberlb/types";
 
 import { infoOf, type Kind, kindInfos } from "../src/kinds.ts";
-import { claimsOf, referencesOf, violationsOf } from "./fake-rules.ts";
-
-/** An entity with its parent, as the fake server keeps it. */
-export type Row = Readonly<Record<string, unknown>> & { readonly id: string; readonly name: string; readonly revision: number };
+import { claimsOf, referencesOf, type Row, violationsOf } from "./fake-rules.ts";
 
 /** One call that the fake server got, as `createPool`. */
 export interface SeenCall {
@@ -98,7 +95,7 @@ export class FakeServer {
     try {
       this.intercept(method, request);
       const answer = this.#dispatch(kind, method, request);
-      const name = answer.row === undefined ? "" : String(answer.row["name"]);
+      const name = answer.row === undefined ? "" : answer.row["name"];
       this.calls.push({ method, kind, name, validateOnly: request["validateOnly"] === true });
       return answer.message;
     } catch (error) {
@@ -128,26 +125,40 @@ export class FakeServer {
   }
 
   #message(kind: ResourceKind, row: Row): Message {
-    const status = { provisioningStatus: "ACTIVE", operatingStatus: "ONLINE", ...(kind === "backend" && { status: "ONLINE" }) };
+    const status = {
+      provisioningStatus: "ACTIVE",
+      operatingStatus: "ONLINE",
+      ...(kind === "backend" && { status: "ONLINE" }),
+    };
     return api.toMessage(api.resourceSchemas[kind], row, status);
   }
 
   #list(kind: ResourceKind, request: Request): object {
     const info = infoOf(kind);
-    const { name, tags = {}, pageSize, pageToken } = request as { name: string; tags: object; pageSize: number; pageToken: string };
+    const { name, tags, pageSize, pageToken } = request as {
+      name: string;
+      tags?: object;
+      pageSize: number;
+      pageToken: string;
+    };
     const parentField = info.parent === undefined ? undefined : `${info.parent}Id`;
     const parentId = parentField === undefined ? "" : request[parentField];
     const rows = [...this.#table(kind).values()].filter(
       (row) =>
         (name === "" || row.name === name) &&
         (parentId === "" || row[parentField ?? ""] === parentId) &&
-        Object.entries(tags).every(([key, value]) => (row["tags"] as Record<string, string>)[key] === value),
+        Object.entries(tags ?? {}).every(([key, value]) => (row["tags"] as Record<string, string>)[key] === value),
     );
     const start = pageToken === "" ? 0 : Number(pageToken);
     const size = pageSize === 0 ? 100 : pageSize;
     const many = info.rpc.many.charAt(0).toLowerCase() + info.rpc.many.slice(1);
     const nextPageToken = start + size < rows.length ? String(start + size) : "";
-    return { [many]: this.#inOrder(kind, rows).slice(start, start + size).map((row) => this.#message(kind, row)), nextPageToken };
+    return {
+      [many]: this.#inOrder(kind, rows)
+        .slice(start, start + size)
+        .map((row) => this.#message(kind, row)),
+      nextPageToken,
+    };
   }
 
   #inOrder(_kind: ResourceKind, rows: readonly Row[]): readonly Row[] {
@@ -156,7 +167,10 @@ export class FakeServer {
 
   #create(kind: ResourceKind, request: Request): Row {
     const schema = api.createRequestSchemas[kind] as DescMessage;
-    const { input, validateOnly } = api.fromCreateRequest(schema, create(schema, request as MessageInitShape<DescMessage>));
+    const { input, validateOnly } = api.fromCreateRequest(
+      schema,
+      create(schema, request as MessageInitShape<DescMessage>),
+    );
     const parsed = parseSpec(kind, input);
     if (!parsed.ok) throw invalid(parsed.violations);
     const row = this.#newRow(kind, parsed.value);
@@ -170,7 +184,7 @@ export class FakeServer {
     const at = new Date(1_700_000_000_000).toISOString();
     const record = { id, name: spec.name ?? madeUpName(kind, id), revision: 1, createdAt: at, updatedAt: at };
     const tenant = kind === "vipPool" ? {} : { orgId: "default", projectId: "default" };
-    return createEntity(kind, spec, { ...record, ...tenant, ...this.#own(kind, spec) } as never) as unknown as Row;
+    return createEntity(kind, spec, { ...record, ...tenant, ...this.#own(kind, spec) } as never);
   }
 
   /** What the server itself decides of a kind. */
@@ -208,7 +222,7 @@ export class FakeServer {
     const place = moved.position === 0 ? others.length : Math.min(moved.position - 1, others.length);
     const ordered = others.toSpliced(place, 0, moved);
     ordered.forEach((policy, index) => {
-      this.#table("l7Policy").set(policy.id, { ...policy, position: index + 1 } as unknown as Row);
+      this.#table("l7Policy").set(policy.id, { ...policy, position: index + 1 });
     });
   }
 
@@ -219,7 +233,7 @@ export class FakeServer {
     if (message.revision !== 0n && Number(message.revision) !== before.revision) {
       throw new ConnectError(`${infoOf(kind).label} ${before.name} has changed`, Code.Aborted);
     }
-    const patch = api.fromMessage(api.resourceSchemas[kind] as DescMessage, message as never);
+    const patch = api.fromMessage(api.resourceSchemas[kind], message as never);
     const updated = applyUpdate(kind, before as never, patch, mask);
     if (!updated.ok) throw invalid(updated.violations);
     const row = { ...(updated.value as unknown as Row), revision: before.revision + 1 };
@@ -242,19 +256,26 @@ export class FakeServer {
 
   #delete(kind: ResourceKind, row: Row, request: Request): object {
     const label = `${infoOf(kind).label} ${row.name}`;
-    if (row["deleteProtection"] === true) throw new ConnectError(`cannot delete ${label}: it is delete-protected`, Code.FailedPrecondition);
+    if (row["deleteProtection"] === true)
+      throw new ConnectError(`cannot delete ${label}: it is delete-protected`, Code.FailedPrecondition);
     const user = this.#userOf(row.id);
-    if (user !== undefined) throw new ConnectError(`cannot delete ${label}: it is used by ${user}`, Code.FailedPrecondition);
+    if (user !== undefined)
+      throw new ConnectError(`cannot delete ${label}: it is used by ${user}`, Code.FailedPrecondition);
     const children = infoOf(kind).children.flatMap((child) => this.#childrenOf(child, kind, row.id));
     if (children.length > 0 && request["cascade"] !== true) {
-      throw new ConnectError(`cannot delete ${label}: it has ${children.length} children; use cascade`, Code.FailedPrecondition);
+      throw new ConnectError(
+        `cannot delete ${label}: it has ${children.length} children; use cascade`,
+        Code.FailedPrecondition,
+      );
     }
     if (request["validateOnly"] !== true) this.#remove(kind, row);
     return {};
   }
 
   #childrenOf(child: ResourceKind, parent: ResourceKind, id: string): readonly (readonly [ResourceKind, Row])[] {
-    return [...this.#table(child).values()].filter((row) => row[`${parent}Id`] === id).map((row) => [child, row] as const);
+    return [...this.#table(child).values()]
+      .filter((row) => row[`${parent}Id`] === id)
+      .map((row) => [child, row] as const);
   }
 
   #remove(kind: ResourceKind, row: Row): void {
@@ -271,7 +292,9 @@ export class FakeServer {
   #userOf(id: string): string | undefined {
     for (const kind of ["listener", "pool", "l7Policy"] as const) {
       for (const row of this.#table(kind).values()) {
-        const uses = referencesOf(kind, row).some((reference) => reference.id === id && reference.kind !== infoOf(kind).parent);
+        const uses = referencesOf(kind, row).some(
+          (reference) => reference.id === id && reference.kind !== infoOf(kind).parent,
+        );
         if (uses) return `${infoOf(kind).label} ${row.name}`;
       }
     }
@@ -281,8 +304,10 @@ export class FakeServer {
   #register(request: Request): Row {
     const { poolId, address, port } = request as { poolId: string; address: string; port: number };
     this.registered.push(`register ${address}:${port}`);
-    const known = this.rows("backend").find((row) => row.poolId === poolId && row.address === address && row.port === port);
-    if (known !== undefined) return known as unknown as Row;
+    const known = this.rows("backend").find(
+      (row) => row.poolId === poolId && row.address === address && row.port === port,
+    );
+    if (known !== undefined) return known;
     const spec = parseSpec("backend", { ttlS: 15, ...withoutZeros(request) });
     if (!spec.ok) throw invalid(spec.violations);
     const row = this.#newRow("backend", spec.value);
@@ -293,10 +318,12 @@ export class FakeServer {
 
   #deregister(request: Request): { readonly message: object; readonly row: Row } {
     const { poolId, address, port } = request as { poolId: string; address: string; port: number };
-    const row = this.rows("backend").find((each) => each.poolId === poolId && each.address === address && each.port === port);
+    const row = this.rows("backend").find(
+      (each) => each.poolId === poolId && each.address === address && each.port === port,
+    );
     if (row === undefined) throw new ConnectError(`backend ${address}:${port} does not exist`, Code.NotFound);
     this.registered.push(`deregister ${address}:${port}`);
-    return { message: {}, row: row as unknown as Row };
+    return { message: {}, row: row };
   }
 
   #status(id: string): Message {
@@ -311,7 +338,15 @@ export class FakeServer {
         algorithm: api.PoolAlgorithm[pool.algorithm],
         backends: this.rows("backend")
           .filter(({ poolId }) => poolId === pool.id)
-          .map(({ id: backendId, name, address, port, weight }) => ({ ...status, id: backendId, name, address, port, weight, status: 1 })),
+          .map(({ id: backendId, name, address, port, weight }) => ({
+            ...status,
+            id: backendId,
+            name,
+            address,
+            port,
+            weight,
+            status: 1,
+          })),
       }));
     const listeners = this.rows("listener")
       .filter(({ loadBalancerId }) => loadBalancerId === id)
@@ -324,16 +359,23 @@ export class FakeServer {
         pools: pools.filter((pool) => pool.id === defaultPoolId),
       }));
     const { name, vipAddress } = loadBalancer;
-    return create(api.LoadBalancerStatusSchema, { ...status, id, name, vipAddress, listeners, pools });
+    return create(api.LoadBalancerStatusSchema, { ...status, id, name, vipAddress, listeners, pools } as never);
   }
 }
 
 const withoutZeros = (request: Request): Request =>
-  Object.fromEntries(Object.entries(request).filter(([, value]) => value !== "" && value !== undefined));
+  Object.fromEntries(
+    Object.entries(request).filter(([key, value]) => !key.startsWith("$") && value !== "" && value !== undefined),
+  );
 
 function toConnectError(error: unknown): unknown {
   if (!(error instanceof DomainError) || error.detail.kind !== "invalid") return error;
   const { violations } = error.detail;
-  const details = [{ desc: api.googleRpc.BadRequestSchema, value: { fieldViolations: violations.map((violation) => ({ ...violation })) } }];
+  const details = [
+    {
+      desc: api.googleRpc.BadRequestSchema,
+      value: { fieldViolations: violations.map((violation) => ({ ...violation })) },
+    },
+  ];
   return new ConnectError(error.message, Code.InvalidArgument, undefined, details);
 }

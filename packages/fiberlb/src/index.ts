@@ -1,1 +1,1 @@
-export { createProgram, runProgram } from "./program.ts";
+export { createProgram, run } from "./program.ts";

@@ -1,3 +1,3 @@
-import { createProgram, runProgram } from "./program.ts";
+import { run } from "./program.ts";
 
-process.exitCode = await runProgram(createProgram(), process.argv);
+process.exitCode = await run(process.argv.slice(2));

@@ -1,10 +1,9 @@
-import { processIo, registerClientCommands } from "@fiberlb/cli";
+import { type CliIo, processIo, registerClientCommands, runProgram } from "@fiberlb/cli";
 import { Command } from "commander";
 
-import { demoCommand } from "./commands/demo.ts";
-import { serveCommand } from "./commands/serve.ts";
-import { storeCommand } from "./commands/store.ts";
-import { Failure } from "./failure.ts";
+import { addDemo } from "./commands/demo.ts";
+import { addServe } from "./commands/serve.ts";
+import { addStore } from "./commands/store.ts";
 import { version } from "./version.ts";
 
 const EXAMPLES = `
@@ -16,27 +15,19 @@ Examples:
 `;
 
 /** The whole command line: the node's own commands and the client's. */
-export function createProgram(): Command {
+export function createProgram(io: CliIo): Command {
   const program = new Command("fiberlb")
     .description("The open load balancer for private clouds")
     .version(version, "-V, --version")
     .addHelpText("after", EXAMPLES)
-    .showSuggestionAfterError()
-    .addCommand(serveCommand())
-    .addCommand(demoCommand())
-    .addCommand(storeCommand());
-  registerClientCommands(program, processIo());
+    .showSuggestionAfterError();
+  // First, because commands inherit how errors and output are treated when they are added.
+  registerClientCommands(program, io);
+  for (const add of [addServe, addDemo, addStore]) add(program);
   return program;
 }
 
-/** Runs it. @returns the exit code: 0 done, 1 refused or failed, 2 wrong usage. */
-export async function runProgram(program: Command, argv: readonly string[]): Promise<number> {
-  try {
-    await program.parseAsync(argv);
-    return 0;
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    for (const line of error.lines) console.error(`fiberlb: ${line}`);
-    return error.exitCode;
-  }
+/** Runs a command line. @returns the exit code: 0 done, 1 refused or failed, 2 wrong usage. */
+export function run(argv: readonly string[], io: CliIo = processIo()): Promise<number> {
+  return runProgram(createProgram(io), argv, io);
 }

@@ -9,9 +9,11 @@ import type { Verdict } from "./health/target.ts";
 import { healthTargets, type TargetLookups } from "./health/targets.ts";
 import type { Log } from "./log.ts";
 import type { NodeSession } from "./repository/node-session.ts";
+import type { CertificateShelf } from "./snapshot/certificate-shelf.ts";
 import type { MaglevTables } from "./snapshot/maglev-tables.ts";
 import type { Published } from "./snapshot/publisher.ts";
 import type { Problem, Snapshot } from "./snapshot/snapshot.ts";
+import { unservedSettings } from "./snapshot/unserved.ts";
 import type { VipBinder } from "./vip/binder.ts";
 
 /** What the node publishes of itself besides what it has applied. */
@@ -31,6 +33,7 @@ export interface ForwardingParts {
   readonly binder: VipBinder;
   readonly session: NodeSession;
   readonly lookups: TargetLookups;
+  readonly certificates: Pick<CertificateShelf, "fetch">;
   /** Names that backends are called by: to be resolved from now on. */
   readonly followNames: (hosts: ReadonlySet<string>) => void;
   readonly clock: Clock;
@@ -50,6 +53,7 @@ export class Forwarding {
   /** By load balancer and listener. */
   #problemsBefore = new Map<string, string>();
   #vipProblems: readonly Problem[] = [];
+  readonly #unserved = new Map<string, readonly Problem[]>();
   #appliedRevision = 0;
   #snapshot: Snapshot = { revision: 0, units: new Map() };
 
@@ -82,7 +86,9 @@ export class Forwarding {
       tables.apply(snapshot);
       const report = await dataPlane.apply(snapshot);
       this.#snapshot = snapshot;
+      this.#noteUnserved(trees);
       this.#follow(names);
+      await this.#fetchCertificates(trees);
       this.#check(trees);
       this.#touched.clear();
       this.report(report);
@@ -104,7 +110,11 @@ export class Forwarding {
     const { identity, session, log } = this.#parts;
     const withoutVip = new Set(this.#vipProblems.map(({ loadBalancerId }) => loadBalancerId));
     // A VIP that is missing is why its listeners cannot be bound: one reason, not two.
-    const all = [...this.#vipProblems, ...problems.filter(({ loadBalancerId }) => !withoutVip.has(loadBalancerId))];
+    const all = [
+      ...this.#vipProblems,
+      ...problems.filter(({ loadBalancerId }) => !withoutVip.has(loadBalancerId)),
+      ...[...this.#unserved.values()].flat(),
+    ];
     this.#appliedRevision = Math.max(this.#appliedRevision, revision);
     for (const line of this.#changes(all)) log.warn(line.event, line.fields);
     session.publish({
@@ -165,6 +175,29 @@ export class Forwarding {
     if (names === this.#names) return;
     this.#parts.followNames(names);
     this.#names = names;
+  }
+
+  /** What the pools' backends are verified with, and what they want to see. */
+  async #fetchCertificates(trees: Published["trees"]): Promise<void> {
+    for (const id of this.#touched) {
+      const tree = trees.get(id);
+      const ids = tree?.pools.flatMap(({ backendTls: tls }) => [tls?.caCertificateId, tls?.clientCertificateId]);
+      if (tree !== undefined)
+        await this.#parts.certificates.fetch(
+          tree.loadBalancer,
+          (ids ?? []).filter((one) => one !== undefined),
+        );
+    }
+  }
+
+  /** Settings that are asked for in vain, by load balancer. */
+  #noteUnserved(trees: Published["trees"]): void {
+    for (const id of this.#touched) {
+      const tree = trees.get(id);
+      const problems = tree === undefined ? [] : unservedSettings(tree);
+      if (problems.length > 0) this.#unserved.set(id, problems);
+      else this.#unserved.delete(id);
+    }
   }
 
   /** Has the backends of touched load balancers checked as they are now, and forgets verdicts on those that are not. */

@@ -2,7 +2,6 @@
  * The composition root: makes the parts, wires them, and owns the order in which they start and stop.
  */
 import { readFileSync } from "node:fs";
-import { hostname } from "node:os";
 
 import type { Store } from "@fiberlb/store";
 import type { Cidr, VipPoolSpec } from "@fiberlb/types";
@@ -16,21 +15,17 @@ import type { TlsMaterial } from "./control/http/one-port.ts";
 import { createKeyRing } from "./control/secrets.ts";
 import type { DataPlane } from "./data/data-plane.ts";
 import { createDataPlane } from "./data/pool.ts";
-import { Forwarding } from "./forwarding.ts";
-import { createHealthMonitor, type HealthMonitor } from "./health/monitor.ts";
+import type { Forwarding } from "./forwarding.ts";
+import type { HealthMonitor } from "./health/monitor.ts";
 import { loadKey } from "./key-file.ts";
 import type { Log } from "./log.ts";
 import { ApiCalls } from "./metrics/api-calls.ts";
 import { renderMetrics } from "./metrics/exposition.ts";
 import { nodeMetrics } from "./metrics/node-metrics.ts";
-import { openStore } from "./open-store.ts";
-import { type Random, systemRandom } from "./random.ts";
-import type { ResolveHost } from "./snapshot/compile.ts";
-import { createSystemLookup } from "./snapshot/lookup.ts";
-import { MaglevTables } from "./snapshot/maglev-tables.ts";
-import { Publisher } from "./snapshot/publisher.ts";
-import { createResolver } from "./snapshot/resolver.ts";
-import { createVipBinder } from "./vip/binder.ts";
+import { type OpenedStore, openStore } from "./open-store.ts";
+import type { Random } from "./random.ts";
+import type { KeyRing } from "./repository/key-ring.ts";
+import { startForwarding } from "./start-forwarding.ts";
 
 /** What a node is made of. */
 export interface ServerOptions {
@@ -76,11 +71,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   });
   cleanup.defer(() => dataPlane.stop({ drainTimeoutMs: config.shutdown.drainTimeoutMs }));
   const apiCalls = new ApiCalls();
-  const control = createNodeControlPlane({ ...options, clock, store, dataPlane, apiCalls });
+  const keyRing = createKeyRing([loadKey(config)]);
+  const control = createNodeControlPlane({ ...options, clock, store, dataPlane, apiCalls, keyRing });
   await control.start();
   cleanup.defer(() => control.close({ graceMs: 0 }));
   await dataPlane.start();
-  const started = await startForwarding({ ...options, clock, control, dataPlane });
+  const started = await startForwarding({ ...options, clock, repository: control.repository, dataPlane, keyRing });
   const { forwarding } = started;
   cleanup.defer(() => started.stop());
   const api = parseListen(config.api.listen)!;
@@ -111,19 +107,25 @@ const hostOf = (host: string): string => (host.includes(":") ? `[${host}]` : hos
 type Parts = ServerOptions & { readonly clock: Clock };
 
 function createNodeControlPlane(
-  parts: Parts & { readonly store: Store; readonly dataPlane: DataPlane; readonly apiCalls: ApiCalls },
+  parts: Parts & {
+    readonly store: Store;
+    readonly dataPlane: DataPlane;
+    readonly apiCalls: ApiCalls;
+    readonly keyRing: KeyRing;
+  },
 ): ControlPlane {
-  const { config, log, clock, store, dataPlane, apiCalls } = parts;
+  const { config, log, clock, store, dataPlane, apiCalls, keyRing } = parts;
   if (config.vipPools === undefined)
     log.info("no vipPools configured: VIPs come from 127.10.0.0/16, which only this host can reach");
   return createControlPlane({
     store,
     clock,
-    keyRing: createKeyRing([loadKey(config)]),
+    keyRing,
     vipPools: (config.vipPools ?? DEFAULT_VIP_POOLS) as readonly unknown[] as readonly VipPoolSpec[],
     vipReuseDelayMs: config.vipReuseDelayS * 1000,
     deniedCidrs: (config.backends.deniedCidrs ?? []) as readonly string[] as readonly Cidr[],
     traffic: dataPlane,
+    isIdle: (backendId) => dataPlane.backendFigures(backendId).connectionsActive === 0,
     tls: readTls(config.api.tls),
     onCall: (call) => {
       apiCalls.add(call.method, call.code);
@@ -149,73 +151,6 @@ function readTls(tls: Config["api"]["tls"]): TlsMaterial | undefined {
     cert: read("cert", tls.cert),
     key: read("key", tls.key),
     ...(tls.clientCa !== undefined && { clientCa: read("clientCa", tls.clientCa) }),
-  };
-}
-
-interface StartedForwarding {
-  readonly forwarding: Forwarding;
-  readonly monitor: HealthMonitor;
-  stop(): Promise<void>;
-}
-
-async function startForwarding(
-  parts: Parts & { readonly control: ControlPlane; readonly dataPlane: DataPlane },
-): Promise<StartedForwarding> {
-  const { config, log, clock, version, dataPlane, control } = parts;
-  const random = parts.random ?? systemRandom;
-  const { repository } = control;
-  const tables = new MaglevTables({ clock, onTable: (table) => dataPlane.setTable(table) });
-  const binder = createVipBinder({
-    mode: config.dataPlane.bind,
-    log,
-    ...(config.store.kind === "sqlite" && { stateFile: `${config.store.path}.vips.json` }),
-  });
-  const resolver = createResolver({
-    clock,
-    random,
-    lookup: createSystemLookup(),
-    onChange: ({ name, address, problem }) => {
-      if (problem !== undefined)
-        log.warn("a backend's name cannot be resolved", { name, reason: problem, lastKnown: address });
-      publisher.resolved(new Set([name]));
-    },
-  });
-  const resolveHost: ResolveHost = (host) => resolver.resolve(host);
-  const monitor = createHealthMonitor({ clock, random, onVerdict: (verdict) => forwarding.verdict(verdict) });
-  const session = repository.openNodeSession();
-  const forwarding = new Forwarding({
-    identity: { name: config.node.name ?? hostname(), version, startedAt: new Date(clock.epochMs()).toISOString() },
-    dataPlane,
-    tables,
-    monitor,
-    binder,
-    session,
-    lookups: { resolveHost, certificatePem: () => undefined },
-    followNames: (hosts) => resolver.apply(hosts),
-    clock,
-    log,
-  });
-  const publisher = new Publisher({
-    source: repository,
-    resolveHost,
-    onSnapshot: (published) => forwarding.apply(published),
-    clock,
-    log,
-  });
-  await publisher.start();
-  return {
-    forwarding,
-    monitor,
-    async stop() {
-      await publisher.stop();
-      monitor.stop();
-      resolver.stop();
-      tables.stop();
-      // VIPs stay until the connections on them have ended.
-      await dataPlane.stop({ drainTimeoutMs: config.shutdown.drainTimeoutMs });
-      await binder.apply(new Set());
-      await session.close();
-    },
   };
 }
 
@@ -261,10 +196,11 @@ function metricsText({ dataPlane, forwarding, monitor, apiCalls }: AdminParts): 
   );
 }
 
-async function openNodeSocket(config: Config, store: Store): Promise<{ close(): Promise<void> } | undefined> {
-  if (!("backup" in store) || config.store.kind !== "sqlite") return undefined;
-  const { backup } = store as Store & { backup(path: string): Promise<void> };
-  return openControlSocket(controlSocketPath(config.store.path), { backup: (path) => backup.call(store, path) });
+async function openNodeSocket(config: Config, store: OpenedStore): Promise<{ close(): Promise<void> } | undefined> {
+  if (store.backup === undefined) return undefined;
+  return openControlSocket(controlSocketPath(config.store.path), {
+    backup: async (path) => store.backup?.(path),
+  });
 }
 
 /** Says what a port that cannot be opened means. */

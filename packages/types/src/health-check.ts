@@ -40,7 +40,8 @@ export const healthCheckSpec = field.message({
   poolId: field.id<PoolId>(),
   type: field.choice("HEALTH_CHECK_TYPE", healthCheckTypes),
   intervalMs: field.integer({ min: 10, max: 3_600_000 }).default(5000),
-  timeoutMs: field.integer({ min: 1, max: 3_600_000 }).default(2000),
+  /** At most the interval; 2000, or the interval where that is shorter, when absent. */
+  timeoutMs: field.integer({ min: 1, max: 3_600_000 }).optional(),
   /** Successes that bring a backend back. */
   rise: field.integer({ min: 1, max: 100 }).default(2),
   /** Failures that take a backend out. */
@@ -51,14 +52,18 @@ export const healthCheckSpec = field.message({
   grpcService: field.text({ max: 255, pattern: /^[\x21-\x7e]+$/, expected: "a gRPC service name" }).optional(),
 });
 
+type Parsed = z.output<typeof healthCheckSpec>;
 /** A health check as a client wants it, defaults filled. */
-export type HealthCheckSpec = z.output<typeof healthCheckSpec>;
+export type HealthCheckSpec = Parsed & { timeoutMs: number };
 /** How a pool's backends are probed; one a pool. */
 export type HealthCheck = EntityOf<HealthCheckSpec, TenantRecord<HealthCheckId>>;
 
 const isHttp = (type: HealthCheckType): boolean => type === "HTTP" || type === "HTTPS";
 
-const rules: Rules<HealthCheckSpec> = ({ type, intervalMs, timeoutMs, http, grpcService }, report) => {
+/** Time to answer when none is said. */
+const DEFAULT_TIMEOUT_MS = 2000;
+
+const rules: Rules<Parsed> = ({ type, intervalMs, timeoutMs, http, grpcService }, report) => {
   if (intervalMs !== undefined && timeoutMs !== undefined && timeoutMs > intervalMs) {
     report("timeoutMs", `must be at most interval_ms (${intervalMs}), not ${timeoutMs}`);
   }
@@ -75,7 +80,10 @@ export const healthCheck = defineResource({
   spec: healthCheckSpec,
   stored: z.strictObject({ ...recordFields, ...tenantFields }),
   rules,
-  resolve: (parsed): HealthCheckSpec =>
-    isHttp(parsed.type) ? { ...parsed, http: parsed.http ?? httpProbe.parse({}) } : parsed,
+  resolve: (parsed): HealthCheckSpec => ({
+    ...parsed,
+    timeoutMs: parsed.timeoutMs ?? Math.min(DEFAULT_TIMEOUT_MS, parsed.intervalMs),
+    ...(isHttp(parsed.type) && { http: parsed.http ?? httpProbe.parse({}) }),
+  }),
   immutable: ["poolId", "type"],
 });

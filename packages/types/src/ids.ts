@@ -3,14 +3,23 @@ import { fail, ok, type ParseResult, show } from "./result.ts";
 
 /** A UUIDv7 (RFC 9562 §5.7) in lower case. Each resource brands its own, so that a pool's id cannot pass for a listener's. */
 export type Id<Name extends string = string> = Branded<string, Name>;
+/** Names a load balancer. */
 export type LoadBalancerId = Id<"LoadBalancerId">;
+/** Names a listener. */
 export type ListenerId = Id<"ListenerId">;
+/** Names a pool. */
 export type PoolId = Id<"PoolId">;
+/** Names a backend. */
 export type BackendId = Id<"BackendId">;
+/** Names a health check. */
 export type HealthCheckId = Id<"HealthCheckId">;
+/** Names an L7 policy. */
 export type L7PolicyId = Id<"L7PolicyId">;
+/** Names an L7 rule. */
 export type L7RuleId = Id<"L7RuleId">;
+/** Names a certificate. */
 export type CertificateId = Id<"CertificateId">;
+/** Names a VIP pool. */
 export type VipPoolId = Id<"VipPoolId">;
 
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;

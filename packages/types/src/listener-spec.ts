@@ -49,7 +49,7 @@ export const listenerSpec = field.message({
   protocol: field.choice("LISTENER_PROTOCOL", listenerProtocols),
   port: field.port(),
   defaultPoolId: field.id<PoolId>().optional(),
-  certificateIds: field.uniqueList(field.id<CertificateId>(), { max: 256 }).default([]),
+  certificateIds: field.uniqueList(field.id<CertificateId>(), { max: 32 }).default([]),
   clientAuth: field.choice("CLIENT_AUTH", clientAuths).default("NONE"),
   clientCaCertificateId: field.id<CertificateId>().optional(),
   tlsMinVersion: field.choice("TLS_VERSION", tlsVersions).default("TLS_1_2"),

@@ -21,8 +21,11 @@ export interface ResourceStatus {
   readonly statusReason: string;
 }
 
+/** {@link ResourceStatus} of a load balancer: whether all nodes have it, and what is rolled up from its listeners. */
 export type LoadBalancerStatus = ResourceStatus;
+/** {@link ResourceStatus} of a listener: rolled up from the pools that it sends to. */
 export type ListenerStatus = ResourceStatus;
+/** {@link ResourceStatus} of a pool: rolled up from its backends. */
 export type PoolStatus = ResourceStatus;
 /** {@link ResourceStatus} with the verdict on the one backend. */
 export interface BackendStatus extends ResourceStatus {

@@ -73,6 +73,8 @@ describe("health check", () => {
 
   it("takes an interval as short as its timeout", () => {
     expect(specOfMinimal("healthCheck", { intervalMs: 100, timeoutMs: 100 })).toMatchObject({ timeoutMs: 100 });
+    expect(specOfMinimal("healthCheck", { intervalMs: 1000 })).toMatchObject({ timeoutMs: 1000 });
+    expect(specOfMinimal("healthCheck", { intervalMs: 9000 })).toMatchObject({ timeoutMs: 2000 });
   });
 });
 

@@ -1,8 +1,8 @@
-import { createRequestSchemas } from "@fiberlb/api";
-import { formatHostPort, nearestName, parseSpec, type ResourceKind, toCamelCase, type Violation } from "@fiberlb/types";
+import { formatHostPort, nearestName, type ResourceKind, toCamelCase, type Violation } from "@fiberlb/types";
 
 import { type FileFault, isRecord } from "../fields/check-keys.ts";
-import { type Fields, toIds, toNames } from "./file-fields.ts";
+import { effectiveFields, Placeholders } from "./effective.ts";
+import type { Fields } from "./file-fields.ts";
 import { readFields } from "./read-fields.ts";
 import type { InputFile } from "./read-file.ts";
 import { fileSections, type Section } from "./schema.ts";
@@ -47,10 +47,17 @@ class DesiredReader {
     const { value } = this.#file;
     if (value === null || value === undefined) return [];
     if (!isRecord(value)) {
-      this.faults.push({ where: "", problem: `must be an object with ${fileSections.map(({ key }) => key).join(", ")}` });
+      this.faults.push({
+        where: "",
+        problem: `must be an object with ${fileSections.map(({ key }) => key).join(", ")}`,
+      });
       return [];
     }
-    this.#checkKeys(value, fileSections.map(({ key }) => key), "");
+    this.#checkKeys(
+      value,
+      fileSections.map(({ key }) => key),
+      "",
+    );
     return this.#readSections(fileSections, value, "");
   }
 
@@ -73,7 +80,9 @@ class DesiredReader {
         this.faults.push({ where: at, problem: "must be a list" });
         continue;
       }
-      const entries = section.single ? [[at, given] as const] : (given as unknown[]).map((entry, index) => [`${at}[${index}]`, entry] as const);
+      const entries = section.single
+        ? [[at, given] as const]
+        : (given as unknown[]).map((entry, index) => [`${at}[${index}]`, entry] as const);
       for (const [place, entry] of entries) {
         const one = await this.#readOne(section, entry, place);
         if (one !== undefined) found.push(one);
@@ -95,67 +104,38 @@ class DesiredReader {
     const children = await this.#readSections(section.sections, value, where);
     const fields = this.#effective(section.kind, given, where);
     const written = new Set(Object.keys(given));
-    return { kind: section.kind, where, title: titleOf(section.kind, fields ?? given, where), fields: fields ?? given, written, children };
+    return {
+      kind: section.kind,
+      where,
+      title: titleOf(section.kind, fields ?? given, where),
+      fields: fields ?? given,
+      written,
+      children,
+    };
   }
 
-  /** Checks the fields and fills the defaults; ids that do not exist yet are stood in for. */
   #effective(kind: ResourceKind, given: Fields, where: string): Fields | undefined {
-    const schema = createRequestSchemas[kind];
-    const placeholders = this.#placeholders;
-    const parents = PARENT_FIELDS.filter((field) => schema.fields.some(({ jsonName }) => jsonName === field));
-    const standIns = Object.fromEntries(parents.map((field) => [field, placeholders.idOf("loadBalancer", "")]));
-    const spec = { ...toIds(schema, given, (kindOf, name) => placeholders.idOf(kindOf, name)), ...standIns };
-    const parsed = parseSpec(kind, kind === "l7Policy" ? { ...spec, listenerId: placeholders.idOf("listener", "") } : spec);
-    if (!parsed.ok) {
-      this.faults.push(...parsed.violations.map((violation) => toFault(violation, where, placeholders)));
-      return undefined;
-    }
-    const { position: _, ...fields } = toNames(schema, parsed.value as unknown as Fields, (_kind, id) => placeholders.nameOf(id));
-    return withoutParents(fields);
-  }
-}
-
-/** Every id of a parent, by its field in Create. */
-const PARENT_FIELDS = ["loadBalancerId", "poolId", "listenerId", "l7PolicyId"];
-
-/** The parents in files' spelling; a policy's `pool` is no parent. */
-function withoutParents(fields: Fields): Fields {
-  const { loadBalancer: _lb, listener: _listener, l7Policy: _policy, ...others } = fields;
-  if (others["pool"] !== "") return others;
-  const { pool: _pool, ...rest } = others;
-  return rest;
-}
-
-/** Ids for names, so that a spec can be checked before anything exists. */
-class Placeholders {
-  readonly #ids = new Map<string, string>();
-  readonly #names = new Map<string, string>();
-
-  idOf(kind: ResourceKind, name: string): string {
-    const key = `${kind} ${name}`;
-    const known = this.#ids.get(key);
-    if (known !== undefined) return known;
-    const id = `00000000-0000-7000-8000-${this.#ids.size.toString(16).padStart(12, "0")}`;
-    this.#ids.set(key, id);
-    this.#names.set(id, name);
-    return id;
-  }
-
-  nameOf(id: string): string {
-    return this.#names.get(id) ?? id;
+    const checked = effectiveFields(kind, given, this.#placeholders);
+    if (checked.ok) return checked.value;
+    this.faults.push(...checked.violations.map((violation) => toFault(violation, where, this.#placeholders)));
+    return undefined;
   }
 }
 
 /** The violation at its place in the file: `listeners[0].defaultPool`. */
 function toFault({ field, description }: Violation, where: string, placeholders: Placeholders): FileFault {
-  const path = field.split(".").map(toCamelCase).join(".").replace(/redirectPoolId$/, "pool").replace(/Id(s?)(?=$|\[|\.)/g, "$1");
-  const problem = description.replaceAll(/00000000-0000-7000-8000-[0-9a-f]{12}/g, (id) => JSON.stringify(placeholders.nameOf(id)));
-  return { where: `${where}.${path}`, problem };
+  const path = field
+    .split(".")
+    .map(toCamelCase)
+    .join(".")
+    .replace(/redirectPoolId$/, "pool")
+    .replace(/Id(s?)(?=$|\[|\.)/g, "$1");
+  return { where: `${where}.${path}`, problem: placeholders.inWords(description) };
 }
 
 /** What a resource is called in plans. */
 export function titleOf(kind: ResourceKind, fields: Fields, where: string): string {
-  if (kind === "backend") return formatHostPort(String(fields["address"]) as never, Number(fields["port"]));
+  if (kind === "backend") return formatHostPort(String(fields["address"]), Number(fields["port"]));
   if (typeof fields["name"] === "string") return fields["name"];
   const place = /\[(\d+)\]$/.exec(where)?.[1];
   return place === undefined ? "" : `#${Number(place) + 1}`;

@@ -13,6 +13,10 @@ export function fileName({ name, jsonName }: DescField): string {
   return referencedKind(name) === undefined ? jsonName : jsonName.replace(/Id(s?)$/, "$1");
 }
 
+/** The fields without some. */
+export const without = (fields: Fields, ...names: readonly string[]): Fields =>
+  Object.fromEntries(Object.entries(fields).filter(([name]) => !names.includes(name)));
+
 /** Gives the id of what a file names; undefined when nothing is known by the name. */
 export type IdOf = (kind: ResourceKind, name: string) => string | undefined;
 /** Gives the name of what has an id. */

@@ -3,7 +3,7 @@ import { dirname, resolve } from "node:path";
 
 import { parseDocument } from "yaml";
 
-import { refusal, usageError } from "../exit.ts";
+import { refusal } from "../exit.ts";
 import type { CliIo } from "../io.ts";
 
 /** A file that was read and parsed. */
@@ -40,7 +40,7 @@ function parseText(name: string, content: string): unknown {
   if (error === undefined) return document.toJS({ maxAliasCount: 1000 });
   const line = error.linePos?.[0];
   const where = line === undefined ? name : `${name}:${line.line}:${line.col}`;
-  throw usageError(`${where}: ${error.message.split("\n")[0]?.replace(/ at line \d+, column \d+:?$/, "")}`);
+  throw refusal(`${where}: ${error.message.split("\n")[0]?.replace(/ at line \d+, column \d+:?$/, "")}`);
 }
 
 /** SHA-256 of every certificate in a PEM text, in order, in lower-case hexadecimal; the first is the leaf's. */

@@ -80,4 +80,4 @@ export const messageKeys = (schema: DescMessage): ReadonlyMap<string, DescField>
   new Map(schema.fields.filter(({ name }) => name !== "effective_table_size").map((field) => [fileName(field), field]));
 
 /** `pool app`, for messages. */
-export const describeKind = (kind: ResourceKind, name: string): string => `${labelOf(kind)} ${name}`;
+export const describeKind = (kind: ResourceKind, name: string): string => `${labelOf(kind)} ${name}`.trimEnd();

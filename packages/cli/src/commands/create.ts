@@ -7,7 +7,14 @@ import type { Session } from "../connection.ts";
 import { refusal, usageError } from "../exit.ts";
 import { isRecord, normaliseMessage } from "../fields/check-keys.ts";
 import { parseValue } from "../fields/parse-value.ts";
-import { assign, describeField, flagNames, placeholder, type SettableField, settableFields } from "../fields/settable.ts";
+import {
+  assign,
+  describeField,
+  flagNames,
+  placeholder,
+  type SettableField,
+  settableFields,
+} from "../fields/settable.ts";
 import type { CliIo } from "../io.ts";
 import { infoOf, kindInfos, type KindInfo, parseWritableKind } from "../kinds.ts";
 import { resolveId } from "../lookup.ts";
@@ -36,16 +43,19 @@ export function addCreate(program: Command, io: CliIo): void {
     .usage("KIND [flags]");
   create.addHelpCommand(false);
   // Runs when no subcommand matched.
-  create.argument("[kind]").action((kind?: string) => {
-    throw kind === undefined ? usageError("create needs a kind, such as `fiberlb create lb --name web`") : unknownKind(kind);
-  });
-  withExamples(create, Object.values(EXAMPLES).map((line) => [line, ""] as const));
+  create
+    .argument("[kind]")
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .action((kind?: string) => {
+      if (kind === undefined) throw usageError("create needs a kind, such as `fiberlb create lb --name web`");
+      throw usageError(`write the kind as ${parseWritableKind(kind).names[0]}, not ${JSON.stringify(kind)}`);
+    });
+  withExamples(
+    create,
+    Object.values(EXAMPLES).map((line) => [line, ""] as const),
+  );
   for (const info of kindInfos) if (info.kind !== "node") addCreateKind(create, io, { ...info, kind: info.kind });
-}
-
-/** Says why this kind cannot be created: unknown, not served, or read-only. */
-function unknownKind(text: string): Error {
-  return usageError(`a ${parseWritableKind(text).label} takes flags, not further arguments`);
 }
 
 function addCreateKind(create: Command, io: CliIo, info: KindInfo & { readonly kind: ResourceKind }): void {
@@ -55,15 +65,18 @@ function addCreateKind(create: Command, io: CliIo, info: KindInfo & { readonly k
     .aliases(aliases)
     .summary(`create a ${info.label}`)
     .description(`Creates a ${info.label}. What is not given takes its default.`)
+    .configureHelp({ optionDescription: ({ description }) => description })
     .option("-f, --file <path>", "YAML or JSON with the fields, - for standard input; flags win over it")
     .option("-o, --output <format>", "table (one line), json or yaml", "table");
   const given: Plain = {};
-  for (const field of settableFields(info.kind)) for (const option of optionsOf(field, given)) command.addOption(option);
+  for (const field of settableFields(info.kind))
+    for (const option of optionsOf(field, given)) command.addOption(option);
   withExamples(command, [[EXAMPLES[info.kind], ""]]);
-  onServer<{ file?: string; output: string }>(command, io, async ({ flags, args: _, ...session }) => {
+  onServer<{ file?: string; output: string }>(command, io, async ({ flags, ...session }) => {
     const format = parseOutputFormat(flags.output);
     const fromFile = flags.file === undefined ? {} : await readSpec(io, info.kind, flags.file);
-    const spec = await resolveReferences(session, info.kind, { ...fromFile, ...given });
+    const spec = await resolveReferences(session, info.kind, merge(fromFile, given));
+    if (flags.file !== undefined) checkSpec(info.kind, spec);
     const answer = await createOne(session.client, info.kind, spec);
     io.stdout.write(format === "table" ? createdLine(info.kind, answer) : formatAnswer(answer, format));
   });
@@ -84,14 +97,19 @@ function optionsOf(field: SettableField, given: Plain): readonly Option[] {
 
 async function readSpec(io: CliIo, kind: ResourceKind, path: string): Promise<Plain> {
   const { name, value } = await readInput(io, path);
-  if (!isRecord(value)) throw usageError(`${name}: must hold the fields of one ${infoOf(kind).label}`);
+  if (!isRecord(value)) throw refusal(`${name}: must hold the fields of one ${infoOf(kind).label}`);
   const { value: spec, faults } = normaliseMessage(createRequestSchemas[kind], value, "");
-  if (faults.length > 0) throw usageError(`${name}: ${faults.map(({ where, problem }) => `${where}: ${problem}`).join("; ")}`);
+  if (faults.length > 0)
+    throw refusal(`${name}: ${faults.map(({ where, problem }) => `${where}: ${problem}`).join("; ")}`);
   return spec as Plain;
 }
 
 /** Names become ids; within the load balancer that is given, where one is. */
-export async function resolveReferences({ client }: Pick<Session, "client">, kind: ResourceKind, spec: Plain): Promise<Plain> {
+export async function resolveReferences(
+  { client }: Pick<Session, "client">,
+  kind: ResourceKind,
+  spec: Plain,
+): Promise<Plain> {
   const resolved = structuredClone(spec);
   const lists = settableFields(kind).filter(({ references }) => references !== undefined);
   for (const { path, references } of lists) {
@@ -129,8 +147,16 @@ function createdLine(kind: ResourceKind, answer: Answer): string {
   return `created ${infoOf(kind).label} ${name} (${id})\n`;
 }
 
+/** Flags win over the file; a nested message of both is merged. */
+function merge(fromFile: Plain, given: Plain): Plain {
+  const nested = Object.keys(given).filter((name) => isRecord(fromFile[name]) && isRecord(given[name]));
+  const merged = nested.map((name) => [name, { ...(fromFile[name] as Plain), ...(given[name] as Plain) }] as const);
+  return { ...fromFile, ...given, ...Object.fromEntries(merged) };
+}
+
 /** Checks a whole spec before it is sent. @throws CliExit that lists every bad field */
-export function checkSpec(kind: ResourceKind, spec: unknown): void {
-  const result = parseSpec(kind, spec);
+function checkSpec(kind: ResourceKind, spec: Plain): void {
+  const { requestId: _, validateOnly: __, ...own } = spec;
+  const result = parseSpec(kind, own);
   if (!result.ok) throw refusal(`invalid argument: ${describeViolations(result.violations)}`);
 }

@@ -1,4 +1,5 @@
-import type { FiberlbClient } from "@fiberlb/api";
+import { type DescField, type Message, ScalarType } from "@bufbuild/protobuf";
+import { type FiberlbClient, NodeSchema, resourceSchemas } from "@fiberlb/api";
 import type { ResourceKind } from "@fiberlb/types";
 import type { Command } from "commander";
 
@@ -22,11 +23,11 @@ export function addDescribe(program: Command, io: CliIo): void {
     ["fiberlb describe lb web", "a load balancer with all that is below it"],
     ["fiberlb describe backend web/app/10.0.0.5:8080", "one backend, and why it is down"],
   ]);
-  onServer(command, io, async ({ args: [kindText = "", name = ""], flags: _, ...session }) => {
+  onServer(command, io, async ({ args: [kindText = "", name = ""], ...session }) => {
     const info = parseKind(kindText);
     const answer = await getNamed(session, info, name);
     const message = (answer.message as unknown as Record<string, never>)[oneField(info)];
-    const block = await loadBlock(session.client, info, plainOf(info.kind, message as never));
+    const block = await loadBlock(session.client, info, fieldsOf(info.kind, message as never));
     io.stdout.write(renderBlock(block, paletteFor(io.colour), ""));
   });
 }
@@ -36,6 +37,21 @@ interface Block {
   readonly label: string;
   readonly fields: Readonly<Record<string, unknown>>;
   readonly children: readonly Block[];
+}
+
+/** Every field, also those that are zero, false or empty; a nested message that is absent is left out. */
+function fieldsOf(kind: Kind, message: Message): Block["fields"] {
+  const given = plainOf(kind, message);
+  const { fields } = kind === "node" ? NodeSchema : resourceSchemas[kind];
+  const shown = fields.map((field) => [field.jsonName, given[field.jsonName] ?? zeroOf(field)] as const);
+  return Object.fromEntries(shown.filter(([, value]) => value !== undefined));
+}
+
+function zeroOf(field: DescField): unknown {
+  if (field.fieldKind === "list") return [];
+  if (field.fieldKind === "map") return "";
+  if (field.fieldKind !== "scalar") return undefined;
+  return field.scalar === ScalarType.STRING ? "" : field.scalar === ScalarType.BOOL ? false : 0;
 }
 
 async function loadBlock(client: FiberlbClient, info: KindInfo, fields: Block["fields"]): Promise<Block> {
@@ -50,7 +66,7 @@ async function loadChildren(
 ): Promise<readonly Block[]> {
   const messages = await listResources(client, kind, { [`${parent}Id`]: fields["id"] });
   const info = infoOf(kind);
-  return Promise.all(messages.map((message) => loadBlock(client, info, plainOf(kind, message))));
+  return Promise.all(messages.map((message) => loadBlock(client, info, fieldsOf(kind, message))));
 }
 
 function renderBlock({ label, fields, children }: Block, palette: Palette, indent: string): string {

@@ -1,20 +1,20 @@
-import { fromMessage, NodeSchema, resourceSchemas } from "@fiberlb/api";
 import type { Message } from "@bufbuild/protobuf";
+import { fromMessage, NodeSchema, resourceSchemas } from "@fiberlb/api";
 import { parseId, type ResourceKind } from "@fiberlb/types";
 import type { Command } from "commander";
 
+import type { Session } from "../connection.ts";
 import { usageError } from "../exit.ts";
+import type { CliIo } from "../io.ts";
 import { parseKind } from "../kinds.ts";
 import type { Kind, KindInfo } from "../kinds.ts";
-import type { CliIo } from "../io.ts";
 import { resolveId } from "../lookup.ts";
-import { listColumns, type NameOf } from "../output/columns.ts";
 import { paletteFor } from "../output/colour.ts";
+import { listColumns, type NameOf } from "../output/columns.ts";
 import { formatAnswer, parseOutputFormat } from "../output/format.ts";
 import { renderTable } from "../output/table.ts";
 import { type Answer, getOne, itemsIn, listAll, type ListFilter, listResources, oneField } from "../rpc.ts";
-import type { Session } from "../connection.ts";
-import { type Invocation, onServer, withExamples } from "./command.ts";
+import { collect, type Invocation, onServer, withExamples } from "./command.ts";
 
 interface GetFlags {
   readonly output: string;
@@ -31,14 +31,17 @@ export function addGet(program: Command, io: CliIo): void {
     .command("get")
     .summary("list resources, or show one")
     .description("Lists resources of a kind, or shows one by id, name or path (web/app).")
-    .argument("<kind>", "loadbalancer (lb), listener, pool, backend, healthcheck (hc), l7policy, l7rule, certificate (cert), vippool, node")
+    .argument(
+      "<kind>",
+      "loadbalancer (lb), listener, pool, backend, healthcheck (hc), l7policy, l7rule, certificate (cert), vippool, node",
+    )
     .argument("[name]", "id, name or path of one resource")
     .option("-o, --output <format>", "table, json (the RPC's answer) or yaml", "table")
     .option("--lb <id|name>", "only listeners and pools of this load balancer")
     .option("--pool <id|name>", "only backends and health checks of this pool")
     .option("--listener <id|name>", "only L7 policies of this listener")
     .option("--policy <id|name>", "only L7 rules of this policy")
-    .option("--tag <key=value...>", "only resources with this tag; repeatable");
+    .option("--tag <key=value>", "only resources with this tag; repeatable", collect);
   withExamples(command, [
     ["fiberlb get lb", "all load balancers of the project"],
     ["fiberlb get pools --lb web", "the pools of load balancer web"],
@@ -53,7 +56,8 @@ async function runGet({ args, flags, ...session }: Invocation<GetFlags>): Promis
   const info = parseKind(kindText);
   const format = parseOutputFormat(flags.output);
   const filter = await filterOf(session, info, flags);
-  const answer = name === undefined ? await listAll(session.client, info.kind, filter) : await getNamed(session, info, name);
+  const answer =
+    name === undefined ? await listAll(session.client, info.kind, filter) : await getNamed(session, info, name);
   const { stdout } = session.io;
   stdout.write(format === "table" ? await table(session, info, answer) : formatAnswer(answer, format));
 }

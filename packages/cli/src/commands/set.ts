@@ -49,7 +49,9 @@ async function runSet({ args, flags, client, io }: Invocation<{ output: string }
   const patch = await resolveReferences({ client }, info.kind, scoped);
   const mask = [...new Set(assignments.map(({ path }) => path.join(".")))];
   const answer = await updateOne(client, info.kind, { id, revision: message.revision, patch, mask });
-  io.stdout.write(format === "table" ? `changed ${info.label} ${name}: ${texts.join(" ")}\n` : formatAnswer(answer, format));
+  io.stdout.write(
+    format === "table" ? `changed ${info.label} ${name}: ${texts.join(" ")}\n` : formatAnswer(answer, format),
+  );
 }
 
 /** One `field=value`, understood. */
@@ -65,7 +67,9 @@ function parseAssignment(info: WritableInfo, text: string): Assignment {
   const equals = text.indexOf("=");
   if (equals < 1) throw usageError(`expected field=value, not ${JSON.stringify(text)}`);
   const [given, value] = [text.slice(0, equals), text.slice(equals + 1)];
-  const fields = settableFields(info.kind).filter(({ desc }) => desc.name !== "request_id" && desc.name !== "validate_only");
+  const fields = settableFields(info.kind).filter(
+    ({ desc }) => desc.name !== "request_id" && desc.name !== "validate_only",
+  );
   const { field, key } = findField(info, fields, given);
   const { path, desc } = field;
   if (key !== undefined) return { path, key, ...(value !== "" && { value }) };

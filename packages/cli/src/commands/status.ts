@@ -21,7 +21,9 @@ export function addStatus(program: Command, io: CliIo): void {
   const command = program
     .command("status")
     .summary("show load balancers as trees, with status and reason")
-    .description("Shows load balancer → listener → pool → backend, each with its status and, where something is wrong, why.")
+    .description(
+      "Shows load balancer → listener → pool → backend, each with its status and, where something is wrong, why.",
+    )
     .argument("[lb]", "id or name; all load balancers when absent")
     .option("-w, --watch", "show again whenever something changed, until interrupted", false)
     .option("--interval <seconds>", "how often --watch looks", "1");
@@ -36,7 +38,8 @@ async function runStatus({ args: [name], flags, client, io }: Invocation<StatusF
   const render = async (): Promise<string> => renderAll(await loadStatus(client, name), io);
   if (!flags.watch) return io.stdout.write(await render());
   const intervalMs = Number(flags.interval) * 1000;
-  if (!(intervalMs >= 100)) throw usageError(`--interval must be at least 0.1 seconds, not ${JSON.stringify(flags.interval)}`);
+  if (!(intervalMs >= 100))
+    throw usageError(`--interval must be at least 0.1 seconds, not ${JSON.stringify(flags.interval)}`);
   await watch(io, intervalMs, render);
 }
 
@@ -46,7 +49,9 @@ async function loadStatus(client: FiberlbClient, name: string | undefined): Prom
     name === undefined
       ? (await listResources(client, "loadBalancer")).map(({ id }) => id)
       : [await resolveId(client, "loadBalancer", name)];
-  const trees = await Promise.all(ids.map(async (id) => (await client.loadBalancers.getLoadBalancerStatus({ id })).loadBalancer));
+  const trees = await Promise.all(
+    ids.map(async (id) => (await client.loadBalancers.getLoadBalancerStatus({ id })).loadBalancer),
+  );
   if (name !== undefined && trees[0] === undefined) throw refusal(`the server gave no status of load balancer ${name}`);
   return trees.filter((tree) => tree !== undefined);
 }

@@ -59,10 +59,10 @@ export function describeField({ desc, references }: SettableField): string {
 }
 
 function unitOf(name: string): readonly string[] {
-  if (/_ms$/.test(name)) return ["milliseconds"];
-  if (/_s$/.test(name)) return ["seconds"];
-  if (/_bytes$/.test(name)) return ["bytes"];
-  return /_percent$/.test(name) ? ["percent"] : [];
+  if (name.endsWith("_ms")) return ["milliseconds"];
+  if (name.endsWith("_s")) return ["seconds"];
+  if (name.endsWith("_bytes")) return ["bytes"];
+  return name.endsWith("_percent") ? ["percent"] : [];
 }
 
 /** `object` with `value` put at `path`: lists and maps that are given several times grow, everything else is replaced. */
@@ -79,4 +79,5 @@ export function assign(object: Plain, [name = "", ...rest]: readonly string[], v
   }
 }
 
-const isPlain = (value: unknown): value is Plain => typeof value === "object" && value !== null && !Array.isArray(value);
+const isPlain = (value: unknown): value is Plain =>
+  typeof value === "object" && value !== null && !Array.isArray(value);

@@ -16,7 +16,13 @@ const sgr =
     text === "" ? "" : `${ESCAPE}${on}m${text}${ESCAPE}${off}m`;
 const plain: Paint = (text) => text;
 
-const COLOURS: Palette = { good: sgr(32, 39), bad: sgr(31, 39), warning: sgr(33, 39), faint: sgr(2, 22), strong: sgr(1, 22) };
+const COLOURS: Palette = {
+  good: sgr(32, 39),
+  bad: sgr(31, 39),
+  warning: sgr(33, 39),
+  faint: sgr(2, 22),
+  strong: sgr(1, 22),
+};
 const PLAIN: Palette = { good: plain, bad: plain, warning: plain, faint: plain, strong: plain };
 
 /** Colours, or none. */

@@ -14,7 +14,8 @@ type PlainColumn = Column<Readonly<Plain>>;
 export function cell(value: unknown): string {
   if (value === undefined || value === null || value === "") return "-";
   if (Array.isArray(value)) return value.length === 0 ? "-" : value.map(cell).join(",");
-  return typeof value === "object" ? JSON.stringify(value) : String(value as string | number | boolean | bigint);
+  if (typeof value === "string") return value;
+  return typeof value === "bigint" ? value.toString() : JSON.stringify(value);
 }
 
 const field = (title: string, name: string, extra: Partial<PlainColumn> = {}): PlainColumn => ({
@@ -90,7 +91,13 @@ const reference = (title: string, name: string, nameOf: NameOf): PlainColumn => 
 /** The columns of a list: name, what matters of the kind, status where there is one, id. */
 export function listColumns(kind: Kind, nameOf: NameOf, palette: Palette): readonly PlainColumn[] {
   const own: readonly PlainColumn[] = (LIST_COLUMNS[kind] as (name: NameOf) => readonly PlainColumn[])(nameOf);
-  return [field("NAME", "name"), ...own, ...statusColumns(kind, palette), ...(kind === "node" ? [] : [field("ID", "id")]), ...reasonColumn(kind)];
+  return [
+    field("NAME", "name"),
+    ...own,
+    ...statusColumns(kind, palette),
+    ...(kind === "node" ? [] : [field("ID", "id")]),
+    ...reasonColumn(kind),
+  ];
 }
 
 function statusColumns(kind: Kind, palette: Palette): readonly PlainColumn[] {

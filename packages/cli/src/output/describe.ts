@@ -1,8 +1,8 @@
 import type { Plain } from "@fiberlb/api";
 
 import { isRecord } from "../fields/check-keys.ts";
-import { cell } from "./columns.ts";
 import { type Palette, paintStatus } from "./colour.ts";
+import { cell } from "./columns.ts";
 
 /** Shown first, in this order; the rest follows as the API orders it. */
 const FIRST = ["id", "provisioningStatus", "operatingStatus", "status", "statusReason"];
@@ -23,7 +23,8 @@ export function describeFields(fields: Readonly<Plain>, palette: Palette): reado
   });
 }
 
-const paint = (palette: Palette, name: string, text: string): string => (isStatus(name) ? paintStatus(palette, text) : text);
+const paint = (palette: Palette, name: string, text: string): string =>
+  isStatus(name) ? paintStatus(palette, text) : text;
 
 function flatten(name: string, value: unknown): readonly (readonly [string, unknown])[] {
   if (!isRecord(value)) return [[name, value]];
@@ -32,4 +33,5 @@ function flatten(name: string, value: unknown): readonly (readonly [string, unkn
 }
 
 /** Certificates have many lines. */
-const indentLines = (text: string, width: number): string => text.trimEnd().replaceAll("\n", `\n${" ".repeat(width + 2)}`);
+const indentLines = (text: string, width: number): string =>
+  text.trimEnd().replaceAll("\n", `\n${" ".repeat(width + 2)}`);

@@ -16,7 +16,8 @@ export function parseOutputFormat(text: string): OutputFormat {
 }
 
 /** The RPC's answer in protobuf JSON, fields that are zero, false or empty included. */
-export const answerJson = ({ schema, message }: Answer): JsonValue => toJson(schema, message, { alwaysEmitImplicit: true });
+export const answerJson = ({ schema, message }: Answer): JsonValue =>
+  toJson(schema, message, { alwaysEmitImplicit: true });
 
 /** An answer as JSON or YAML text. */
 export function formatAnswer(answer: Answer, format: "json" | "yaml"): string {

@@ -1,9 +1,9 @@
 import { createLog, silentLog } from "@fiberlb/server";
-import { Command } from "commander";
+import type { Command } from "commander";
 
 import { checkStage } from "../demo/check.ts";
 import { openStage, type Stage } from "../demo/stage.ts";
-import { Failure } from "../failure.ts";
+import { failure } from "../failure.ts";
 
 const EXAMPLES = `
 Needs no flags and no root, and leaves nothing behind. Press Ctrl-C to end it.
@@ -13,9 +13,10 @@ Examples:
   $ fiberlb demo --check      sends traffic itself, kills a backend, shows what happens; exits 0 or 1
 `;
 
-/** `fiberlb demo`. */
-export function demoCommand(): Command {
-  return new Command("demo")
+/** Adds `fiberlb demo`. */
+export function addDemo(program: Command): void {
+  program
+    .command("demo")
     .description("three small web servers and a load balancer in front of them, to look at")
     .option("--check", "send traffic, kill a backend, show that traffic moves and comes back; exit 0 or 1")
     .addHelpText("after", EXAMPLES)
@@ -31,12 +32,12 @@ async function demo(check: boolean): Promise<void> {
     ? silentLog
     : createLog({ level: "info", format: "pretty", write: (line) => void process.stderr.write(`${line}\n`) });
   const stage = await openStage(log).catch((error: unknown) => {
-    throw new Failure(`the demo could not start: ${error instanceof Error ? error.message : String(error)}`);
+    throw failure(`the demo could not start: ${error instanceof Error ? error.message : String(error)}`);
   });
   try {
     introduce(stage);
     if (!check) await untilInterrupted();
-    else if (!(await checkStage(stage, say))) throw new Failure("the demo did not behave as it should");
+    else if (!(await checkStage(stage, say))) throw failure("the demo did not behave as it should");
     else say("\nEverything was as it should be.");
   } finally {
     await stage.close();

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 
 import { type Config, createLog, type Log, type LogLevel, parseConfig, startServer } from "@fiberlb/server";
-import { Command } from "commander";
+import type { Command } from "commander";
 
-import { Failure } from "../failure.ts";
+import { failure } from "../failure.ts";
 import { version } from "../version.ts";
 
 const EXAMPLES = `
@@ -16,9 +16,10 @@ Examples:
   $ FIBERLB_API_LISTEN=127.0.0.1:9180 FIBERLB_STORE_KIND=memory fiberlb serve
 `;
 
-/** `fiberlb serve`: a node, until SIGTERM or SIGINT. */
-export function serveCommand(): Command {
-  return new Command("serve")
+/** Adds `fiberlb serve`: a node, until SIGTERM or SIGINT. */
+export function addServe(program: Command): void {
+  program
+    .command("serve")
     .description("run a node: API, data plane, health checks")
     .option("-c, --config <file>", "configuration file (YAML)")
     .addHelpText("after", EXAMPLES)
@@ -30,7 +31,7 @@ async function serve(file: string | undefined): Promise<void> {
   const log = processLog(config);
   for (const warning of warnings) log.warn(warning);
   const server = await startServer({ config, log, version }).catch((error: unknown) => {
-    throw new Failure(error instanceof Error ? error.message : String(error));
+    throw failure(error instanceof Error ? error.message : String(error));
   });
   process.on("SIGHUP", () => reload(file, config, log));
   const signal = await firstSignal();
@@ -50,7 +51,7 @@ export function readConfig(file: string | undefined): {
     ...(file !== undefined && { file: { name: file, text: readText(file) } }),
     env: process.env,
   });
-  if (!result.ok) throw new Failure(result.problems, 2);
+  if (!result.ok) throw failure(result.problems, 2);
   return result;
 }
 
@@ -60,7 +61,7 @@ function readText(file: string): string {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? "";
     const why = { ENOENT: "there is no such file", EACCES: "no permission to read it", EISDIR: "it is a folder" }[code];
-    throw new Failure(`cannot read the configuration file ${file}: ${why ?? (error as Error).message}`, 2);
+    throw failure(`cannot read the configuration file ${file}: ${why ?? (error as Error).message}`, 2);
   }
 }
 
@@ -82,7 +83,7 @@ function reload(file: string | undefined, before: Config, log: Log & { setLevel(
     const { config } = readConfig(file);
     log.setLevel(config.log.level);
     const changed = Object.keys(config).filter((key) => key !== "log" && differs(config, before, key as keyof Config));
-    log.info("configuration read again", { level: config.log.level });
+    log.info("configuration read again", { logLevel: config.log.level });
     for (const key of changed) log.warn(`${key} has changed in the configuration file: needs a restart`);
   } catch (error) {
     log.error("configuration not read again; everything stays as it was", { error });

@@ -1,10 +1,11 @@
 import { resolve } from "node:path";
 
+import { CliExit } from "@fiberlb/cli";
 import { askForBackup, type Config, controlSocketPath } from "@fiberlb/server";
 import { openSqliteStore, restoreSqliteFile, verifySqliteFile } from "@fiberlb/store";
-import { Command } from "commander";
+import type { Command } from "commander";
 
-import { Failure } from "../failure.ts";
+import { failure } from "../failure.ts";
 import { readConfig } from "./serve.ts";
 
 const EXAMPLES = `
@@ -16,11 +17,12 @@ Examples:
   $ fiberlb store restore /var/backups/fiberlb-monday.db
 `;
 
-/** `fiberlb store backup | restore`. */
-export function storeCommand(): Command {
-  const store = new Command("store")
+/** Adds `fiberlb store backup | restore`. */
+export function addStore(program: Command): void {
+  const store = program
+    .command("store")
     .description("back up and restore a node's SQLite store")
-    .addHelpText("after", EXAMPLES);
+    .addHelpText("afterAll", EXAMPLES);
   store
     .command("backup <file>")
     .description("write a consistent copy of the store to a new file; the node may be running")
@@ -35,13 +37,12 @@ export function storeCommand(): Command {
     .action((file: string, { config }: { config?: string }) =>
       explained(() => restore(resolve(file), sqliteConfig(config))),
     );
-  return store;
 }
 
 function sqliteConfig(file: string | undefined): Config {
   const { config } = readConfig(file);
   if (config.store.kind !== "sqlite")
-    throw new Failure(`store.kind is ${config.store.kind}: only a sqlite store has a file to back up or restore`, 2);
+    throw failure(`store.kind is ${config.store.kind}: only a sqlite store has a file to back up or restore`, 2);
   return config;
 }
 
@@ -50,7 +51,11 @@ async function backup(file: string, config: Config): Promise<void> {
   if (!(await askForBackup(controlSocketPath(path), file))) {
     await verifySqliteFile(path);
     const store = await openSqliteStore({ path });
-    await store.backup(file).finally(() => store.close());
+    try {
+      await store.backup(file);
+    } finally {
+      await store.close();
+    }
   }
   await verifySqliteFile(file);
   console.log(`backed up ${path} to ${file}, and checked the copy`);
@@ -66,7 +71,7 @@ async function explained(action: () => Promise<void>): Promise<void> {
   try {
     await action();
   } catch (error) {
-    if (error instanceof Error && !(error instanceof Failure)) throw new Failure(error.message);
+    if (error instanceof Error && !(error instanceof CliExit)) throw failure(error.message);
     throw error;
   }
 }

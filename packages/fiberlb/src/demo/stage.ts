@@ -10,7 +10,7 @@ import {
 } from "@fiberlb/api";
 import { type Config, type Log, parseConfig, type RunningServer, startServer } from "@fiberlb/server";
 
-import { Failure } from "../failure.ts";
+import { failure } from "../failure.ts";
 import { version } from "../version.ts";
 import { type BackendProcess, startBackend } from "./backend-process.ts";
 import type { Target } from "./traffic.ts";
@@ -32,7 +32,8 @@ const BACKEND_NAMES = ["alpha", "beta", "gamma"] as const;
 const VIP = "127.10.0.1";
 /** Preferred ports; when taken, the system chooses. */
 const PORTS = { api: 9080, admin: 9081, listener: 8080 } as const;
-const HEALTH = { intervalMs: 250, timeoutMs: 200, rise: 1, fall: 1 } as const;
+/** One probe that is late on a busy machine must not look like a dead server. */
+const HEALTH = { intervalMs: 250, timeoutMs: 250, rise: 1, fall: 3 } as const;
 
 /** Starts three web servers and a node in memory, and tells the node, through its API, to balance over them. */
 export async function openStage(log: Log): Promise<Stage> {
@@ -62,7 +63,7 @@ async function demoConfig(): Promise<Config> {
       "shutdown.drainTimeoutMs": 0,
     },
   });
-  if (!result.ok) throw new Failure(result.problems);
+  if (!result.ok) throw failure(result.problems);
   return result.config;
 }
 
@@ -85,7 +86,7 @@ async function declare(client: FiberlbClient, backends: readonly BackendProcess[
   const listener = { loadBalancerId, name: "tcp", protocol: ListenerProtocol.TCP, port, defaultPoolId: poolId };
   const created = await client.listeners.createListener(listener);
   if (created.listener?.provisioningStatus !== ProvisioningStatus.ACTIVE)
-    throw new Failure(`the demo's listener did not come up: ${created.listener?.statusReason}`);
+    throw failure(`the demo's listener did not come up: ${created.listener?.statusReason}`);
   return { loadBalancerId, poolId, vip: { host: VIP, port } };
 }
 

@@ -1,5 +1,6 @@
 /** Bytes of an IPv4 and an IPv6 address. */
 export const IPV4_BYTES = 4;
+/** Bytes of an IPv6 address. */
 export const IPV6_BYTES = 16;
 
 const DOT = 0x2e;

@@ -73,11 +73,9 @@ const store = z.strictObject({
   kind: z.enum(["sqlite", "memory", "etcd"]).default("sqlite").meta({
     description: "sqlite: one file, no server. memory: forgets everything at exit. etcd: not in this release",
   }),
-  path: z
-    .string()
-    .min(1)
-    .default("./fiberlb-data/fiberlb.db")
-    .meta({ description: "The SQLite file; its folder also holds the key file and the last applied state" }),
+  path: z.string().min(1).default("./fiberlb-data/fiberlb.db").meta({
+    description: "The SQLite file; its folder also holds the key file, the list of VIPs on lo and the control socket",
+  }),
 });
 
 const auth = z.strictObject({

@@ -10,6 +10,7 @@ import {
   type BackendSpec,
   DEFAULT_REGISTRATION_TTL_S,
   DomainError,
+  type DomainErrorKind,
   formatHostPort,
   invalid,
   isIpHost,
@@ -112,18 +113,26 @@ async function createOrRenew(options: ServiceOptions, registration: Registration
   const tenant: Tenant = { orgId: registration.tenant.orgId, projectId: registration.tenant.projectId };
   const { spec } = registration;
   const known = await repository.backendAt(tenant, spec);
-  if (known !== undefined) return renew(options, { ...registration, tenant }, known);
+  if (known !== undefined) {
+    try {
+      return await renew(options, { ...registration, tenant }, known);
+    } catch (error) {
+      // It had drained and went this moment: the program is here again.
+      if (!isOfKind(error, "not-found")) throw error;
+    }
+  }
   try {
     return (await repository.create({ tenant, kind: "backend", spec, validateOnly: false })).stored;
   } catch (error) {
     // Somebody registered the same address a moment ago; if it is only the name that is taken, the error stands.
-    const racing = isTaken(error) ? await repository.backendAt(tenant, spec) : undefined;
+    const racing = isOfKind(error, "already-exists") ? await repository.backendAt(tenant, spec) : undefined;
     if (racing === undefined) throw error;
     return renew(options, { ...registration, tenant }, racing);
   }
 }
 
-const isTaken = (error: unknown): boolean => error instanceof DomainError && error.kind === "already-exists";
+const isOfKind = (error: unknown, kind: DomainErrorKind): boolean =>
+  error instanceof DomainError && error.kind === kind;
 
 /** A renewal changes what it names; a weight that it does not name stays as an operator may have set it. */
 async function renew(

@@ -57,6 +57,8 @@ export interface ControlPlaneOptions {
   readonly authenticator?: Authenticator;
   /** Figures for GetLoadBalancerStats. Default: all zero. */
   readonly traffic?: TrafficReader;
+  /** Whether the data plane of this process has no connection to a backend: a drain then need not wait. */
+  readonly isIdle?: (backendId: string) => boolean;
   /** Absent: cleartext. */
   readonly tls?: TlsMaterial | undefined;
   /** Random bytes for ids; default: the system's. */
@@ -112,6 +114,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     fillRandom: options.fillRandom ?? randomFillSync,
     vipReuseDelayMs: options.vipReuseDelayMs ?? DEFAULT_REUSE_DELAY_MS,
     onError: (error, what) => log.error(what, error),
+    ...(options.isIdle !== undefined && { isIdle: options.isIdle }),
   });
   const api = new ApiServer({
     clock,

@@ -142,8 +142,8 @@ async function runCreate<K extends TenantKind>(
   const tenant = tenantNames(context);
   const { input, requestId, validateOnly } = fromCreateRequest(createRequestSchemas[kind], request as never);
   const parsed = parseSpec(kind, input);
-  refuse([...(parsed.ok ? [] : parsed.violations), ...requestIdViolations(requestId)]);
-  if (!parsed.ok) throw invalid(parsed.violations);
+  refuse([...(parsed.ok ? [] : parsed.violations.map(withoutSecret)), ...requestIdViolations(requestId)]);
+  if (!parsed.ok) throw new Error("Cannot refuse a bad spec: it has no violations");
   const prepared: Prepared<K> =
     prepare === undefined ? { spec: parsed.value, record: {} } : await prepare(parsed.value);
   return repository.create({
@@ -208,6 +208,12 @@ const tenantNames = (context: HandlerContext): Tenant => {
   const { orgId, projectId } = tenantOf(context);
   return { orgId, projectId };
 };
+
+/** Descriptions quote the value; that of a private key must stand in no answer and no log. */
+const withoutSecret = (violation: Violation): Violation =>
+  violation.field === "private_key_pem" && violation.reason !== "REQUIRED"
+    ? { ...violation, description: violation.description.replace(/,? not ".*$/s, "") }
+    : violation;
 
 function refuse(violations: readonly Violation[]): void {
   if (violations.length > 0) throw invalid(violations);

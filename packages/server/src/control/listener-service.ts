@@ -41,7 +41,7 @@ async function listenerRules(options: ServiceOptions, { tenant, wanted }: RuleIn
 }
 
 /** Each reference takes three of the 128 operations of a transaction when all are exchanged for others. */
-const MAX_CERTIFICATES = 40;
+const MAX_CERTIFICATES = 32;
 
 function tooMany(certificates: number): Violation[] {
   if (certificates <= MAX_CERTIFICATES) return [];

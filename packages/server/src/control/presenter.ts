@@ -12,7 +12,7 @@ import type { Repository } from "../repository/repository.ts";
 import { byBackend, readObservedTrees, type TreeAddress } from "../repository/tree.ts";
 import { backendStatus } from "./status/operating.ts";
 import { provisioning } from "./status/provisioning.ts";
-import { combined, provisioningInput, type Surroundings, treeStatus, type TreeStatus } from "./status/tree-status.ts";
+import { partStatus, provisioningInput, type Surroundings, treeStatus, type TreeStatus } from "./status/tree-status.ts";
 
 /** A Create waits for so long until its change is served. */
 const ACTIVE_WAIT_MS = 1000;
@@ -109,7 +109,7 @@ export class Presenter {
         monitored: healthChecks.some(({ adminStateUp }) => adminStateUp),
         verdicts: byBackend(health?.type === "range" ? health.kvs : []).get(stored.location.id) ?? [],
       });
-      return { ...combined(provisioning(provision, stored.createRevision), judged), status: judged.health };
+      return { ...partStatus(provisioning(provision, stored.createRevision), judged), status: judged.health };
     });
   }
 }

@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 
 import type { Cancel, Clock } from "../clock.ts";
-import type { BackendHealth, MaglevTableUnit, Snapshot, Unit } from "../snapshot/snapshot.ts";
+import type { BackendHealth, MaglevTableUnit, Snapshot, Unit, Units } from "../snapshot/snapshot.ts";
 import type { ApplyReport, BackendFigures, DataPlane, DataPlaneLog, ListenerFigures } from "./data-plane.ts";
 import { Ledger } from "./ledger.ts";
 import { type Admission, ListenerGate } from "./listener-gate.ts";
@@ -52,7 +52,7 @@ class WorkerPool implements DataPlane {
   readonly #gate: ListenerGate;
   readonly #problems: Problems;
   readonly #handles: readonly WorkerHandle[];
-  #units: ReadonlyMap<string, Unit> = new Map();
+  #units: Units = new Map();
   /** What workers have been told: what one that starts is told at once. */
   readonly #assignments = new Map<string, UnitAssignment>();
   readonly #tables = new Map<string, MaglevTableUnit>();
@@ -99,7 +99,7 @@ class WorkerPool implements DataPlane {
       if (this.#isStopping) throw new Error(`Cannot apply revision ${snapshot.revision}: the data plane is stopped`);
       const before = this.#units;
       const diff = diffUnits(before, snapshot.units);
-      this.#units = new Map(snapshot.units);
+      this.#units = snapshot.units;
       try {
         if (diff.changed.length + diff.removed.length > 0) {
           const admissions = await this.#gate.admit(diff.changed);

@@ -1,4 +1,4 @@
-import type { Unit } from "../snapshot/snapshot.ts";
+import type { Unit, Units } from "../snapshot/snapshot.ts";
 
 /** What differs between two sets of units. */
 export interface UnitDiff {
@@ -8,8 +8,17 @@ export interface UnitDiff {
   readonly removed: readonly string[];
 }
 
-/** Compares by identity: a unit that did not change is the same object. */
-export function diffUnits(before: ReadonlyMap<string, Unit>, after: ReadonlyMap<string, Unit>): UnitDiff {
+/** Compares by identity: a unit that did not change is the same object, and so may a part of many be. */
+export function diffUnits(before: Units, after: Units): UnitDiff {
+  if (before.parts === undefined || after.parts?.length !== before.parts.length) return diffPart(before, after);
+  const diffs = before.parts.flatMap((part, index) => {
+    const now = after.parts?.[index] as ReadonlyMap<string, Unit>;
+    return now === part ? [] : [diffPart(part, now)];
+  });
+  return { changed: diffs.flatMap(({ changed }) => changed), removed: diffs.flatMap(({ removed }) => removed) };
+}
+
+function diffPart(before: ReadonlyMap<string, Unit>, after: ReadonlyMap<string, Unit>): UnitDiff {
   const changed = [...after.values()].filter((unit) => before.get(unit.loadBalancerId) !== unit);
   const removed = [...before.keys()].filter((id) => !after.has(id));
   return { changed, removed };

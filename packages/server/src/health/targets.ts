@@ -3,6 +3,7 @@
  */
 import type { Backend, HealthCheck, Pool } from "@fiberlb/types";
 
+import type { CertificateMaterial } from "../snapshot/certificate-shelf.ts";
 import type { BackendTlsOptions } from "./probes/probe.ts";
 import type { HealthCheckSettings, HealthTarget } from "./target.ts";
 
@@ -18,8 +19,8 @@ export interface TargetSource {
 export interface TargetLookups {
   /** What a name or address stands for now. */
   readonly resolveHost: (host: string) => { readonly address?: string; readonly problem?: string };
-  /** Chain of a certificate; undefined when there is none with this id. */
-  readonly certificatePem: (id: string) => string | undefined;
+  /** A certificate with its key, if it has one; undefined when there is none with this id. */
+  readonly certificate: (id: string) => CertificateMaterial | undefined;
 }
 
 /** One target for each backend that is administratively up, of each pool with a health check that is. */
@@ -83,10 +84,16 @@ function checkSettings(check: HealthCheck, pool: Pool, lookups: TargetLookups): 
 }
 
 function tlsOptions(tls: NonNullable<Pool["backendTls"]>, lookups: TargetLookups): BackendTlsOptions {
-  const caPem = tls.caCertificateId === undefined ? undefined : lookups.certificatePem(tls.caCertificateId);
+  const find = (id: string | undefined) => (id === undefined ? undefined : lookups.certificate(id));
+  const ca = find(tls.caCertificateId);
+  const own = find(tls.clientCertificateId);
   return {
     skipVerify: tls.skipVerify,
-    ...(caPem !== undefined && { caPem }),
+    ...(ca !== undefined && { caPem: ca.certificatePem }),
+    ...(own?.privateKeyPem !== undefined && {
+      clientCertificatePem: own.certificatePem,
+      clientKeyPem: own.privateKeyPem,
+    }),
     ...(tls.serverName !== undefined && { serverName: tls.serverName }),
   };
 }

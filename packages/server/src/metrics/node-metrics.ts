@@ -24,11 +24,13 @@ export function nodeMetrics(sources: MetricSources): readonly MetricFamily[] {
   return [
     ...listenerMetrics(sources),
     ...backendMetrics(sources),
-    counter("fiberlb_health_checks_total", "Health checks made, by result.", [
-      ...Object.entries(sources.health.checks)
+    counter(
+      "fiberlb_health_checks_total",
+      "Health checks made, by result.",
+      Object.entries(sources.health.checks)
         .filter(([, value]) => value > 0)
         .map(([result, value]) => ({ labels: { result }, value })),
-    ]),
+    ),
     counter("fiberlb_health_transitions_total", "Changes of a backend's health.", [
       { labels: {}, value: sources.health.transitions },
     ]),
@@ -77,19 +79,23 @@ function listenerMetrics({ units, listenerFigures }: MetricSources): readonly Me
       "Connections open now.",
       each((f) => f.connectionsActive),
     ),
-    counter("fiberlb_listener_bytes_total", "Bytes from clients (in) and to clients (out).", [
-      ...used.flatMap(({ labels, figures }) => [
+    counter(
+      "fiberlb_listener_bytes_total",
+      "Bytes from clients (in) and to clients (out).",
+      used.flatMap(({ labels, figures }) => [
         { labels: { ...labels, direction: "in" }, value: figures.bytesIn },
         { labels: { ...labels, direction: "out" }, value: figures.bytesOut },
       ]),
-    ]),
-    counter("fiberlb_listener_rejected_total", "Connections turned away, by reason.", [
-      ...used.flatMap(({ labels, figures }) =>
+    ),
+    counter(
+      "fiberlb_listener_rejected_total",
+      "Connections turned away, by reason.",
+      used.flatMap(({ labels, figures }) =>
         Object.entries(figures.rejected)
           .filter(([, value]) => value > 0)
           .map(([reason, value]) => ({ labels: { ...labels, reason }, value })),
       ),
-    ]),
+    ),
   ];
 }
 
@@ -105,15 +111,21 @@ function backendMetrics({ units, backendFigures, isUp }: MetricSources): readonl
   );
   const used = backends.filter(({ figures }) => figures.connectionsTotal + figures.connectErrorsTotal > 0);
   return [
-    gauge("fiberlb_backend_up", "1 when the backend's health check passes, 0 when it fails.", [
-      ...backends.flatMap(({ labels, up }) => (up === undefined ? [] : [{ labels, value: up ? 1 : 0 }])),
-    ]),
-    gauge("fiberlb_backend_connections_active", "Connections to the backend open now.", [
-      ...used.map(({ labels, figures }) => ({ labels, value: figures.connectionsActive })),
-    ]),
-    counter("fiberlb_backend_connect_errors_total", "Connections to the backend that could not be made.", [
-      ...used.map(({ labels, figures }) => ({ labels, value: figures.connectErrorsTotal })),
-    ]),
+    gauge(
+      "fiberlb_backend_up",
+      "1 when the backend's health check passes, 0 when it fails.",
+      backends.flatMap(({ labels, up }) => (up === undefined ? [] : [{ labels, value: up ? 1 : 0 }])),
+    ),
+    gauge(
+      "fiberlb_backend_connections_active",
+      "Connections to the backend open now.",
+      used.map(({ labels, figures }) => ({ labels, value: figures.connectionsActive })),
+    ),
+    counter(
+      "fiberlb_backend_connect_errors_total",
+      "Connections to the backend that could not be made.",
+      used.map(({ labels, figures }) => ({ labels, value: figures.connectErrorsTotal })),
+    ),
   ];
 }
 

@@ -1,4 +1,5 @@
 import { type KeyValue, type Op, prefixRange } from "@fiberlb/store";
+import { labelOf } from "@fiberlb/types";
 
 import { decodeJson } from "./codec.ts";
 import { type CascadeRecord, CHILD_KINDS, removalOf } from "./delete.ts";
@@ -19,7 +20,7 @@ const CHILDREN_PER_STEP = 100;
 export async function runCascade(context: WriteContext, mark: CascadeRecord): Promise<void> {
   await removeBelow(context, mark);
   const { kind, id } = mark.location;
-  await transact(context.store, () => planEnd(context, mark), { what: `${kind} ${id}` });
+  await transact(context.store, () => planEnd(context, mark), { what: `${labelOf(kind)} ${id}` });
 }
 
 async function planEnd(context: WriteContext, { tenant, location }: CascadeRecord): Promise<Plan<void>> {

@@ -1,5 +1,13 @@
 import { absent, type Op, present, put } from "@fiberlb/store";
-import { createEntity, encodeEntity, type Entities, madeUpName, type Records, type Specs } from "@fiberlb/types";
+import {
+  createEntity,
+  encodeEntity,
+  type Entities,
+  labelOf,
+  madeUpName,
+  type Records,
+  type Specs,
+} from "@fiberlb/types";
 
 import { ancestorsOf, referenceClaims, unitTouch } from "./attachments.ts";
 import { encodeText } from "./codec.ts";
@@ -38,7 +46,7 @@ export async function createOne<K extends TenantKind>(
   request: CreateRequest<K>,
 ): Promise<Written<K>> {
   const { kind, spec, validateOnly } = request;
-  const what = `${kind} ${(spec as { name?: string }).name ?? ""}`;
+  const what = `${labelOf(kind)} ${(spec as { name?: string }).name ?? ""}`.trim();
   const leaseLost = (): void => context.requests.forgetLease();
   const options = { what, validateOnly, leaseLost };
   const id = context.ids.next();

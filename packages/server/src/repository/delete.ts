@@ -64,7 +64,7 @@ export interface DeletionStart {
  */
 export async function startDeletion(context: WriteContext, request: DeleteRequest): Promise<DeletionStart> {
   const { kind, id, validateOnly } = request;
-  const options = { what: `${kind} ${id}`, validateOnly };
+  const options = { what: `${labelOf(kind)} ${id}`, validateOnly };
   const { result } = await transact(context.store, () => planDeletion(context, request), options);
   return result;
 }

@@ -29,13 +29,17 @@ export function vipHooks(options: VipHookOptions): KindHooks<"loadBalancer"> {
       const { location, validateOnly } = creation;
       await reconsider(options, chosen.get(location.id));
       const pools = await options.pools.ranges();
-      const decision = await decide(options, pools, wanted(creation));
+      const reserve = (address: IpAddress): void => {
+        if (validateOnly) return;
+        chosen.set(location.id, address);
+        options.ledger.noteUsed(address);
+      };
+      const decision = await decide(options, { pools, request: wanted(creation), reserve });
       if (!decision.ok) throw vipRefusal(decision.refusal);
-      if (!validateOnly) {
-        chosen.set(location.id, decision.address);
-        options.ledger.noteUsed(decision.address);
-      }
-      return { record: { vipAddress: decision.address, vipPool: decision.pool }, ...takeVip(creation, decision, pools) };
+      return {
+        record: { vipAddress: decision.address, vipPool: decision.pool },
+        ...takeVip(creation, decision, pools),
+      };
     },
     settled(id) {
       const address = chosen.get(id);
@@ -60,15 +64,22 @@ async function reconsider({ store, ledger }: VipHookOptions, address: IpAddress 
   if (kv === undefined) ledger.noteFree(address);
 }
 
+interface Asked {
+  readonly pools: readonly VipPoolRanges[];
+  readonly request: VipRequest;
+  /** Called in the same turn as the choice, so that creates that run at once don't choose alike. */
+  readonly reserve: (address: IpAddress) => void;
+}
+
 /** A refusal is only believed when the ledger is fresh. */
-async function decide(
-  options: VipHookOptions,
-  pools: readonly VipPoolRanges[],
-  request: VipRequest,
-): Promise<VipDecision> {
+async function decide(options: VipHookOptions, { pools, request, reserve }: Asked): Promise<VipDecision> {
   const { ledger, clock, reuseDelayMs } = options;
-  const ask = (): VipDecision =>
-    allocateVip({ pools, occupancy: ledger.occupancy, nowMs: clock.epochMs(), reuseDelayMs }, request);
+  const ask = (): VipDecision => {
+    const state = { pools, occupancy: ledger.occupancy, nowMs: clock.epochMs(), reuseDelayMs };
+    const decision = allocateVip(state, request);
+    if (decision.ok) reserve(decision.address);
+    return decision;
+  };
   const first = ask();
   if (first.ok || (first.refusal.reason !== "in-use" && first.refusal.reason !== "exhausted")) return first;
   if (request.address === undefined) await ledger.reload();
@@ -85,7 +96,10 @@ function takeVip(
   const use: VipUse = { ...tenant, loadBalancerId: location.id, pool };
   const otherwise = spec.vipAddress === undefined ? undefined : alreadyExists(`VIP ${address}`);
   return {
-    conditions: [{ compare: absent(key), otherwise }, ...pools.flatMap(({ name, guard }) => (name === pool ? [guard] : []))],
+    conditions: [
+      { compare: absent(key), otherwise },
+      ...pools.flatMap(({ name, guard }) => (name === pool ? [guard] : [])),
+    ],
     ops: [
       put(key, encodeJson(use)),
       remove(vipReleasedKey(address)),

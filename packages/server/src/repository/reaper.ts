@@ -13,13 +13,17 @@ export interface ReaperOptions {
   readonly feed: ChangeFeed;
   /** A step failed; it is tried again after `RETRY_MS`. */
   readonly onError: (error: unknown, backendId: string) => void;
+  /** Whether a backend has no connection left, as far as this process knows of all of them. */
+  readonly isIdle: (backendId: string) => boolean;
 }
 
 const RETRY_MS = 1000;
+/** How soon the end of a draining backend's last connection is noticed. */
+const IDLE_CHECK_MS = 250;
 
 /**
  * Takes registered backends out whose programs no longer renew: drained as soon as the registration has run out, removed
- * after the pool's drain timeout. Works from the store alone, so that any node can finish what another began.
+ * when their connections have ended, after the pool's drain timeout at the latest. Works from the store alone, so that any node can finish what another began.
  */
 export class Reaper {
   readonly #options: ReaperOptions;
@@ -93,7 +97,7 @@ export class Reaper {
     await drainExpired(context, tenant, location);
     const leftMs = await this.#drainLeftMs({ tenant, location });
     if (leftMs === undefined) return;
-    if (leftMs > 0) this.#later(backendId, leftMs);
+    if (leftMs > 0 && !this.#options.isIdle(backendId)) this.#later(backendId, Math.min(leftMs, IDLE_CHECK_MS));
     else await removeDrained(context, tenant, location);
   }
 

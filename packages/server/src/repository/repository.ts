@@ -2,7 +2,7 @@ import type { Store } from "@fiberlb/store";
 import type { VipPool, VipPoolSpec } from "@fiberlb/types";
 
 import type { Clock } from "../clock.ts";
-import { pendingCascades, runCascade } from "./cascade.ts";
+import { CascadeSweeper } from "./cascade-sweeper.ts";
 import { ChangeFeed } from "./change-feed.ts";
 import { decodeText } from "./codec.ts";
 import { createOne, type CreateRequest, type Written } from "./create.ts";
@@ -34,6 +34,8 @@ export interface RepositoryOptions {
   readonly fillRandom: (bytes: Uint8Array<ArrayBuffer>) => void;
   /** A released VIP rests for so long. */
   readonly vipReuseDelayMs: number;
+  /** Whether this process's data plane has no connection to a backend; with several nodes it is not asked. Default: never idle. */
+  readonly isIdle?: (backendId: string) => boolean;
   /** Something in the background failed and is tried again; `what` for the log. */
   readonly onError: (error: unknown, what: string) => void;
 }
@@ -45,6 +47,9 @@ export interface LoadedUnits {
   readonly revision: number;
 }
 
+/** Load balancers read at once: the store answers them together, and decoding those must not stall the thread. */
+const LOADED_TOGETHER = 16;
+
 /** The truth: typed entities over the store. Every write is one transaction that compares what it was judged by. */
 export class Repository {
   readonly store: Store;
@@ -55,7 +60,7 @@ export class Repository {
   readonly #context: WriteContext;
   readonly #reaper: Reaper;
   readonly #options: RepositoryOptions;
-  readonly #cascades = new Set<Promise<void>>();
+  readonly #sweeper: CascadeSweeper;
 
   constructor(options: RepositoryOptions) {
     const { store, clock, vipReuseDelayMs: reuseDelayMs, onError } = options;
@@ -88,29 +93,26 @@ export class Repository {
         certificate: {},
       },
     };
+    this.#sweeper = new CascadeSweeper(this.#context, onError);
     this.#reaper = new Reaper({
       context: this.#context,
       feed: this.feed,
       onError: (error, id) => onError(error, `taking out backend ${id}`),
+      // What other nodes carry is not known here.
+      isIdle: (id) => this.nodes.live.length <= 1 && (options.isIdle?.(id) ?? false),
     });
   }
 
   /** Loads what is kept in memory, follows the store, and goes on with deletions that a crash interrupted. */
   async start(): Promise<void> {
     await this.feed.start();
-    for (const mark of await pendingCascades(this.#context)) {
-      const { kind, id } = mark.location;
-      const run = runCascade(this.#context, mark)
-        .catch((error: unknown) => this.#options.onError(error, `deleting ${kind} ${id}`))
-        .finally(() => this.#cascades.delete(run));
-      this.#cascades.add(run);
-    }
+    await this.#sweeper.resume();
   }
 
   async stop(): Promise<void> {
     await this.feed.stop();
     await this.#reaper.stop();
-    await Promise.all(this.#cascades);
+    await this.#sweeper.stop();
   }
 
   create<K extends TenantKind>(request: CreateRequest<K>): Promise<Written<K>> {
@@ -121,10 +123,10 @@ export class Repository {
     return updateOne(this.#context, request);
   }
 
-  /** With `cascade`, resolves when everything below has gone, too. */
+  /** With `cascade`, resolves when everything below has gone, too; when that fails it is gone on with in the background. */
   async delete(request: DeleteRequest): Promise<void> {
     const { stored, marked } = await startDeletion(this.#context, request);
-    if (marked && !request.validateOnly) await runCascade(this.#context, stored);
+    if (marked && !request.validateOnly) await this.#sweeper.run(stored);
   }
 
   /** @throws DomainError `not-found`, the same for an id of another tenant and one that nobody has */
@@ -157,16 +159,20 @@ export class Repository {
   async loadAll(): Promise<LoadedUnits> {
     const { units, revision } = await readUnits(this.store);
     const trees: LoadBalancerTree[] = [];
-    for (const address of units) {
-      const tree = await readTree(this.store, address);
-      if (tree !== undefined) trees.push(tree);
+    for (let start = 0; start < units.length; start += LOADED_TOGETHER) {
+      const reads = units.slice(start, start + LOADED_TOGETHER).map((address) => readTree(this.store, address));
+      trees.push(...(await Promise.all(reads)).filter((tree) => tree !== undefined));
     }
     return { trees, revision };
   }
 
-  /** One load balancer with everything below it; undefined when it has gone. */
-  readTree(address: TreeAddress): Promise<LoadBalancerTree | undefined> {
-    return readTree(this.store, address);
+  /**
+   * One load balancer with everything below it; undefined when it has gone.
+   *
+   * @param previous the tree as it was read before, to save work; see {@link readTree}
+   */
+  readTree(address: TreeAddress, previous?: object): Promise<LoadBalancerTree | undefined> {
+    return readTree(this.store, address, previous);
   }
 
   /** Load balancers that change from `fromRevision` on, without a gap. */

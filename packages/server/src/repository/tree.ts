@@ -1,11 +1,11 @@
 import { type KeyValue, prefixRange, read, readRange, type RangeOp, type Store } from "@fiberlb/store";
 import type { Backend, Entities, HealthCheck, L7Policy, L7Rule, Listener, LoadBalancer, Pool } from "@fiberlb/types";
-import { decodeEntity } from "@fiberlb/types";
 
 import type { UnitRecord } from "./attachments.ts";
 import { decodeJson } from "./codec.ts";
 import { healthPrefix, type Tenant, treePrefix, type TreeKind, UNIT_PREFIX, unitKey, lastPart } from "./keys.ts";
 import type { NodeVerdict } from "./node-records.ts";
+import { TreeDecoder } from "./tree-decoder.ts";
 
 /** A load balancer with everything below it, as of one revision. */
 export interface LoadBalancerTree {
@@ -39,8 +39,17 @@ export interface ObservedTree {
   readonly verdicts: ReadonlyMap<string, readonly NodeVerdict[]>;
 }
 
-/** undefined when there is no such load balancer (any more). One transaction. */
-export async function readTree(store: Store, address: TreeAddress): Promise<LoadBalancerTree | undefined> {
+/**
+ * undefined when there is no such load balancer (any more). One transaction.
+ *
+ * @param previous the tree as it was read before: what has not changed since is taken from there, because decoding is
+ *   what costs. Any other object is of no use, and no harm.
+ */
+export async function readTree(
+  store: Store,
+  address: TreeAddress,
+  previous?: object,
+): Promise<LoadBalancerTree | undefined> {
   const prefix = treePrefix(address.tenant, address.loadBalancerId);
   const { results } = await store.txn({
     success: [readRange(prefixRange(prefix)), read(unitKey(address.loadBalancerId))],
@@ -49,6 +58,7 @@ export async function readTree(store: Store, address: TreeAddress): Promise<Load
   return buildTree(address.tenant, prefix, {
     kvs: tree?.type === "range" ? tree.kvs : [],
     unit: unit?.type === "get" ? unit.kv : undefined,
+    previous,
   });
 }
 
@@ -100,40 +110,50 @@ export function unitAddress({ key, value }: KeyValue): TreeAddress {
   return { tenant: { orgId, projectId }, loadBalancerId: lastPart(key) };
 }
 
-function buildTree(
-  tenant: Tenant,
-  prefix: string,
-  { kvs, unit }: { readonly kvs: readonly KeyValue[]; readonly unit: KeyValue | undefined },
-): LoadBalancerTree | undefined {
+interface TreeValues {
+  readonly kvs: readonly KeyValue[];
+  readonly unit: KeyValue | undefined;
+  readonly previous?: object | undefined;
+}
+
+function buildTree(tenant: Tenant, prefix: string, { kvs, unit, previous }: TreeValues): LoadBalancerTree | undefined {
   const parts = new Map(kvs.map((kv) => [kv.key.slice(prefix.length), kv]));
   const self = parts.get("self");
   if (self === undefined || unit === undefined) return undefined;
   const orders = policyOrders(parts);
-  return {
+  const decoder = new TreeDecoder(previous);
+  const ofKind = <K extends TreeKind>(kind: K): Entities[K][] => entitiesOf(parts, kind, decoder);
+  const tree: LoadBalancerTree = {
     tenant,
-    loadBalancer: decodeEntity("loadBalancer", self.value),
-    listeners: ofKind(parts, "listener"),
-    pools: ofKind(parts, "pool"),
-    backends: ofKind(parts, "backend"),
-    healthChecks: ofKind(parts, "healthCheck"),
-    l7Policies: inOrder(ofKind(parts, "l7Policy"), orders),
-    l7Rules: ofKind(parts, "l7Rule"),
+    loadBalancer: decoder.decode("loadBalancer", self),
+    listeners: ofKind("listener"),
+    pools: ofKind("pool"),
+    backends: ofKind("backend"),
+    healthChecks: ofKind("healthCheck"),
+    l7Policies: inOrder(ofKind("l7Policy"), orders),
+    l7Rules: ofKind("l7Rule"),
     unitRevision: unit.modRevision,
     changedAtMs: (decodeJson(unit.value) as UnitRecord).changedAtMs,
     createRevisions: new Map(kvs.map(({ key, createRevision }) => [idOf(key), createRevision])),
   };
+  decoder.lendFrom(tree);
+  return tree;
 }
 
-/** The load balancer's own key has its id in the middle. */
+/** The load balancer's own key has its id before the last part. */
 function idOf(key: string): string {
-  const parts = key.split("/");
-  return (parts.at(-1) === "self" ? parts.at(-2) : parts.at(-1)) ?? "";
+  const last = lastPart(key);
+  return last === "self" ? lastPart(key.slice(0, -"/self".length)) : last;
 }
 
-function ofKind<K extends TreeKind>(parts: ReadonlyMap<string, KeyValue>, kind: K): Entities[K][] {
+function entitiesOf<K extends TreeKind>(
+  parts: ReadonlyMap<string, KeyValue>,
+  kind: K,
+  decoder: TreeDecoder,
+): Entities[K][] {
   return [...parts]
     .filter(([part]) => part.startsWith(`${kind}/`))
-    .map(([, { value }]) => decodeEntity(kind, value))
+    .map(([, kv]) => decoder.decode(kind, kv))
     .toSorted((a, b) => (a.id < b.id ? -1 : 1));
 }
 

@@ -1,5 +1,5 @@
 import { absent, type Op, put, unchanged } from "@fiberlb/store";
-import { applyUpdate, encodeEntity, type Entities, invalid, specOf } from "@fiberlb/types";
+import { applyUpdate, encodeEntity, type Entities, invalid, labelOf, specOf } from "@fiberlb/types";
 
 import { ancestorsOf, referenceClaims, referenceReleases, unitTouch } from "./attachments.ts";
 import type { Written } from "./create.ts";
@@ -30,7 +30,7 @@ export async function updateOne<K extends TenantKind>(
   request: UpdateRequest<K>,
 ): Promise<Written<K>> {
   const { kind, id, validateOnly } = request;
-  const options = { what: `${kind} ${id}`, validateOnly };
+  const options = { what: `${labelOf(kind)} ${id}`, validateOnly };
   const { result, txn } = await transact(context.store, () => planUpdate(context, request), options);
   const changed = result.changed && !validateOnly;
   return { stored: changed ? { ...result.stored, modRevision: txn.revision } : result.stored, changed };

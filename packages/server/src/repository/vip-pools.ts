@@ -53,7 +53,10 @@ export class VipPools {
   /** As the allocator takes them. */
   async ranges(): Promise<StoredRanges[]> {
     const stored = await this.#stored();
-    return stored.map(({ pool, modRevision }) => ({ ...pool, guard: { compare: unchanged(vipPoolKey(pool.id), modRevision) } }));
+    return stored.map(({ pool, modRevision }) => ({
+      ...pool,
+      guard: { compare: unchanged(vipPoolKey(pool.id), modRevision) },
+    }));
   }
 
   /** By id or name. @throws DomainError `not-found` */

@@ -3,7 +3,7 @@ import { createBuilder, type TableBuilder } from "@fiberlb/maglev";
 import type { Cancel, Clock } from "../clock.ts";
 import { rotation } from "../data/rotation.ts";
 import { diffUnits } from "../data/unit-diff.ts";
-import type { BackendHealth, BackendUnit, MaglevTableUnit, PoolUnit, Snapshot, Unit } from "./snapshot.ts";
+import type { BackendHealth, BackendUnit, MaglevTableUnit, PoolUnit, Snapshot, Units } from "./snapshot.ts";
 
 /** Verdicts that come within this time are built into one table. Selectors skip a dead backend's slots meanwhile. */
 const GATHER_MS = 5;
@@ -33,7 +33,7 @@ export class MaglevTables {
   readonly #poolOf = new Map<string, string>();
   readonly #health = new Map<string, BackendHealth>();
   readonly #stale = new Set<string>();
-  #units: ReadonlyMap<string, Unit> = new Map();
+  #units: Units = new Map();
   #cancelBuild: Cancel | undefined;
 
   constructor(options: MaglevTablesOptions) {

@@ -11,13 +11,14 @@ import type { UnitChange } from "../repository/unit-changes.ts";
 import { compile, type ResolveHost, type UnitSource } from "./compile.ts";
 import { NameUsers } from "./name-users.ts";
 import type { Snapshot, Unit } from "./snapshot.ts";
+import { UnitMap } from "./unit-map.ts";
 
 /** Where the publisher reads the truth: the repository. */
 export interface PublisherSource {
   /** Every load balancer with what is below it, and the revision that this shows. */
   loadAll(): Promise<{ readonly revision: number; readonly trees: readonly UnitSource[] }>;
-  /** One as it is now; undefined when it is gone. */
-  readTree(address: TreeAddress): Promise<UnitSource | undefined>;
+  /** One as it is now; undefined when it is gone. `previous`: as it was read before, to save work. */
+  readTree(address: TreeAddress, previous: UnitSource | undefined): Promise<UnitSource | undefined>;
   /** Load balancers that change from a revision on, without a gap. Throws when the store is lost. */
   watch(fromRevision: number, signal: AbortSignal): AsyncIterable<UnitChange>;
 }
@@ -55,6 +56,7 @@ export class Publisher {
   readonly #units = new Map<string, Unit>();
   readonly #nameUsers = new NameUsers();
   #touched = new Set<string>();
+  #handedOver = UnitMap.empty;
   #revision = 0;
   /** Load balancers whose names resolve differently now: to be compiled again. */
   readonly #stale = new Set<string>();
@@ -126,7 +128,7 @@ export class Publisher {
   }
 
   async #read(address: TreeAddress): Promise<void> {
-    const tree = await this.#options.source.readTree(address);
+    const tree = await this.#options.source.readTree(address, this.#trees.get(address.loadBalancerId));
     if (tree === undefined) this.#forget(address.loadBalancerId);
     else this.#take(tree);
   }
@@ -168,9 +170,10 @@ export class Publisher {
     while (this.#again && !this.#stop.signal.aborted) {
       this.#again = false;
       for (const id of this.#stale) this.#compile(id, this.#trees.get(id)!);
-      const snapshot = { revision: this.#revision, units: new Map(this.#units) };
       const touched = this.#touched;
       this.#touched = new Set();
+      this.#handedOver = this.#handedOver.with([...touched].map((id) => [id, this.#units.get(id)]));
+      const snapshot = { revision: this.#revision, units: this.#handedOver };
       await this.#options.onSnapshot({ snapshot, trees: this.#trees, touched, names: this.#nameUsers.names });
     }
     // In the same turn as the check of #again, so that no call in between is lost.

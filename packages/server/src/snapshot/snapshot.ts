@@ -9,8 +9,16 @@
 export interface Snapshot {
   /** Store revision that this state shows. */
   readonly revision: number;
-  /** By load balancer id. Never changed after the hand-over. */
-  readonly units: ReadonlyMap<string, Unit>;
+  readonly units: Units;
+}
+
+/** Units by load balancer id. Never changed after the hand-over. */
+export interface Units extends ReadonlyMap<string, Unit> {
+  /**
+   * The same units in parts. A load balancer is always in the part of the same index, and a part in which nothing changed
+   * is the same object in the next snapshot. Absent: compare all of them.
+   */
+  readonly parts?: readonly ReadonlyMap<string, Unit>[];
 }
 
 /** One load balancer: the unit of configuration. A change compiles and ships one of these. */

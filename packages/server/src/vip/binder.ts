@@ -58,7 +58,7 @@ export function createVipBinder({
     const plan = planBinding({ mode, desired, local: localAddresses(), ours });
     for (const address of plan.remove) await change("del", address);
     for (const address of plan.add) await change("add", address);
-    if (stateFile !== undefined && plan.add.length + plan.remove.length > 0) writeState(stateFile, ours);
+    if (stateFile !== undefined && plan.add.length + plan.remove.length > 0) remember(stateFile, ours, log);
     return new Map(failed);
   };
 
@@ -104,8 +104,13 @@ function readState(file: string, log: Log): readonly string[] {
   }
 }
 
-function writeState(file: string, ours: ReadonlySet<string>): void {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  writeFileSync(`${file}.new`, JSON.stringify({ vips: [...ours] }), { mode: 0o600 });
-  renameSync(`${file}.new`, file);
+/** A full disk must not keep VIPs from being bound: forgetting one after a crash is the lesser harm. */
+function remember(file: string, ours: ReadonlySet<string>, log: Log): void {
+  try {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    writeFileSync(`${file}.new`, JSON.stringify({ vips: [...ours] }), { mode: 0o600 });
+    renameSync(`${file}.new`, file);
+  } catch (error) {
+    log.warn("cannot write down which VIPs were added to lo; after a crash they would stay there", { file, error });
+  }
 }

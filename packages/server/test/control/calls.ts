@@ -84,7 +84,10 @@ export function callsAbout(tree: Tree): Call[] {
 function callsOfKind({ service, name, plural, field, create, parent }: KindCalls, tree: Tree): Call[] {
   const call = (rpc: string, request: object): Call => ({
     rpc,
-    run: (client) => (client[service] as unknown as Record<string, Rpc>)[rpc[0]?.toLowerCase() + rpc.slice(1)]?.(request) as Promise<unknown>,
+    run: (client) =>
+      (client[service] as unknown as Record<string, Rpc>)[rpc[0]?.toLowerCase() + rpc.slice(1)]?.(
+        request,
+      ) as Promise<unknown>,
   });
   const { id } = tree[field];
   const resource = { [field]: { id, description: "changed" }, updateMask: { paths: ["description"] } };

@@ -15,18 +15,52 @@ export interface Fault {
 const UINT32_MAX = 4_294_967_295;
 
 /** `field` gets one of `values`; both in camelCase, nested by dots. */
-function fault(path: string, values: fc.Arbitrary<unknown>, options: { frozen?: boolean; mask?: string; at?: string } = {}): Fault {
+function fault(
+  path: string,
+  values: fc.Arbitrary<unknown>,
+  options: { frozen?: boolean; mask?: string; at?: string } = {},
+): Fault {
   const at = options.at ?? path;
   const names = at.split(".").map((name) => name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase()));
-  const nest = (value: unknown): object => names.reduceRight<unknown>((inner, name) => ({ [name]: inner }), value) as object;
-  return { path, mask: options.mask ?? at.split(".")[0] ?? at, values: values.map(nest), frozen: options.frozen ?? false };
+  const nest = (value: unknown): object =>
+    names.reduceRight<unknown>((inner, name) => ({ [name]: inner }), value) as object;
+  return {
+    path,
+    mask: options.mask ?? at.split(".")[0] ?? at,
+    values: values.map(nest),
+    frozen: options.frozen ?? false,
+  };
 }
 
 const above = (max: number): fc.Arbitrary<number> => fc.integer({ min: max + 1, max: UINT32_MAX });
 const noEnum = fc.integer({ min: 50, max: 1000 });
-const noIp = fc.constantFrom("web", "10.0.0", "10.0.0.256", "0x7f.1", "010.0.0.1", "fe80::1%eth0", "::ffff:10.0.0.1", "1.2.3.4/32");
-const noHost = fc.constantFrom("a b", "-.x", "10.0.0.300", "[::1]", "http://x", "a..b", "0.0.0.0", "224.0.0.1", "é.test");
-const noId = fc.constantFrom("web", "1", "019a3c7e-0b1d-4c44-8f6e-2b9d1c5a7e30", "{019a3c7e-0b1d-7c44-8f6e-2b9d1c5a7e30}");
+const noIp = fc.constantFrom(
+  "web",
+  "10.0.0",
+  "10.0.0.256",
+  "0x7f.1",
+  "010.0.0.1",
+  "fe80::1%eth0",
+  "::ffff:10.0.0.1",
+  "1.2.3.4/32",
+);
+const noHost = fc.constantFrom(
+  "a b",
+  "-.x",
+  "10.0.0.300",
+  "[::1]",
+  "http://x",
+  "a..b",
+  "0.0.0.0",
+  "224.0.0.1",
+  "é.test",
+);
+const noId = fc.constantFrom(
+  "web",
+  "1",
+  "019a3c7e-0b1d-4c44-8f6e-2b9d1c5a7e30",
+  "{019a3c7e-0b1d-7c44-8f6e-2b9d1c5a7e30}",
+);
 const noCidr = fc.constantFrom("10.0.0.1/8", "10.0.0.0", "10.0.0.0/33", "::/129", "any", "2001:db8::1/32");
 const noName = fc.oneof(
   fc.constantFrom(" web", "web ", "we\u0000b", "we\nb", "\u202ebew"),
@@ -58,8 +92,16 @@ export const FAULTS = {
     fault("backend_connect_timeout_ms", above(604_800_000)),
     fault("max_uri_bytes", fc.oneof(fc.nat({ max: 63 }), above(1_048_576))),
     fault("max_header_count", fc.oneof(fc.constant(0), above(10_000))),
-    fault("allowed_cidrs[0]", noCidr.map((cidr) => [cidr]), { at: "allowed_cidrs" }),
-    fault("proxy_protocol_trusted_cidrs[1]", noCidr.map((cidr) => ["10.0.0.0/8", cidr]), { at: "proxy_protocol_trusted_cidrs" }),
+    fault(
+      "allowed_cidrs[0]",
+      noCidr.map((cidr) => [cidr]),
+      { at: "allowed_cidrs" },
+    ),
+    fault(
+      "proxy_protocol_trusted_cidrs[1]",
+      noCidr.map((cidr) => ["10.0.0.0/8", cidr]),
+      { at: "proxy_protocol_trusted_cidrs" },
+    ),
     fault("forwarded_headers", noEnum),
     fault("access_log.path", fc.constantFrom("../x", "a/../b", "x\ny")),
   ],
@@ -88,7 +130,11 @@ export const FAULTS = {
     fault("monitor_address", noHost),
     fault("monitor_port", above(65_535)),
     fault("ttl_s", above(86_400)),
-    fault('metadata["k"]', tooLong(1024).map((k) => ({ k })), { at: "metadata" }),
+    fault(
+      'metadata["k"]',
+      tooLong(1024).map((k) => ({ k })),
+      { at: "metadata" },
+    ),
   ],
   healthCheck: [
     ...NAMED,
@@ -126,8 +172,16 @@ export const FAULTS = {
   vipPool: [
     fault("description", tooLong(1000)),
     fault("name", noName, frozen),
-    fault("cidrs[0]", noCidr.map((cidr) => [cidr]), { at: "cidrs" }),
-    fault("cidrs[1]", fc.constantFrom("10.1.0.0-10.0.0.0", "10.0.0.1-::1", "1-2").map((range) => ["172.16.0.0/24", range]), { at: "cidrs" }),
+    fault(
+      "cidrs[0]",
+      noCidr.map((cidr) => [cidr]),
+      { at: "cidrs" },
+    ),
+    fault(
+      "cidrs[1]",
+      fc.constantFrom("10.1.0.0-10.0.0.0", "10.0.0.1-::1", "1-2").map((range) => ["172.16.0.0/24", range]),
+      { at: "cidrs" },
+    ),
   ],
 } as const satisfies Record<string, readonly Fault[]>;
 

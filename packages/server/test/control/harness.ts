@@ -20,10 +20,15 @@ export interface Harness {
   client(options?: Partial<FiberlbClientOptions>): FiberlbClient;
   /** Plays a data plane that applies everything at once. */
   startNode(name?: string): NodeSession;
+  /** Throws when the control plane logged an error that the test did not expect. */
   close(): Promise<void>;
+  /** For `await using`. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 export interface HarnessOptions extends Partial<Omit<ControlPlaneOptions, "store" | "clock" | "vipPools">> {
+  /** The test provokes errors. Default false. */
+  readonly expectsErrors?: boolean;
   readonly store?: Store;
   readonly clock?: Clock;
   readonly vipPools?: readonly object[];
@@ -39,7 +44,7 @@ export function vipPool(input: object): VipPoolSpec {
 }
 
 export async function startHarness(options: HarnessOptions = {}): Promise<Harness> {
-  const { store: givenStore, clock = systemClock, vipPools, ...rest } = options;
+  const { store: givenStore, clock = systemClock, vipPools, expectsErrors = false, ...rest } = options;
   const store = givenStore ?? createMemoryStore();
   const logged: string[] = [];
   const calls: ApiCall[] = [];
@@ -61,6 +66,15 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
   const { port } = await controlPlane.listen(0, "127.0.0.1");
   const baseUrl = `http${rest.tls === undefined ? "" : "s"}://127.0.0.1:${port}`;
   const followers: AbortController[] = [];
+  const sessions: NodeSession[] = [];
+  const close = async (): Promise<void> => {
+    for (const follower of followers) follower.abort();
+    for (const session of sessions) await session.close();
+    for (const client of clients) client.close();
+    await controlPlane.close({ graceMs: 1000 });
+    if (givenStore === undefined) await store.close();
+    if (logged.length > 0 && !expectsErrors) throw new Error(`The control plane logged: ${logged.join("\n")}`);
+  };
   return {
     store,
     controlPlane,
@@ -72,13 +86,13 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
       clients.push(client);
       return client;
     },
-    startNode: (name = "lb-1") => startNode(controlPlane, name, followers),
-    async close() {
-      for (const follower of followers) follower.abort();
-      for (const client of clients) client.close();
-      await controlPlane.close({ graceMs: 1000 });
-      if (givenStore === undefined) await store.close();
+    startNode(name = "lb-1") {
+      const session = startNode(controlPlane, name, followers);
+      sessions.push(session);
+      return session;
     },
+    close,
+    [Symbol.asyncDispose]: close,
   };
 }
 
@@ -119,5 +133,9 @@ export async function curl(baseUrl: string, rpc: string, body: object, headers: 
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
 }
 
-/** Store revision: unchanged means that nothing was written. */
-export const revisionOf = async (store: Store): Promise<number> => (await store.status()).revision;
+/** What is in the store and when it was written; the same means that no call wrote anything. Nodes write by themselves. */
+export async function stateOf(store: Store): Promise<string> {
+  const { kvs } = await store.range({ start: "", end: "\0", keysOnly: true });
+  const written = kvs.filter(({ key }) => !key.startsWith("/lb/v1/node/"));
+  return written.map(({ key, modRevision }) => `${key}@${modRevision}`).join("\n");
+}

@@ -1,12 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { Code } from "@connectrpc/connect";
 import { type FiberlbClient, ListenerProtocol, L7PolicyAction } from "@fiberlb/api";
 import { createMemoryStore } from "@fiberlb/store";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 
 import { callsAbout } from "./calls.ts";
 import { type CountingStore, countingStore } from "./counting-store.ts";
 import { createListener, createLoadBalancer, createPolicy, createTree, type Tree } from "./fixtures.ts";
-import { type Harness, revisionOf, startHarness } from "./harness.ts";
+import { type Harness, stateOf, startHarness } from "./harness.ts";
 import { refusalOf } from "./refusals.ts";
 
 let counting: CountingStore;
@@ -41,7 +41,8 @@ function withoutOwner(tree: Tree): Tree {
   return Object.fromEntries(entries) as Tree;
 }
 
-const nobodysId = (id: string): string => `${id.slice(0, -4)}${(Number.parseInt(id.slice(-4), 16) ^ 0xffff).toString(16).padStart(4, "0")}`;
+const nobodysId = (id: string): string =>
+  `${id.slice(0, -4)}${(Number.parseInt(id.slice(-4), 16) ^ 0xffff).toString(16).padStart(4, "0")}`;
 
 /** What a caller can see of a refusal, with the id taken out, and what it cost the store. */
 async function refusal(call: () => Promise<unknown>): Promise<object> {
@@ -56,14 +57,14 @@ describe("another tenant's resource", () => {
     const calls = callsAbout(owner);
     const unknown = callsAbout(nobodys);
     expect(calls.length).toBeGreaterThan(45);
-    const revision = await revisionOf(harness.store);
+    const revision = await stateOf(harness.store);
     for (const [index, { rpc, run }] of calls.entries()) {
       const foreign = await refusal(() => run(stranger));
       const absent = await refusal(() => (unknown[index] as (typeof unknown)[number]).run(stranger));
       expect({ rpc, ...foreign }).toEqual({ rpc, ...absent });
       expect({ rpc, ...foreign }).toMatchObject({ code: "NotFound" });
     }
-    expect(await revisionOf(harness.store)).toBe(revision);
+    expect(await stateOf(harness.store)).toBe(revision);
   });
 
   test("is as unknown as a reference", async () => {
@@ -71,12 +72,14 @@ describe("another tenant's resource", () => {
     const listener = await createListener(stranger, loadBalancerId, { port: 1 });
     const references = (tree: Tree) => [
       () => createListener(stranger, loadBalancerId, { port: 2, defaultPoolId: tree.pool.id }),
-      () => createListener(stranger, loadBalancerId, {
+      () =>
+        createListener(stranger, loadBalancerId, {
           port: 3,
           protocol: ListenerProtocol.TLS,
           certificateIds: [tree.certificate.id],
         }),
-      () => createPolicy(stranger, listener.id, { action: L7PolicyAction.REDIRECT_TO_POOL, redirectPoolId: tree.pool.id }),
+      () =>
+        createPolicy(stranger, listener.id, { action: L7PolicyAction.REDIRECT_TO_POOL, redirectPoolId: tree.pool.id }),
     ];
     const absent = references(nobodys);
     for (const [index, call] of references(owner).entries()) {

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { FiberlbClient, Pool } from "@fiberlb/api";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 
 import { createBackend, createLoadBalancer, createPool } from "./fixtures.ts";
 import { type Harness, startHarness } from "./harness.ts";
@@ -30,7 +30,7 @@ afterAll(() => harness.close());
 /** Follows the page tokens to the end. */
 async function pages(request: object): Promise<string[][]> {
   const found: string[][] = [];
-  for (let pageToken = ""; ; ) {
+  for (let pageToken = ""; ;) {
     const page = await client.backends.listBackends({ ...request, pageToken });
     found.push(page.backends.map(({ id }) => id));
     pageToken = page.nextPageToken;
@@ -55,7 +55,11 @@ describe("pages", () => {
   test("stay right while things come and go", async () => {
     const first = await client.backends.listBackends({ poolId: pool.id, pageSize: 5 });
     const extra = await createBackend(client, pool.id, { name: "extra", port: 5000 });
-    const second = await client.backends.listBackends({ poolId: pool.id, pageSize: 1000, pageToken: first.nextPageToken });
+    const second = await client.backends.listBackends({
+      poolId: pool.id,
+      pageSize: 1000,
+      pageToken: first.nextPageToken,
+    });
     expect([...first.backends, ...second.backends].map(({ id }) => id)).toEqual([...ids, extra.id]);
     await client.backends.deleteBackend({ id: extra.id });
   });

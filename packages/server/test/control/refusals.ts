@@ -1,6 +1,6 @@
-import { expect } from "@jest/globals";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { errorViolations } from "@fiberlb/api";
+import { expect } from "@jest/globals";
 
 /** The error of a call that must fail. */
 export async function refusalOf(call: Promise<unknown>): Promise<ConnectError> {

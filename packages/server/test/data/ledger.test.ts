@@ -9,7 +9,9 @@ import { backendUnit, listenerUnit, poolUnit, unit } from "./units.ts";
 
 let ledger: Ledger;
 
-beforeEach(() => (ledger = new Ledger(2)));
+beforeEach(() => {
+  ledger = new Ledger(2);
+});
 
 const web = (part: Partial<BackendUnit> = {}): Unit =>
   unit({ listeners: [listenerUnit()], pools: [poolUnit([backendUnit("a", part), backendUnit("b", part)])] });

@@ -10,10 +10,13 @@ export interface NamedServer {
   close(): Promise<void>;
 }
 
+/** On any port of 127.0.0.1. */
+export const startNamedServer = (name: string): Promise<NamedServer> => startNamedServerAt({}, name);
+
 /** @param at default: any port of 127.0.0.1 */
-export async function startNamedServer(
+export async function startNamedServerAt(
+  at: { readonly host?: string; readonly port?: number },
   name: string,
-  at: { readonly host?: string; readonly port?: number } = {},
 ): Promise<NamedServer> {
   const sockets = new Set<Socket>();
   let connections = 0;

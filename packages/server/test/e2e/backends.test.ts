@@ -1,7 +1,7 @@
 import { BackendStatus, OperatingStatus } from "@fiberlb/api";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 
-import { type NamedServer, openClient, startNamedServer, whoServes } from "../data/tcp-peers.ts";
+import { type NamedServer, openClient, startNamedServer, startNamedServerAt, whoServes } from "../data/tcp-peers.ts";
 import { type Declared, declare, untilApplied } from "./declare.ts";
 import { tally, untilConnections } from "./tally.ts";
 import { startTestNode, type TestNode } from "./test-node.ts";
@@ -26,7 +26,7 @@ const three = () => servers.map(({ port }) => ({ port }));
 /** Waits for a backend's status; answers why it has it. */
 async function untilStatus(id: string, status: BackendStatus): Promise<string> {
   const backend = await until(
-    `backend ${id} is ${BackendStatus[status]}`,
+    `backend ${id} has status ${status}`,
     async () => (await node.client.backends.getBackend({ id })).backend!,
     (answer) => answer.status === status,
   );
@@ -45,13 +45,13 @@ async function update(lb: Declared, backend: number, fields: { weight?: number; 
 
 const untilLoadBalancer = (lb: Declared, status: OperatingStatus) =>
   until(
-    `load balancer is ${OperatingStatus[status]}`,
+    `the load balancer has operating status ${status}`,
     async () => (await node.client.loadBalancers.getLoadBalancer({ id: lb.loadBalancerId })).loadBalancer!,
     ({ operatingStatus }) => operatingStatus === status,
   );
 
 test("a stopped backend goes OFFLINE and gets nothing; started again it comes back by itself", async () => {
-  const lb = await declare(node.client, { backends: three(), probeEveryMs: 100 });
+  const lb = await declare(node.client, { backends: three(), monitored: true });
   for (const id of lb.backendIds) await untilStatus(id, BackendStatus.ONLINE);
   expect(await tally(lb, 15)).toEqual({ a: 5, b: 5, c: 5 });
 
@@ -62,7 +62,7 @@ test("a stopped backend goes OFFLINE and gets nothing; started again it comes ba
   expect(await tally(lb, 14)).toEqual({ a: 7, c: 7 });
   await untilLoadBalancer(lb, OperatingStatus.DEGRADED);
 
-  servers[1] = await startNamedServer("b", { port });
+  servers[1] = await startNamedServerAt({ port }, "b");
   await untilStatus(lb.backendIds[1]!, BackendStatus.ONLINE);
   expect(await tally(lb, 15)).toEqual({ a: 5, b: 5, c: 5 });
   await untilLoadBalancer(lb, OperatingStatus.ONLINE);
@@ -71,7 +71,7 @@ test("a stopped backend goes OFFLINE and gets nothing; started again it comes ba
 test("with every backend OFFLINE a client is reset at once, and the load balancer is in ERROR", async () => {
   const gone = await startNamedServer("gone");
   await gone.close();
-  const lb = await declare(node.client, { backends: [{ port: gone.port }], probeEveryMs: 100 });
+  const lb = await declare(node.client, { backends: [{ port: gone.port }], monitored: true });
   await untilStatus(lb.backendIds[0]!, BackendStatus.OFFLINE);
   await expect(whoServes(lb.port, lb.host)).rejects.toMatchObject({ code: "ECONNRESET" });
   await untilLoadBalancer(lb, OperatingStatus.ERROR);
@@ -88,7 +88,7 @@ test("backups get traffic only while no other backend can", async () => {
   const main = await startNamedServer("main");
   const lb = await declare(node.client, {
     backends: [{ port: main.port }, { port: servers[0]!.port, backup: true }],
-    probeEveryMs: 100,
+    monitored: true,
   });
   await untilStatus(lb.backendIds[0]!, BackendStatus.ONLINE);
   expect(await tally(lb, 6)).toEqual({ main: 6 });
@@ -97,7 +97,7 @@ test("backups get traffic only while no other backend can", async () => {
   await untilStatus(lb.backendIds[0]!, BackendStatus.OFFLINE);
   expect(await tally(lb, 6)).toEqual({ a: 6 });
 
-  const again = await startNamedServer("main", { port: main.port });
+  const again = await startNamedServerAt({ port: main.port }, "main");
   await untilStatus(lb.backendIds[0]!, BackendStatus.ONLINE);
   expect(await tally(lb, 6)).toEqual({ main: 6 });
   await again.close();

@@ -13,8 +13,8 @@ export interface Declaration {
   readonly pool?: CreatePool;
   readonly listener?: CreateListener;
   readonly backends: readonly (CreateBackend & { readonly port: number })[];
-  /** Milliseconds between two TCP probes; absent: no health check. */
-  readonly probeEveryMs?: number;
+  /** Whether backends are probed, by TCP, several times a second. Default: no. */
+  readonly monitored?: boolean;
 }
 
 /** Where it can be reached and what it is made of. */
@@ -30,11 +30,11 @@ export interface Declared {
 
 /** Makes a load balancer through the API; resolves when it serves. Backends are on 127.0.0.1 unless they say otherwise. */
 export async function declare(client: FiberlbClient, declaration: Declaration): Promise<Declared> {
-  const { vipAddress, pool = {}, listener = {}, backends, probeEveryMs } = declaration;
+  const { vipAddress, pool = {}, listener = {}, backends, monitored = false } = declaration;
   const created = await client.loadBalancers.createLoadBalancer({ ...(vipAddress !== undefined && { vipAddress }) });
   const { id: loadBalancerId, vipAddress: host } = created.loadBalancer!;
   const poolId = (await client.pools.createPool({ loadBalancerId, ...pool })).pool!.id;
-  if (probeEveryMs !== undefined) await probe(client, poolId, probeEveryMs);
+  if (monitored) await client.healthChecks.createHealthCheck({ poolId, ...HEALTH_CHECK });
   const backendIds: string[] = [];
   for (const backend of backends) {
     const answer = await client.backends.createBackend({ poolId, address: "127.0.0.1", ...backend });
@@ -47,16 +47,8 @@ export async function declare(client: FiberlbClient, declaration: Declaration): 
   return { host, port, loadBalancerId, listenerId, poolId, backendIds };
 }
 
-async function probe(client: FiberlbClient, poolId: string, intervalMs: number): Promise<void> {
-  await client.healthChecks.createHealthCheck({
-    poolId,
-    type: HealthCheckType.TCP,
-    intervalMs,
-    timeoutMs: intervalMs,
-    rise: 1,
-    fall: 1,
-  });
-}
+/** One probe that is late on a busy machine must not look like a dead server. */
+const HEALTH_CHECK = { type: HealthCheckType.TCP, intervalMs: 250, timeoutMs: 250, rise: 1, fall: 3 };
 
 /** Waits until the node serves the load balancer as it was declared last. */
 export async function untilApplied(client: FiberlbClient, id: string): Promise<void> {

@@ -289,6 +289,46 @@ describe("a changed set", () => {
   });
 });
 
+describe("the targets of some load balancers", () => {
+  const of = (loadBalancerId: string, ...ids: string[]): HealthTarget[] =>
+    ids.map((id) => target(id, { loadBalancerId }));
+  const checked = (monitor: HealthMonitor): string[] =>
+    monitor.reports().map(({ target: { loadBalancerId, backendId } }) => `${loadBalancerId}/${backendId}`);
+
+  beforeEach(() => {
+    answer = () => ok;
+  });
+
+  test("replace theirs and leave the others'", () => {
+    const monitor = monitorWith();
+    monitor.applyTo(new Map(Object.entries({ one: of("one", "a", "b"), two: of("two", "c") })));
+    monitor.applyTo(new Map([["one", of("one", "b", "d")]]));
+    expect(checked(monitor)).toEqual(["one/b", "two/c", "one/d"]);
+    monitor.applyTo(new Map([["two", []]]));
+    expect(checked(monitor)).toEqual(["one/b", "one/d"]);
+  });
+
+  test("keep their schedule and state when they are given again", async () => {
+    const monitor = monitorWith();
+    monitor.applyTo(new Map([["one", of("one", "a")]]));
+    await clock.advance(0);
+    expect(healths()).toEqual(["a ONLINE"]);
+    monitor.applyTo(new Map([["one", of("one", "a")]]));
+    await clock.advance(1000);
+    expect(startsMs).toEqual([0]);
+    expect(monitor.report("pool", "a")?.health).toBe("ONLINE");
+  });
+
+  test("end with a whole set that does not have them", () => {
+    const monitor = monitorWith();
+    monitor.applyTo(new Map(Object.entries({ one: of("one", "a"), two: of("two", "b") })));
+    monitor.apply(of("two", "b"));
+    expect(checked(monitor)).toEqual(["two/b"]);
+    monitor.applyTo(new Map([["one", of("one", "a")]]));
+    expect(checked(monitor)).toEqual(["two/b", "one/a"]);
+  });
+});
+
 describe("a backend without an address", () => {
   test("is OFFLINE at once, with the reason, and is not checked", async () => {
     monitorWith().apply([unresolved("a", { addressProblem: "NXDOMAIN" }), unresolved("b")]);

@@ -1,6 +1,6 @@
-import { describe, expect, test } from "@jest/globals";
-import type { Store, Txn } from "@fiberlb/store";
+import { type Store, StoreError, type Txn } from "@fiberlb/store";
 import { DomainError } from "@fiberlb/types";
+import { describe, expect, test } from "@jest/globals";
 
 import { FakeClock } from "../fake-clock.ts";
 import { eventually, keysOf, type RepositoryHarness, startRepository, storeOn, TENANT } from "./harness.ts";
@@ -28,7 +28,8 @@ async function buildTree({ create, repository }: RepositoryHarness, backends: nu
   return loadBalancerId;
 }
 
-const deletion = (id: string) => ({ tenant: TENANT, kind: "loadBalancer", id, cascade: true, validateOnly: false }) as const;
+const deletion = (id: string) =>
+  ({ tenant: TENANT, kind: "loadBalancer", id, cascade: true, validateOnly: false }) as const;
 
 /** A store whose process dies before its n-th transaction that writes; reads go on. */
 function dyingStore(inner: Store, writesLeft: number): Store {
@@ -48,6 +49,35 @@ function dyingStore(inner: Store, writesLeft: number): Store {
 }
 
 describe("a cascade", () => {
+  test("that fails because the store is away is gone on with by itself", async () => {
+    const clock = new FakeClock();
+    const inner = storeOn(clock);
+    const builder = await startRepository({ store: inner, clock });
+    const id = await buildTree(builder, 5);
+    await builder.repository.stop();
+    let away = false;
+    const store = new Proxy(inner, {
+      get(target, name) {
+        const value = Reflect.get(target, name) as unknown;
+        if (typeof value !== "function") return value;
+        if (name !== "txn") return value.bind(target) as unknown;
+        return async (txn: Txn) => {
+          if (away && txn.success.some(({ type }) => type === "delete"))
+            throw new StoreError("UNAVAILABLE", "the store is away");
+          return target.txn(txn);
+        };
+      },
+    });
+    const harness = await startRepository({ store, clock });
+    away = true;
+    await expect(harness.repository.delete(deletion(id))).rejects.toThrow("the store is away");
+    away = false;
+    clock.advance(1000);
+    await eventually(inner, async () => !(await keysOf(inner)).some((key) => key.includes(id)));
+    await harness.stop();
+    expect(harness.errors).toEqual([]);
+  });
+
   test("leaves nothing behind but the VIP at rest, in transactions of at most 128 operations", async () => {
     const clock = new FakeClock();
     const inner = storeOn(clock);
@@ -110,9 +140,18 @@ describe("a cascade", () => {
     expect(tree?.loadBalancer.deletingSince).toBeDefined();
     const pool = tree?.pools[0]?.id as string;
     const refused = { kind: "failed-precondition" };
-    await expect(harness.create("backend", { poolId: pool, address: "10.0.0.9", port: 9 })).rejects.toMatchObject(refused);
+    await expect(harness.create("backend", { poolId: pool, address: "10.0.0.9", port: 9 })).rejects.toMatchObject(
+      refused,
+    );
     await expect(harness.create("pool", { loadBalancerId: id })).rejects.toMatchObject(refused);
-    const update = { tenant: TENANT, kind: "pool", id: pool, patch: { name: "x" }, mask: ["name"], validateOnly: false } as const;
+    const update = {
+      tenant: TENANT,
+      kind: "pool",
+      id: pool,
+      patch: { name: "x" },
+      mask: ["name"],
+      validateOnly: false,
+    } as const;
     await expect(harness.repository.update(update)).rejects.toThrow(DomainError);
     await harness.repository.delete(deletion(id));
     expect((await keysOf(store)).filter((key) => key.includes(id))).toEqual([]);
@@ -125,8 +164,15 @@ describe("a cascade", () => {
     const { location } = await harness.create("loadBalancer", {});
     const pool = await harness.create("pool", { loadBalancerId: location.id });
     const other = await harness.create("pool", { loadBalancerId: location.id });
-    for (const { location: at } of [pool, other]) await harness.create("backend", { poolId: at.id, address: "10.0.0.1", port: 1 });
-    await harness.repository.delete({ tenant: TENANT, kind: "pool", id: pool.location.id, cascade: true, validateOnly: false });
+    for (const { location: at } of [pool, other])
+      await harness.create("backend", { poolId: at.id, address: "10.0.0.1", port: 1 });
+    await harness.repository.delete({
+      tenant: TENANT,
+      kind: "pool",
+      id: pool.location.id,
+      cascade: true,
+      validateOnly: false,
+    });
     const tree = await harness.repository.readTree({ tenant: TENANT, loadBalancerId: location.id });
     expect(tree?.pools.map(({ id }) => id)).toEqual([other.location.id]);
     expect(tree?.backends).toHaveLength(1);

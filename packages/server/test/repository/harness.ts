@@ -1,7 +1,7 @@
 import { randomFillSync } from "node:crypto";
 
 import { createMemoryStore, type Store } from "@fiberlb/store";
-import { type Entities, parseSpec, type Specs } from "@fiberlb/types";
+import { parseSpec, type Specs } from "@fiberlb/types";
 
 import type { Clock } from "../../src/clock.ts";
 import type { Stored } from "../../src/repository/entity-reader.ts";
@@ -28,7 +28,8 @@ export interface RepositoryHarness {
   readonly repository: Repository;
   /** What went wrong in the background. */
   readonly errors: string[];
-  create<K extends TenantKind>(kind: K, input: object, tenant?: Tenant): Promise<Stored<K>>;
+  readonly create: <K extends TenantKind>(kind: K, input: object, tenant?: Tenant) => Promise<Stored<K>>;
+  /** Throws when something went wrong in the background. */
   stop(): Promise<void>;
 }
 
@@ -37,6 +38,7 @@ export interface RepositoryHarnessOptions {
   readonly clock?: FakeClock;
   readonly cidrs?: readonly string[];
   readonly vipReuseDelayMs?: number;
+  readonly isIdle?: (backendId: string) => boolean;
 }
 
 /** A started repository on a clock that the test moves. */
@@ -50,6 +52,7 @@ export async function startRepository(options: RepositoryHarnessOptions = {}): P
     fillRandom: randomFillSync,
     vipReuseDelayMs: options.vipReuseDelayMs ?? 60_000,
     onError: (error, what) => errors.push(`${what}: ${String(error)}`),
+    ...(options.isIdle !== undefined && { isIdle: options.isIdle }),
   });
   await repository.seedVipPools([spec("vipPool", { name: "default", cidrs: options.cidrs ?? ["192.0.2.0/24"] })]);
   await repository.start();
@@ -64,6 +67,7 @@ export async function startRepository(options: RepositoryHarnessOptions = {}): P
     async stop() {
       await repository.stop();
       await store.close();
+      if (errors.length > 0) throw new Error(`In the background: ${errors.join("\n")}`);
     },
   };
 }
@@ -82,5 +86,3 @@ export async function eventually(store: Store, holds: () => Promise<boolean>): P
     if (await holds()) return;
   }
 }
-
-export type { Entities };

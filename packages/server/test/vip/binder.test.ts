@@ -93,6 +93,15 @@ describe("createVipBinder", () => {
     expect(second.calls).toEqual(["-4 addr del 203.0.113.1/32 dev lo"]);
   });
 
+  it("binds even when its memory cannot be written", async () => {
+    const { calls, options } = host();
+    const warnings: string[] = [];
+    const log = { ...silentLog, warn: (event: string) => void warnings.push(event) };
+    await createVipBinder({ ...options, log, stateFile: "/proc/no/such/folder/vips.json" }).apply(set("203.0.113.1"));
+    expect(calls).toHaveLength(1);
+    expect(warnings).toContainEqual(expect.stringContaining("cannot write down"));
+  });
+
   it("goes on without its memory when the file is broken", async () => {
     writeFileSync(join(folder, "vips.json"), "{");
     const { calls, options } = host();

@@ -27,6 +27,8 @@ export interface OnePortOptions {
   readonly handshakeTimeoutMs?: number;
   /** A request whose head is not complete for so long is answered 408. Default 10000. */
   readonly headersTimeoutMs?: number;
+  /** An HTTP/1.1 request that is not complete for so long, body included, is answered 408. Default 60000. */
+  readonly requestTimeoutMs?: number;
   /** An HTTP/1.1 connection without a request for so long is closed. Default 60000. */
   readonly keepAliveTimeoutMs?: number;
   /** Streams that one HTTP/2 connection may have open. Default 250. */
@@ -82,18 +84,17 @@ export function createOnePortServer(handler: HttpHandler, options: OnePortOption
 
 function createHttp1(handler: HttpHandler, options: OnePortOptions): http.Server {
   const headersTimeout = options.headersTimeoutMs ?? 10_000;
-  const h1 = http.createServer(
+  return http.createServer(
     {
       headersTimeout,
-      // Streams and slow uploads have no bound of their own: the body's end is the handler's concern.
-      requestTimeout: 0,
+      // Of the request alone: streams go from server to client over HTTP/1.1.
+      requestTimeout: options.requestTimeoutMs ?? 60_000,
       keepAliveTimeout: options.keepAliveTimeoutMs ?? 60_000,
       maxHeaderSize: MAX_HEADER_BYTES,
       connectionsCheckingInterval: Math.min(headersTimeout, 1000),
     },
     handler,
   );
-  return h1;
 }
 
 function createListener(

@@ -30,8 +30,9 @@ export interface Surroundings {
 /** Rolls everything up, from backends to the load balancer. Pure. */
 export function treeStatus({ tree, verdicts }: ObservedTree, { nodes, nowMs }: Surroundings): TreeStatus {
   const provision = provisioningInput(tree, { nodes, nowMs });
+  const provisioned = (id: string) => provisioning(provision, tree.createRevisions.get(id) ?? 0);
   const combine = (id: string, operating: Judged<OperatingStatus>): ResourceStatus =>
-    combined(provisioning(provision, tree.createRevisions.get(id) ?? 0), operating);
+    partStatus(provisioned(id), operating);
   const backends = judgeBackends(tree, verdicts);
   const pools = new Map(
     tree.pools.map((pool) => [pool.id, partOf("pool", pool, poolStatus(pool, ofPool(tree, backends, pool)))]),
@@ -42,7 +43,7 @@ export function treeStatus({ tree, verdicts }: ObservedTree, { nodes, nowMs }: S
   const problem = nodeProblem(nodes, { loadBalancerId: tree.loadBalancer.id });
   const loadBalancer = loadBalancerStatus(tree.loadBalancer, [...listeners.values()], problem);
   return {
-    loadBalancer: combine(tree.loadBalancer.id, loadBalancer),
+    loadBalancer: combined(provisioned(tree.loadBalancer.id), loadBalancer),
     listeners: mapValues(listeners, combine),
     pools: mapValues(pools, combine),
     backends: mapValues(backends, (id, judged) => ({ ...combine(id, judged), status: judged.health })),
@@ -70,6 +71,18 @@ export const combined = (
   provisioningStatus: provisioned.status,
   operatingStatus: operating.status,
   statusReason: provisioned.reason === "" ? operating.reason : provisioned.reason,
+});
+
+/**
+ * The same for something below a load balancer: its own reason comes first, because the configuration that is not applied
+ * may be a sibling's.
+ */
+export const partStatus = (
+  provisioned: Judged<ResourceStatus["provisioningStatus"]>,
+  operating: Judged<OperatingStatus>,
+): ResourceStatus => ({
+  ...combined(provisioned, operating),
+  statusReason: operating.reason === "" ? provisioned.reason : operating.reason,
 });
 
 function judgeBackends(

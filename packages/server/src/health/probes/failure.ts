@@ -1,4 +1,4 @@
-import { formatHostPort, type Host } from "@fiberlb/types";
+import { formatHostPort } from "@fiberlb/types";
 
 import type { ProbeFailure, ProbeTarget } from "./probe.ts";
 
@@ -6,7 +6,7 @@ import type { ProbeFailure, ProbeTarget } from "./probe.ts";
 export type Phase = "connection" | "TLS handshake" | "answer";
 
 /** `192.0.2.1:80`, `[2001:db8::1]:80`. */
-export const endpoint = (host: string, port: number): string => formatHostPort(host as Host, port);
+export const endpoint = (host: string, port: number): string => formatHostPort(host, port);
 
 /** Why a check ran out of time. */
 export function timeoutReason(target: ProbeTarget, awaiting: Phase, timeoutMs: number): string {

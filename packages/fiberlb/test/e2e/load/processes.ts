@@ -1,0 +1,36 @@
+import { fileURLToPath } from "node:url";
+
+import { Program } from "../program.ts";
+import { until } from "../until.ts";
+import type { Job, Report } from "./load-generator.ts";
+
+/** What stands before a command line, for example `ip netns exec NAME`. */
+type Prefix = readonly string[];
+
+/** Echo servers in a process of their own. */
+export interface EchoProcess {
+  readonly program: Program;
+  /** Of 127.0.0.1. */
+  readonly ports: readonly number[];
+}
+
+const runScript = (name: string, argument: string, prefix: Prefix): Program =>
+  new Program([...prefix, process.execPath, fileURLToPath(new URL(`./${name}.ts`, import.meta.url)), argument]);
+
+/** Starts so many echo servers. */
+export async function startEchoProcess(servers: number, prefix: Prefix = []): Promise<EchoProcess> {
+  const program = runScript("echo-process", String(servers), prefix);
+  await until(
+    "the echo servers listen",
+    () => program.stdout.length,
+    (lines) => lines > 0,
+  );
+  return { program, ports: JSON.parse(program.stdout[0]!) as number[] };
+}
+
+/** Moves data through listeners from a process of its own. @throws Error when that process fails. */
+export async function move(job: Job, prefix: Prefix = []): Promise<Report> {
+  const { code, stdout, stderr } = await runScript("load-generator", JSON.stringify(job), prefix).ended;
+  if (code !== 0) throw new Error(`the load generator failed: ${stderr.join("\n")}`);
+  return JSON.parse(stdout[0]!) as Report;
+}

@@ -1,0 +1,129 @@
+/**
+ * Wires the forwarding half of a node: resolver, health checks, tables, VIPs and the publisher that feeds them.
+ */
+import { hostname } from "node:os";
+
+import { type Cidr, DomainError, type IpAddress, rangeMatcher } from "@fiberlb/types";
+
+import type { Clock } from "./clock.ts";
+import type { Config } from "./config/config.ts";
+import { keyContext } from "./control/certificate-service.ts";
+import type { DataPlane } from "./data/data-plane.ts";
+import { Forwarding } from "./forwarding.ts";
+import { createHealthMonitor, type HealthMonitor } from "./health/monitor.ts";
+import type { Log } from "./log.ts";
+import { type Random, systemRandom } from "./random.ts";
+import type { KeyRing } from "./repository/key-ring.ts";
+import type { Repository } from "./repository/repository.ts";
+import { type CertificateMaterial, type CertificateOwner, CertificateShelf } from "./snapshot/certificate-shelf.ts";
+import type { ResolveHost } from "./snapshot/compile.ts";
+import { createSystemLookup } from "./snapshot/lookup.ts";
+import { MaglevTables } from "./snapshot/maglev-tables.ts";
+import { Publisher } from "./snapshot/publisher.ts";
+import { createResolver } from "./snapshot/resolver.ts";
+import { createVipBinder } from "./vip/binder.ts";
+
+/** What the forwarding half works with; it ends the data plane's workers, everything else stays its owner's. */
+export interface ForwardingInputs {
+  readonly config: Config;
+  readonly log: Log;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly random?: Random;
+  readonly repository: Repository;
+  readonly dataPlane: DataPlane;
+  /** Opens the private keys that backends want to see. */
+  readonly keyRing: KeyRing;
+}
+
+/** What was started, and the way to end it. */
+export interface StartedForwarding {
+  readonly forwarding: Forwarding;
+  readonly monitor: HealthMonitor;
+  stop(): Promise<void>;
+}
+
+/** Starts what follows the store. Resolves when the first configuration has been applied. @throws when the store cannot be read. */
+export async function startForwarding(parts: ForwardingInputs): Promise<StartedForwarding> {
+  const { config, log, clock, version, dataPlane, repository } = parts;
+  const random = parts.random ?? systemRandom;
+  const tables = new MaglevTables({ clock, onTable: (table) => dataPlane.setTable(table) });
+  const binder = createVipBinder({
+    mode: config.dataPlane.bind,
+    log,
+    ...(config.store.kind === "sqlite" && { stateFile: `${config.store.path}.vips.json` }),
+  });
+  const resolver = createResolver({
+    clock,
+    random,
+    lookup: createSystemLookup(),
+    refuse: refuseDenied(config.backends.deniedCidrs ?? []),
+    onChange: ({ name, address, problem }) => {
+      if (problem !== undefined)
+        log.warn("a backend's name cannot be resolved", { name, reason: problem, lastKnown: address });
+      publisher.resolved(new Set([name]));
+    },
+  });
+  const resolveHost: ResolveHost = (host) => resolver.resolve(host);
+  const monitor = createHealthMonitor({ clock, random, onVerdict: (verdict) => forwarding.verdict(verdict) });
+  const certificates = new CertificateShelf((owner, id) => loadCertificate(parts, owner, id));
+  const session = repository.openNodeSession();
+  const forwarding = new Forwarding({
+    identity: { name: config.node.name ?? hostname(), version, startedAt: new Date(clock.epochMs()).toISOString() },
+    dataPlane,
+    tables,
+    monitor,
+    binder,
+    session,
+    lookups: { resolveHost, certificate: (id) => certificates.get(id) },
+    certificates,
+    followNames: (hosts) => resolver.apply(hosts),
+    clock,
+    log,
+  });
+  const publisher = new Publisher({
+    source: repository,
+    resolveHost,
+    onSnapshot: (published) => forwarding.apply(published),
+    clock,
+    log,
+  });
+  await publisher.start();
+  return {
+    forwarding,
+    monitor,
+    async stop() {
+      await publisher.stop();
+      monitor.stop();
+      resolver.stop();
+      tables.stop();
+      // VIPs stay until the connections on them have ended.
+      await dataPlane.stop({ drainTimeoutMs: config.shutdown.drainTimeoutMs });
+      await binder.apply(new Set());
+      await session.close();
+    },
+  };
+}
+
+/** Answers of DNS are judged like addresses that a user wrote. */
+function refuseDenied(denied: readonly string[]): (address: string) => string | undefined {
+  const isDenied = rangeMatcher(denied as readonly Cidr[]);
+  return (address) => (isDenied(address as IpAddress) ? `${address} is in backends.deniedCidrs` : undefined);
+}
+
+async function loadCertificate(
+  { repository, keyRing }: ForwardingInputs,
+  { orgId, projectId }: CertificateOwner,
+  id: string,
+): Promise<CertificateMaterial | undefined> {
+  try {
+    const { entity } = await repository.get({ orgId, projectId }, "certificate", id);
+    const sealed = entity.sealedPrivateKey;
+    const key = sealed === undefined ? undefined : keyRing.open(sealed, keyContext(entity.fingerprintSha256));
+    return { certificatePem: entity.certificatePem, ...(key !== undefined && { privateKeyPem: key }) };
+  } catch (error) {
+    // Deleted between the read of the pool and this one: the next change of the pool brings the truth.
+    if (error instanceof DomainError && error.kind === "not-found") return undefined;
+    throw error;
+  }
+}
