@@ -1,6 +1,6 @@
 import { METHODS } from "node:http";
 
-import { describe, expect, test } from "@jest/globals";
+import { describe, expect, jest, test } from "@jest/globals";
 import fc from "fast-check";
 
 import { ForwardedClient } from "../../../src/data/l7/forwarded.ts";
@@ -12,8 +12,11 @@ import { RequestHead, ResponseHead } from "../../../src/data/l7/http1-head.ts";
 import { Method } from "../../../src/data/l7/http1-names.ts";
 import type { ByteRanges } from "../../../src/data/l7/http1-ranges.ts";
 import { FUZZ_RUNS, mutated, validRequest, validResponse } from "./http1-fuzz.ts";
-import { LIMITS, lines, parseRequest, raw, request, seeRequest, seeResponse } from "./http1-rig.ts";
+import { LIMITS, lines, parseRequest, parseResponse, raw, request, seeRequest, seeResponse } from "./http1-rig.ts";
 import { type LlhttpMessage, readWithLlhttp } from "./llhttp.ts";
+
+// Thousands of runs on a busy machine take longer than jest's five seconds; a long run takes minutes.
+jest.setTimeout(60_000 + 5 * FUZZ_RUNS);
 
 // The law: whatever we forward, llhttp reads as exactly the same one message. Not the reverse: we refuse more.
 
@@ -182,6 +185,17 @@ describe("splits", () => {
         expect(parseRequest(bytes, { cuts: at, limits: within })).toEqual(parseRequest(bytes, { limits: within }));
       }),
       { numRuns: Math.ceil(FUZZ_RUNS / 2) },
+    );
+  });
+
+  test("so are responses", () => {
+    fc.assert(
+      fc.property(fc.oneof(validResponse.map(raw), mutated(responseSeeds)), cuts, (bytes, at) => {
+        expect(parseResponse(bytes, { cuts: at })).toEqual(parseResponse(bytes));
+        const everywhere = Array.from({ length: Math.min(bytes.length, 60) }, (_, i) => i + 1);
+        expect(parseResponse(bytes, { cuts: everywhere })).toEqual(parseResponse(bytes));
+      }),
+      { numRuns: Math.ceil(FUZZ_RUNS / 4) },
     );
   });
 });

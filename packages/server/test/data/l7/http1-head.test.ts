@@ -112,7 +112,10 @@ describe("targets (RFC 9112 §3.2)", () => {
     ["OPTIONS *", { form: "asterisk", path: "*", query: "" }],
     ["CONNECT other:443", { form: "authority", path: "", query: "", host: "other:443" }],
   ])("%s", (start, expected) => {
-    expect(seen(parseRequest(lines(`${start} HTTP/1.1`, "Host: example.com", "")))).toMatchObject(expected);
+    const text = lines(`${start} HTTP/1.1`, "Host: example.com", "");
+    const everywhere = Array.from({ length: text.length }, (_, i) => i + 1);
+    expect(seen(parseRequest(text))).toMatchObject(expected);
+    expect(parseRequest(text, { cuts: everywhere })).toEqual(parseRequest(text));
   });
 
   test.each([
