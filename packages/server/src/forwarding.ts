@@ -4,6 +4,7 @@
  */
 import type { Clock } from "./clock.ts";
 import type { ApplyReport, DataPlane } from "./data/data-plane.ts";
+import { routeProblems } from "./data/l7/route-problems.ts";
 import type { HealthMonitor } from "./health/monitor.ts";
 import type { Verdict } from "./health/target.ts";
 import { healthTargets, type TargetLookups } from "./health/targets.ts";
@@ -54,6 +55,8 @@ export class Forwarding {
   #problemsBefore = new Map<string, string>();
   #vipProblems: readonly Problem[] = [];
   readonly #unserved = new Map<string, readonly Problem[]>();
+  /** Policies that can't be carried out, by load balancer. */
+  readonly #routeProblems = new Map<string, readonly Problem[]>();
   #appliedRevision = 0;
   #snapshot: Snapshot = { revision: 0, units: new Map() };
 
@@ -87,6 +90,7 @@ export class Forwarding {
       const report = await dataPlane.apply(snapshot);
       this.#snapshot = snapshot;
       this.#noteUnserved(trees);
+      this.#noteRouteProblems(snapshot);
       this.#follow(names);
       await this.#fetchCertificates(trees);
       this.#check(trees);
@@ -114,6 +118,7 @@ export class Forwarding {
       ...this.#vipProblems,
       ...problems.filter(({ loadBalancerId }) => !withoutVip.has(loadBalancerId)),
       ...[...this.#unserved.values()].flat(),
+      ...[...this.#routeProblems.values()].flat(),
     ];
     this.#appliedRevision = Math.max(this.#appliedRevision, revision);
     for (const line of this.#changes(all)) log.warn(line.event, line.fields);
@@ -197,6 +202,15 @@ export class Forwarding {
       const problems = tree === undefined ? [] : unservedSettings(tree);
       if (problems.length > 0) this.#unserved.set(id, problems);
       else this.#unserved.delete(id);
+    }
+  }
+
+  #noteRouteProblems({ units }: Snapshot): void {
+    for (const id of this.#touched) {
+      const unit = units.get(id);
+      const problems = unit === undefined ? [] : routeProblems(unit);
+      if (problems.length > 0) this.#routeProblems.set(id, problems);
+      else this.#routeProblems.delete(id);
     }
   }
 

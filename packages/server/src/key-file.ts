@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { hkdfSync, randomBytes } from "node:crypto";
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 
@@ -18,6 +18,10 @@ export function loadKey({ store, secrets }: Config): Uint8Array {
   const path = join(dirname(store.path), "fiberlb.key");
   return createKey(path) ?? readKey(path);
 }
+
+/** What session cookies are signed with, so that what is shown to clients says nothing of the key that seals. */
+export const deriveSessionKey = (key: Uint8Array): Uint8Array =>
+  new Uint8Array(hkdfSync("sha256", key, "", "fiberlb session cookies", KEY_BYTES));
 
 /** One line of base64, so that it can be copied. undefined when there is a file already. */
 function createKey(path: string): Uint8Array | undefined {

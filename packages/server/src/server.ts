@@ -17,7 +17,7 @@ import type { DataPlane } from "./data/data-plane.ts";
 import { createDataPlane } from "./data/pool.ts";
 import type { Forwarding } from "./forwarding.ts";
 import type { HealthMonitor } from "./health/monitor.ts";
-import { loadKey } from "./key-file.ts";
+import { deriveSessionKey, loadKey } from "./key-file.ts";
 import type { Log } from "./log.ts";
 import { ApiCalls } from "./metrics/api-calls.ts";
 import { renderMetrics } from "./metrics/exposition.ts";
@@ -63,15 +63,17 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   await using cleanup = new AsyncDisposableStack();
   const store = await openStore(config, { clock, log });
   cleanup.defer(() => store.close());
+  const key = loadKey(config);
   const dataPlane = createDataPlane({
     workers: config.dataPlane.workers,
     clock,
     log,
+    sessionKey: deriveSessionKey(key),
     onReport: (report) => forwarding?.report(report),
   });
   cleanup.defer(() => dataPlane.stop({ drainTimeoutMs: config.shutdown.drainTimeoutMs }));
   const apiCalls = new ApiCalls();
-  const keyRing = createKeyRing([loadKey(config)]);
+  const keyRing = createKeyRing([key]);
   const control = createNodeControlPlane({ ...options, clock, store, dataPlane, apiCalls, keyRing });
   await control.start();
   cleanup.defer(() => control.close({ graceMs: 0 }));

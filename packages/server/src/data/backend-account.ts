@@ -17,6 +17,8 @@ export class BackendAccount implements Candidate {
   /** Absent until the first one: most workers of most nodes never connect to most backends. */
   #leases: Set<BackendLease> | undefined;
   #cancelDrain: Cancel | undefined;
+  /** Set while it drains. */
+  #drainEnds: { readonly clock: Clock; readonly atMs: number } | undefined;
 
   constructor(backend: BackendUnit, row: Row) {
     this.backend = backend;
@@ -45,13 +47,24 @@ export class BackendAccount implements Candidate {
     const lease = new BackendLease(this, this.#leases);
     this.#leases.add(lease);
     this.row.addToGauge(1);
+    // A session goes on while it drains.
+    if (this.#drainEnds !== undefined) this.#endWithDrain(this.#drainEnds);
     return lease;
   }
 
   /** Lets connections finish for so long, then ends those that are left. Going on if it drains already. */
   drain(clock: Clock, timeoutMs: number): void {
-    if (this.isIdle) return;
-    this.#cancelDrain ??= clock.after(timeoutMs, () => {
+    this.#drainEnds ??= { clock, atMs: clock.nowMs() + timeoutMs };
+    if (!this.isIdle) this.#endWithDrain(this.#drainEnds);
+  }
+
+  /** Whether it drains, and still has time for connections of sessions. */
+  get isDraining(): boolean {
+    return this.#drainEnds !== undefined && this.#drainEnds.clock.nowMs() < this.#drainEnds.atMs;
+  }
+
+  #endWithDrain({ clock, atMs }: { readonly clock: Clock; readonly atMs: number }): void {
+    this.#cancelDrain ??= clock.after(Math.max(0, atMs - clock.nowMs()), () => {
       this.#cancelDrain = undefined;
       this.revokeAll("drain-timeout");
     });
@@ -59,13 +72,15 @@ export class BackendAccount implements Candidate {
 
   /** It is wanted again: connections that still stand may stay. */
   stopDraining(): void {
+    this.#drainEnds = undefined;
     this.#cancelDrain?.();
     this.#cancelDrain = undefined;
   }
 
   /** Tells the owner of every connection to end it. */
   revokeAll(reason: RevokeReason): void {
-    for (const lease of this.#leases ?? []) lease.revoke(reason);
+    // A copy: who is told may at once take another lease.
+    for (const lease of Array.from(this.#leases ?? [])) lease.revoke(reason);
   }
 }
 

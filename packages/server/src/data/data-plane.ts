@@ -40,8 +40,26 @@ export interface ApplyReport {
   readonly problems: readonly Problem[];
 }
 
-/** Why a listener turned a connection away. */
-export type RejectReason = "acl" | "connection-limit" | "no-pool" | "no-backend" | "connect-failed" | "backend-limit";
+/** Why a listener turned a connection away, or, from `bad-request` on, an HTTP request alone. */
+export type RejectReason =
+  | "acl"
+  | "connection-limit"
+  | "no-pool"
+  | "no-backend"
+  | "connect-failed"
+  | "backend-limit"
+  /** Malformed, too large, or not to be judged by the policies: 4xx. */
+  | "bad-request"
+  /** By a policy: 403. */
+  | "policy"
+  /** The client did not send its request, or take its response, in time: 408. */
+  | "client-timeout"
+  /** The backend broke the protocol or the connection: 502. */
+  | "bad-response"
+  /** The backend did not answer in time: 504. */
+  | "backend-timeout"
+  /** The backend was taken away from under the request: 502. */
+  | "backend-lost";
 
 /** Figures of a listener. Bytes are those of the client's side. */
 export interface ListenerFigures {

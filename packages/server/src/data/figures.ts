@@ -4,7 +4,7 @@ import type { BackendFigures, ListenerFigures, RejectReason } from "./data-plane
 
 /** The shared tables' columns: which number of a row means what. */
 export const BACKEND_ROW: RowShape = { flags: 1, totals: 4 };
-export const LISTENER_ROW: RowShape = { flags: 0, totals: 9 };
+export const LISTENER_ROW: RowShape = { flags: 0, totals: 15 };
 export const POOL_ROW: RowShape = { flags: 3, totals: 0 };
 
 /** Flags of a backend. */
@@ -21,6 +21,12 @@ export const REJECTED: Readonly<Record<RejectReason, number>> = {
   "no-backend": 6,
   "connect-failed": 7,
   "backend-limit": 8,
+  "bad-request": 9,
+  policy: 10,
+  "client-timeout": 11,
+  "bad-response": 12,
+  "backend-timeout": 13,
+  "backend-lost": 14,
 };
 
 /** Flags of a pool. `generation` moves whenever the health of one of its backends does; `turn` counts its turns, `spareTurn` those in place of another. */

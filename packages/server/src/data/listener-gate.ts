@@ -39,7 +39,7 @@ export class ListenerGate {
     const codes = await this.#look(units);
     return units.map((unit) => {
       const problems = unit.listeners.flatMap((listener) => {
-        if (listener.protocol !== "TCP") return [unservedProtocol(unit, listener)];
+        if (!isServed(listener)) return [unservedProtocol(unit, listener)];
         const code = codes.get(endpointOf(unit, listener));
         return code === undefined ? [] : [bindProblem(unit, listener, code)];
       });
@@ -65,7 +65,7 @@ export class ListenerGate {
     for (const unit of units) {
       for (const listener of unit.listeners) {
         const endpoint = endpointOf(unit, listener);
-        if (listener.protocol !== "TCP" || this.#options.join || this.#ours.has(endpoint)) continue;
+        if (!isServed(listener) || this.#options.join || this.#ours.has(endpoint)) continue;
         unknown.set(endpoint, { address: unit.vip, port: listener.port });
       }
     }
@@ -93,6 +93,11 @@ export class ListenerGate {
       throw error;
     }
   }
+}
+
+/** Whether this data plane has code for the listener's protocol. */
+export function isServed({ protocol }: Pick<ListenerUnit, "protocol">): boolean {
+  return protocol === "TCP" || protocol === "HTTP";
 }
 
 function endpointOf({ vip }: Unit, { port }: ListenerUnit): string {

@@ -1,9 +1,9 @@
 import type { Clock } from "../clock.ts";
 import type { ListenerUnit } from "../snapshot/snapshot.ts";
-import type { Balancer } from "./balancer.ts";
 import type { Row } from "./counters.ts";
-import { TcpProxy } from "./l4/tcp-proxy.ts";
+import type { ListenerAccount } from "./l4/listener-account.ts";
 import { ListenerCounter } from "./listener-counter.ts";
+import type { Proxy } from "./proxy.ts";
 import { type Connection, type ListeningSocket, type Transport, TransportError } from "./transport/transport.ts";
 import type { BindFailure } from "./worker-protocol.ts";
 
@@ -17,10 +17,17 @@ const ACCEPT_ERROR_INTERVAL_MS = 10_000;
 export interface ListenersOptions {
   readonly transport: Transport;
   readonly clock: Clock;
-  /** The balancer of a pool as of now. */
-  readonly balancerOf: (poolId: string) => Balancer | undefined;
+  /** Makes what serves a listener. */
+  readonly createProxy: (listener: ProxiedListener) => Proxy;
   /** An open listener can't accept (EMFILE: out of file descriptors); it goes on trying. */
   readonly onAcceptError: (failure: BindFailure) => void;
+}
+
+/** A listener that is to be served. */
+export interface ProxiedListener {
+  readonly vip: string;
+  readonly unit: ListenerUnit;
+  readonly account: ListenerAccount;
 }
 
 /** One load balancer's listeners as they should be. */
@@ -42,8 +49,7 @@ interface Served {
   readonly loadBalancerId: string;
   readonly listenerId: string;
   readonly endpoint: Endpoint;
-  readonly proxy: TcpProxy;
-  unit: ListenerUnit;
+  readonly proxy: Proxy;
   drainTimeoutMs: number;
 }
 
@@ -101,6 +107,7 @@ export class Listeners {
     this.#served.clear();
     const endpoints = [...this.#endpoints.values()];
     for (const endpoint of endpoints) endpoint.owner = undefined;
+    for (const { proxy } of all) proxy.drain();
     await Promise.all(endpoints.map((endpoint) => this.#settle(endpoint)));
     const isIdle = (): boolean => all.every(({ proxy }) => proxy.active === 0);
     if (isIdle()) return;
@@ -131,6 +138,7 @@ export class Listeners {
   }
 
   #drain(served: Served): void {
+    served.proxy.drain();
     if (served.proxy.active === 0) return;
     this.#draining.add(served);
     this.#options.clock.after(served.drainTimeoutMs, () => {
@@ -145,7 +153,6 @@ export class Listeners {
     this.#served.set(loadBalancerId, siblings);
     const served = siblings.get(unit.id);
     if (served !== undefined) {
-      served.unit = unit;
       served.drainTimeoutMs = drainTimeoutMs;
       served.proxy.update(unit);
       return served.endpoint;
@@ -158,19 +165,11 @@ export class Listeners {
   }
 
   #begin(place: { loadBalancerId: string; vip: string; endpoint: Endpoint }, desired: DesiredListener): Served {
-    const { transport, clock, balancerOf } = this.#options;
     const { unit, row, drainTimeoutMs } = desired;
-    const proxy = new TcpProxy({
-      listener: unit,
-      vip: place.vip,
-      transport,
-      clock,
-      account: new ListenerCounter(row, () => this.#onConnectionEnd()),
-      balancer: () => (served.unit.defaultPoolId === undefined ? undefined : balancerOf(served.unit.defaultPoolId)),
-    });
+    const account = new ListenerCounter(row, () => this.#onConnectionEnd());
+    const proxy = this.#options.createProxy({ vip: place.vip, unit, account });
     const { loadBalancerId, endpoint } = place;
-    const served: Served = { loadBalancerId, listenerId: unit.id, endpoint, proxy, unit, drainTimeoutMs };
-    return served;
+    return { loadBalancerId, listenerId: unit.id, endpoint, proxy, drainTimeoutMs };
   }
 
   #endpointAt(address: string, port: number): Endpoint {

@@ -2,9 +2,11 @@ import type { Clock } from "../clock.ts";
 import type { Random } from "../random.ts";
 import type { BackendHealth, BackendUnit, MaglevTableUnit, PoolUnit } from "../snapshot/snapshot.ts";
 import { BackendAccount } from "./backend-account.ts";
-import type { Balancer, Lease, Refusal } from "./balancer.ts";
+import type { Lease, Refusal } from "./balancer.ts";
 import type { Row } from "./counters.ts";
 import { healthOf, POOL_FLAG } from "./figures.ts";
+import type { SessionBalancer } from "./l7/http-pools.ts";
+import { decideSession } from "./l7/session.ts";
 import { isInService, rotation } from "./rotation.ts";
 import { createSelector, type SelectorSources } from "./select/create-selector.ts";
 import type { Candidate, Flow, Selector } from "./select/selector.ts";
@@ -35,7 +37,7 @@ interface Selectors {
  * Balances one pool in one worker. Who is in rotation is worked out anew only when the configuration or the health of
  * a backend changes; a pick then is one selector call and one look at the chosen backend's limit.
  */
-export class PoolBalancer implements Balancer {
+export class PoolBalancer implements SessionBalancer {
   readonly #options: Omit<PoolBalancerOptions, "rowOf">;
   readonly #accounts = new Map<string, BackendAccount>();
   #pool: PoolUnit;
@@ -63,6 +65,19 @@ export class PoolBalancer implements Balancer {
     const account = this.#active[this.#selectors.among.pick(this.#active, flow)] as BackendAccount;
     if (!account.isFull && exclude?.has(account.backend.id) !== true) return account.lease();
     return this.#pickElsewhere(flow, exclude);
+  }
+
+  resume(backendId: string): Lease | "detour" | "end" {
+    const account = this.#accounts.get(backendId);
+    if (account === undefined || account.backend.address === undefined) return "end";
+    const { backend, isDraining, isFull } = account;
+    const decision = decideSession({
+      health: this.#healthOf(backend),
+      isLeaving: !backend.enabled || backend.weight === 0,
+      hasLeft: !isDraining,
+      isFull,
+    });
+    return decision === "keep" ? account.lease() : decision;
   }
 
   /**

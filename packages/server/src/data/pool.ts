@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { availableParallelism } from "node:os";
 
 import type { Cancel, Clock } from "../clock.ts";
@@ -16,6 +17,7 @@ import type { ApplyMessage, BindFailure, ToWorker, UnitAssignment } from "./work
 export const RETRY_INTERVAL_MS = 3000;
 /** A worker that has not confirmed a change by then is a problem, and no longer waited for. */
 export const APPLY_DEADLINE_MS = 5000;
+const SESSION_KEY_BYTES = 32;
 /** Beyond the drain time, for the last resets to leave. */
 const STOP_GRACE_MS = 2000;
 
@@ -30,6 +32,8 @@ export interface DataPlaneOptions {
   readonly onReport?: (report: ApplyReport) => void;
   /** True: listeners may be open in another process of ours already, and are joined (takeover). Default false. */
   readonly joinListeners?: boolean;
+  /** At least 32 secret bytes that session cookies are signed with. Default: by chance, so that a restart ends sessions. */
+  readonly sessionKey?: Uint8Array;
   /** Binds endpoints for a look before workers open them; default node:net. */
   readonly transport?: Transport;
   /** Starts a worker thread; default {@link spawnWorker}. */
@@ -52,6 +56,7 @@ class WorkerPool implements DataPlane {
   readonly #gate: ListenerGate;
   readonly #problems: Problems;
   readonly #handles: readonly WorkerHandle[];
+  readonly #sessionKey: Uint8Array;
   #units: Units = new Map();
   /** What workers have been told: what one that starts is told at once. */
   readonly #assignments = new Map<string, UnitAssignment>();
@@ -74,6 +79,7 @@ class WorkerPool implements DataPlane {
       throw new RangeError(`Cannot start ${count} data plane workers: dataPlane.workers is "auto" or a number from 1`);
     }
     this.#options = options;
+    this.#sessionKey = options.sessionKey ?? randomBytes(SESSION_KEY_BYTES);
     this.#ledger = new Ledger(count);
     this.#gate = new ListenerGate({ transport, join: joinListeners });
     this.#problems = new Problems(count);
@@ -250,7 +256,7 @@ class WorkerPool implements DataPlane {
     return new WorkerHandle({
       clock,
       spawn,
-      start: () => ({ index, memory: this.#ledger.memory }),
+      start: () => ({ index, memory: this.#ledger.memory, sessionKey: this.#sessionKey }),
       onReady: () => this.#bringUp(index),
       onLost: (reason, pauseMs) => this.#lose(index, { reason, pauseMs }),
       onAcceptFailed: (failure) =>

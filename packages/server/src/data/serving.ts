@@ -1,9 +1,19 @@
+import { createHmac } from "node:crypto";
+
 import type { Clock } from "../clock.ts";
 import type { Random } from "../random.ts";
-import type { MaglevTableUnit, PoolUnit } from "../snapshot/snapshot.ts";
+import type { ListenerUnit, MaglevTableUnit, PoolUnit } from "../snapshot/snapshot.ts";
+import type { Balancer } from "./balancer.ts";
 import { CounterTable, type Row } from "./counters.ts";
-import { type DesiredListeners, Listeners } from "./listeners.ts";
+import { TcpProxy } from "./l4/tcp-proxy.ts";
+import type { FindHttpPool, HttpPool } from "./l7/http-pools.ts";
+import { Http1Proxy } from "./l7/http1-proxy.ts";
+import { RequestIds } from "./l7/request-id.ts";
+import { type Hmac, PoolSessions } from "./l7/session.ts";
+import { Upstreams } from "./l7/upstreams.ts";
+import { type DesiredListeners, Listeners, type ProxiedListener } from "./listeners.ts";
 import { PoolBalancer, type PoolBalancerOptions } from "./pool-balancer.ts";
+import type { Proxy } from "./proxy.ts";
 import type { Transport } from "./transport/transport.ts";
 import type { ApplyMessage, BindFailure, SharedMemory, UnitAssignment, WorkerStart } from "./worker-protocol.ts";
 
@@ -21,6 +31,10 @@ export class Serving {
   readonly #options: ServingOptions;
   readonly #listeners: Listeners;
   readonly #balancers = new Map<string, PoolBalancer>();
+  /** Of {@link #balancers} those that are spoken to in cleartext HTTP/1. */
+  readonly #httpPools = new Map<string, HttpPool>();
+  readonly #upstreams: Upstreams;
+  readonly #requestIds: RequestIds;
   readonly #poolsOf = new Map<string, ReadonlySet<string>>();
   readonly #tables = new Map<string, MaglevTableUnit>();
   readonly #shared: Readonly<Record<keyof SharedMemory, CounterTable>>;
@@ -29,9 +43,11 @@ export class Serving {
 
   constructor(options: ServingOptions) {
     this.#options = options;
-    const { transport, clock, memory, onAcceptError } = options;
-    const balancerOf = (poolId: string): PoolBalancer | undefined => this.#balancers.get(poolId);
-    this.#listeners = new Listeners({ transport, clock, balancerOf, onAcceptError });
+    const { transport, clock, random, memory, onAcceptError } = options;
+    this.#upstreams = new Upstreams({ transport, clock });
+    this.#requestIds = new RequestIds(random);
+    const createProxy = (listener: ProxiedListener): Proxy => this.#createProxy(listener);
+    this.#listeners = new Listeners({ transport, clock, createProxy, onAcceptError });
     this.#shared = {
       backends: CounterTable.open(memory.backends),
       listeners: CounterTable.open(memory.listeners),
@@ -60,12 +76,16 @@ export class Serving {
 
   /** A backend was found down. */
   backendDown(poolId: string, backendId: string): void {
+    this.#upstreams.forget(backendId);
     this.#balancers.get(poolId)?.backendDown(backendId);
   }
 
   /** Stops accepting, lets connections finish for so long, ends the rest. */
   stop(drainTimeoutMs: number): Promise<void> {
-    return this.#after(() => this.#listeners.stop(drainTimeoutMs));
+    return this.#after(async () => {
+      await this.#listeners.stop(drainTimeoutMs);
+      this.#upstreams.close();
+    });
   }
 
   #after<T>(work: () => Promise<T>): Promise<T> {
@@ -90,10 +110,42 @@ export class Serving {
           pool.id,
           this.#createBalancer(pool, { row: this.#row("pools", slots.pools[pool.id]), rowOf }),
         );
+      this.#noteHttp(pool);
     }
     const ids = new Set(unit.pools.map(({ id }) => id));
     this.#retirePools(unit.loadBalancerId, ids);
     this.#poolsOf.set(unit.loadBalancerId, ids);
+  }
+
+  /** Sessions are made anew with the pool: their cookies are the same as long as the backends are. */
+  #noteHttp(pool: PoolUnit): void {
+    const { id: poolId, protocol, session, backends } = pool;
+    if (protocol !== "HTTP") return void this.#httpPools.delete(poolId);
+    const backendIds = backends.map(({ id }) => id);
+    const hmac: Hmac = (bytes) => createHmac("sha256", this.#options.sessionKey).update(bytes).digest();
+    const sessions =
+      session === undefined ? undefined : new PoolSessions({ poolId, session, backendIds, hmacs: [hmac] });
+    this.#httpPools.set(poolId, { balancer: this.#balancers.get(poolId) as PoolBalancer, sessions });
+  }
+
+  #createProxy({ vip, unit, account }: ProxiedListener): Proxy {
+    const { transport, clock, random } = this.#options;
+    if (unit.protocol !== "HTTP") {
+      const balancer = (poolId: string): Balancer | undefined => this.#balancers.get(poolId);
+      return new TcpProxy({ listener: unit, vip, transport, clock, account, balancer });
+    }
+    const pool: FindHttpPool = (poolId) => this.#httpPools.get(poolId);
+    const upstreams = this.#upstreams;
+    return new Http1Proxy({
+      listener: unit,
+      vip,
+      clock,
+      random,
+      account,
+      upstreams,
+      requestIds: this.#requestIds,
+      pool,
+    });
   }
 
   #createBalancer(pool: PoolUnit, rows: Pick<PoolBalancerOptions, "row" | "rowOf">): PoolBalancer {
@@ -106,6 +158,7 @@ export class Serving {
       if (staying.has(poolId)) continue;
       this.#balancers.get(poolId)?.retire();
       this.#balancers.delete(poolId);
+      this.#httpPools.delete(poolId);
       this.#tables.delete(poolId);
     }
     if (staying.size === 0) this.#poolsOf.delete(loadBalancerId);
@@ -119,8 +172,7 @@ export class Serving {
       listeners: unit.listeners.map((listener) => ({
         unit: listener,
         row: this.#row("listeners", slots.listeners[listener.id]),
-        // Without a pool it has no connections.
-        drainTimeoutMs: drainTimeouts.get(listener.defaultPoolId ?? "") ?? 0,
+        drainTimeoutMs: Math.max(0, ...poolIdsOf(listener).map((id) => drainTimeouts.get(id) ?? 0)),
       })),
     };
   }
@@ -129,4 +181,12 @@ export class Serving {
     if (slot === undefined) throw new Error(`Cannot count in ${table}: a unit came without the slot of one of its own`);
     return this.#shared[table].row(slot, this.#options.index);
   }
+}
+
+/** The pools that a listener's connections or requests may go to; without one it has none to wait for. */
+function poolIdsOf({ defaultPoolId, http }: ListenerUnit): readonly string[] {
+  const routed = (http?.policies ?? []).flatMap(({ action }) =>
+    action.type === "REDIRECT_TO_POOL" ? action.pools.map(({ poolId }) => poolId) : [],
+  );
+  return defaultPoolId === undefined ? routed : [defaultPoolId, ...routed];
 }

@@ -35,6 +35,8 @@ export interface WorkerStart {
   /** 0 to workers − 1: whose part of the shared tables it writes. */
   readonly index: number;
   readonly memory: SharedMemory;
+  /** What session cookies are signed with; the same in every worker, and on every node that should know them. */
+  readonly sessionKey: Uint8Array;
 }
 
 /** Load balancers to serve from now on, as they say, and those to stop serving. Others stay as they are. */

@@ -30,20 +30,29 @@ export function unservedSettings({ loadBalancer, listeners, pools, l7Policies }:
   return [...ofListeners, ...ofPools];
 }
 
-/** Protocols other than TCP are the data plane's own to refuse, with all that belongs to them. */
+/** Protocols other than TCP and HTTP are the data plane's own to refuse, with all that belongs to them. */
 function listenerSettings(listener: Listener, policies: readonly L7Policy[]): readonly string[] {
-  if (listener.protocol !== "TCP") return [];
+  if (listener.protocol !== "TCP" && listener.protocol !== "HTTP") return [];
+  const hasPolicies = policies.some((policy) => policy.listenerId === listener.id && policy.adminStateUp);
   return [
     ...(listener.acceptProxyProtocol ? ["accept_proxy_protocol"] : []),
     ...(listener.newConnectionsPerSPerSource > 0 ? ["new_connections_per_s_per_source"] : []),
+    ...(listener.requestsPerSPerSource > 0 ? ["requests_per_s_per_source"] : []),
     ...(listener.accessLog.format === "OFF" ? [] : ["access_log"]),
-    ...(policies.some((policy) => policy.listenerId === listener.id && policy.adminStateUp) ? ["routing by SNI"] : []),
+    ...(listener.protocol === "TCP" && hasPolicies ? ["routing by SNI"] : []),
   ];
 }
 
 function poolSettings(pool: Pool): readonly string[] {
   const release = "is not served by this release; remove it";
+  const hashKey = pool.algorithm === "MAGLEV" ? pool.maglev.hashKey : "FIVE_TUPLE";
   return [
+    ...(pool.protocol === "HTTPS" || pool.protocol === "H2C"
+      ? [`protocol ${pool.protocol} is not served by this release, its requests are answered with 503; use HTTP`]
+      : []),
+    ...(pool.protocol !== "TCP" && (hashKey === "HEADER" || hashKey === "COOKIE")
+      ? [`maglev.hash_key ${hashKey} is not served by this release; use SOURCE_IP or FIVE_TUPLE`]
+      : []),
     ...(pool.forwarding === "NAT_MASQUERADE"
       ? []
       : [

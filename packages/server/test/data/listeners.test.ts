@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from "@jest/globals";
 import type { Balancer } from "../../src/data/balancer.ts";
 import { CounterTable, type Row } from "../../src/data/counters.ts";
 import { LISTENER_ROW, listenerFigures } from "../../src/data/figures.ts";
+import { TcpProxy } from "../../src/data/l4/tcp-proxy.ts";
 import { type DesiredListener, Listeners } from "../../src/data/listeners.ts";
 import {
   type Connection,
@@ -112,7 +113,10 @@ beforeEach(() => {
   listeners = new Listeners({
     transport,
     clock,
-    balancerOf: (poolId) => (poolId === "pool" ? anyone : undefined),
+    createProxy: ({ unit, ...rest }) => {
+      const balancer = (poolId: string): Balancer | undefined => (poolId === "pool" ? anyone : undefined);
+      return new TcpProxy({ listener: unit, transport, clock, balancer, ...rest });
+    },
     onAcceptError: ({ listenerId, code }) => acceptErrors.push(`${listenerId} ${code}`),
   });
 });

@@ -234,6 +234,12 @@ describe("figures", () => {
       "no-backend": 0,
       "connect-failed": 0,
       "backend-limit": 0,
+      "bad-request": 0,
+      policy: 0,
+      "client-timeout": 0,
+      "bad-response": 0,
+      "backend-timeout": 0,
+      "backend-lost": 0,
     });
   });
 });

@@ -16,13 +16,25 @@ function reasons(wanted: { listener?: object; pool?: object; policy?: boolean })
   );
 }
 
+const HTTP = { protocol: "HTTP" };
+
 describe("unservedSettings", () => {
+  it("knows policies of HTTP listeners", () => expect(reasons({ listener: HTTP, policy: true })).toEqual([]));
+
   it("has nothing to say of defaults", () => expect(reasons({})).toEqual([]));
 
   it.each<[object, string]>([
     [{ listener: { acceptProxyProtocol: true } }, "listener in: accept_proxy_protocol is not served"],
     [{ listener: { newConnectionsPerSPerSource: 5 } }, "listener in: new_connections_per_s_per_source is not served"],
     [{ listener: { accessLog: { format: "JSON" } } }, "listener in: access_log is not served"],
+    [{ listener: { ...HTTP, accessLog: { format: "JSON" } } }, "listener in: access_log is not served"],
+    [{ listener: { ...HTTP, requestsPerSPerSource: 5 } }, "listener in: requests_per_s_per_source is not served"],
+    [{ pool: { protocol: "HTTPS" } }, "pool app: protocol HTTPS is not served"],
+    [{ pool: { protocol: "H2C" } }, "pool app: protocol H2C is not served"],
+    [
+      { pool: { protocol: "HTTP", algorithm: "MAGLEV", maglev: { hashKey: "COOKIE", hashKeyName: "id" } } },
+      "pool app: maglev.hash_key COOKIE is not served",
+    ],
     [{ policy: true }, "listener in: routing by SNI is not served"],
     [{ pool: { forwarding: "DSR" } }, "pool app: forwarding DSR needs the kernel driver"],
     [{ pool: { forwarding: "NAT" } }, "pool app: forwarding NAT needs the kernel driver"],

@@ -2,6 +2,7 @@ import type { Clock } from "../../clock.ts";
 import type { ListenerUnit } from "../../snapshot/snapshot.ts";
 import type { Balancer, RevokeReason } from "../balancer.ts";
 import type { RejectReason } from "../data-plane.ts";
+import type { Proxy } from "../proxy.ts";
 import type { Connection, Transport } from "../transport/transport.ts";
 import { AllowedCidrs } from "./allowed-cidrs.ts";
 import { IdleSweep } from "./idle-sweep.ts";
@@ -18,8 +19,8 @@ export interface TcpProxyOptions {
   readonly transport: Transport;
   readonly clock: Clock;
   readonly account: ListenerAccount;
-  /** The balancer of the listener's default pool as of now; undefined when it has none. Asked for each connection. */
-  readonly balancer: () => Balancer | undefined;
+  /** The balancer of the pool of that id as of now; undefined when it is gone. Asked for each connection. */
+  readonly balancer: (poolId: string) => Balancer | undefined;
 }
 
 /**
@@ -28,7 +29,7 @@ export interface TcpProxyOptions {
  *
  * A connection that cannot be served is reset, so that its client learns it at once.
  */
-export class TcpProxy {
+export class TcpProxy implements Proxy {
   readonly #options: TcpProxyOptions;
   readonly #sessions = new Set<TcpSession>();
   readonly #idle: IdleSweep;
@@ -67,7 +68,7 @@ export class TcpProxy {
     if (!this.#allowed.everybody && !this.#allowed.includes(client.remoteAddress)) {
       return turnAway(client, account, "acl");
     }
-    const pool = balancer();
+    const pool = listener.defaultPoolId === undefined ? undefined : balancer(listener.defaultPoolId);
     if (pool === undefined) return turnAway(client, account, "no-pool");
     if (!account.open(listener.connectionLimit)) return turnAway(client, account, "connection-limit");
     const session = new TcpSession(client, {
@@ -83,6 +84,9 @@ export class TcpProxy {
     if (this.#sessions.size === 1) this.#idle.start();
     session.start();
   };
+
+  /** Nothing: whether a connection is idle or in the middle of something can't be told. */
+  drain(): void {}
 
   /** Ends every connection with a reset, so that no peer takes a cut stream for a complete one. */
   closeAll(_reason: RevokeReason): void {

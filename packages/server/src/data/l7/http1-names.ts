@@ -208,3 +208,16 @@ export const HOP_BY_HOP = flags(hopByHopNames);
 export const END_TO_END = flags(endToEndNames);
 /** 1 for fields that frame, route or authenticate and so must not come as a trailer (RFC 9110 §6.5.1). */
 export const NOT_IN_TRAILERS = flags([...hopByHopNames, ...endToEndNames, HeaderName.TRAILER, HeaderName.EXPECT]);
+
+/** RFC 9110 §9.2.2. */
+const IDEMPOTENT: ReadonlySet<MethodId> = new Set([
+  Method.GET,
+  Method.HEAD,
+  Method.PUT,
+  Method.DELETE,
+  Method.OPTIONS,
+  Method.TRACE,
+]);
+
+/** Whether a request of this method may arrive twice without harm. */
+export const isIdempotent = (method: MethodId): boolean => IDEMPOTENT.has(method);

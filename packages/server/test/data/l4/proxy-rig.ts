@@ -87,7 +87,7 @@ export class ScriptedBalancer implements Balancer {
   }
 
   revoke(reason: RevokeReason): void {
-    for (const lease of this.leases) lease.onRevoke?.(reason);
+    for (const lease of Array.from(this.leases)) lease.onRevoke?.(reason);
   }
 }
 
@@ -100,6 +100,7 @@ const DEFAULTS: ListenerUnit = {
   clientIdleTimeoutMs: 60_000,
   backendConnectTimeoutMs: 5000,
   allowedCidrs: [],
+  defaultPoolId: "pool",
 };
 
 /** A proxy on real sockets between a client and a backend that are plain `net`. Time is by hand. */

@@ -1,0 +1,18 @@
+import type { Balancer, Lease } from "../balancer.ts";
+import type { PoolSessions, SessionDecision } from "./session.ts";
+
+/** A balancer that can also give one certain backend, for the sake of a session. */
+export interface SessionBalancer extends Balancer {
+  /** The backend of a session, or what becomes of the session without it. */
+  resume(backendId: string): Lease | Exclude<SessionDecision, "keep">;
+}
+
+/** A pool as HTTP sees it. */
+export interface HttpPool {
+  readonly balancer: SessionBalancer;
+  /** Set when cookies keep clients with their backends. */
+  readonly sessions: PoolSessions | undefined;
+}
+
+/** The pool of that id as of now; undefined when there is none that speaks cleartext HTTP/1. */
+export type FindHttpPool = (poolId: string) => HttpPool | undefined;

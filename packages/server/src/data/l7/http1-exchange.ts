@@ -1,0 +1,396 @@
+import type { Lease, Refusal, RevokeReason } from "../balancer.ts";
+import type { RejectReason } from "../data-plane.ts";
+import type { TransportError } from "../transport/transport.ts";
+import type { ExchangeClient } from "./exchange-client.ts";
+import { HeaderEdits } from "./header-edits.ts";
+import type { HttpPool } from "./http-pools.ts";
+import type { Http1Context } from "./http1-context.ts";
+import { isIdempotent, Method, type MethodId } from "./http1-names.ts";
+import type { ByteRanges } from "./http1-ranges.ts";
+import { type LocalResponse, renderResponse, statusResponse } from "./local-response.ts";
+import { choosePool, type IncomingRequest, writePoolRequest } from "./pool-request.ts";
+import { ResponseRelay } from "./response-relay.ts";
+import { answerOf } from "./route-answer.ts";
+import type { PoolRoute } from "./route-outcome.ts";
+import { sessionCookieLine } from "./session-headers.ts";
+import type { Upstream, UpstreamUser } from "./upstream.ts";
+import { MAX_IDLE_MS } from "./upstreams.ts";
+
+/** Backends tried for one request while nothing of it was delivered. */
+export const MAX_CONNECT_ATTEMPTS = 3;
+/**
+ * A request that must not arrive twice takes only a connection that was in use a moment ago: one that a backend may be
+ * about to close would leave unknown whether the request was carried out.
+ */
+const FRESH_MS = 1000;
+
+const IDLE = 0;
+const CONNECTING = 1;
+const WAITING = 2;
+const RELAYING = 3;
+const TUNNEL = 4;
+
+/**
+ * One request of a client and its answer: routes it, has a backend chosen, sends it, tries again where that is safe, and
+ * passes the response back. One object a client, for one request after the other.
+ */
+export class Http1Exchange implements UpstreamUser {
+  readonly #client: ExchangeClient;
+  readonly #relay = new ResponseRelay();
+  readonly #revoked = (reason: RevokeReason): void => this.#revoke(reason);
+  #context!: Http1Context;
+  #phase = IDLE;
+  #method: MethodId = Method.GET;
+  #minorVersion = 1;
+  #isPersistent = false;
+  #isBodyComplete = false;
+  #asksUpgrade = false;
+  #pool: HttpPool | undefined;
+  #responseEdits: HeaderEdits = HeaderEdits.none;
+  /** The backend that the client's session is with. */
+  #sessionBackendId: string | undefined;
+  /** Another backend answers for the session's, and begins none. */
+  #isDetour = false;
+  #lease: Lease | undefined;
+  #upstream: Upstream | undefined;
+  /** Everything of the request that was given to a backend, while it can still be given to another. */
+  #replay: Uint8Array | undefined;
+  #tried: Set<string> | undefined;
+  #attempts = 0;
+  #wasResent = false;
+  /** Monotonic milliseconds by which the response must have begun. */
+  #deadlineMs = Infinity;
+
+  constructor(client: ExchangeClient) {
+    this.#client = client;
+  }
+
+  /** Serves a request. `answered` may come before this returns. */
+  start(context: Http1Context, request: IncomingRequest): void {
+    const { head, isBodyComplete } = request;
+    this.#context = context;
+    this.#method = head.line.method;
+    this.#minorVersion = head.line.minorVersion;
+    this.#isPersistent = head.isPersistent;
+    this.#isBodyComplete = isBodyComplete;
+    this.#asksUpgrade = head.upgradesToWebSocket;
+    this.#sessionBackendId = this.#tried = undefined;
+    this.#isDetour = this.#wasResent = false;
+    this.#attempts = 0;
+    this.#responseEdits = HeaderEdits.none;
+    const { http, router, shared, routeRequest } = context;
+    const { requestTimeoutMs } = http;
+    this.#deadlineMs = requestTimeoutMs > 0 ? shared.clock.nowMs() + requestTimeoutMs : Infinity;
+    if (this.#method === Method.CONNECT) return this.#answer(statusResponse(501, "CONNECT is not served here"));
+    const route = router.route(routeRequest.show(head, this.#client));
+    if (route.kind === "pool") this.#toPool(route, request);
+    else {
+      const { response, rejected } = answerOf(route);
+      if (rejected !== undefined) shared.account.reject(rejected);
+      this.#answer(response);
+    }
+  }
+
+  /** More of the request's body. */
+  sendBody(bytes: Uint8Array, body: ByteRanges, isBodyComplete: boolean): void {
+    this.#isBodyComplete = isBodyComplete;
+    // What goes on now is not kept: the request can't be given to another backend any more.
+    this.#replay = undefined;
+    for (let i = 0; i < body.count; i++) this.#send(bytes.subarray(body.start(i), body.end(i)));
+  }
+
+  /** Bytes of a tunnel. */
+  sendTunnel(bytes: Uint8Array): void {
+    this.#send(bytes);
+  }
+
+  /** The client has ended its side of a tunnel. */
+  endTunnel(): void {
+    this.#upstream?.connection?.shutdown();
+  }
+
+  /** The client takes bytes again. */
+  clientDrained(): void {
+    this.#relay.isBlocked = false;
+    this.#upstream?.connection?.resume();
+  }
+
+  /** The client is gone, or its request turned out to be broken. */
+  abort(): void {
+    this.#upstream?.abort();
+    this.#end();
+  }
+
+  /** Whether the head of the response has not been sent. */
+  get isUnanswered(): boolean {
+    return this.#phase === CONNECTING || this.#phase === WAITING;
+  }
+
+  /** Answers instead of the backend, giving the request up; a response that has begun is cut. */
+  giveUp(status: number, reason: RejectReason): void {
+    this.#context.shared.account.reject(reason);
+    const { isUnanswered } = this;
+    this.abort();
+    if (isUnanswered) this.#answer({ ...statusResponse(status), reason });
+    else this.#client.cut();
+  }
+
+  /**
+   * Looks whether a timeout is over.
+   * @param quietMs how long neither side has moved a byte.
+   */
+  tick(nowMs: number, quietMs: number): void {
+    const { backendIdleTimeoutMs } = this.#context.http;
+    const { clientIdleTimeoutMs } = this.#context.listener;
+    const connection = this.#upstream?.connection;
+    // A connect has its own timeout.
+    if (this.#phase === CONNECTING || this.#phase === IDLE || connection === undefined) return;
+    if (this.#phase === WAITING && nowMs >= this.#deadlineMs) return this.giveUp(504, "backend-timeout");
+    if (this.#phase === TUNNEL) return this.#tickTunnel(quietMs);
+    const isBackendsTurn = this.#isBodyComplete || connection.pendingBytes > 0;
+    const backendQuiet = backendIdleTimeoutMs > 0 && quietMs >= backendIdleTimeoutMs;
+    if (isBackendsTurn && !this.#relay.isBlocked && backendQuiet) return this.giveUp(504, "backend-timeout");
+    const clientQuiet = clientIdleTimeoutMs > 0 && quietMs >= clientIdleTimeoutMs;
+    if (clientQuiet && (!isBackendsTurn || this.#relay.isBlocked)) this.giveUp(408, "client-timeout");
+  }
+
+  #tickTunnel(quietMs: number): void {
+    const { clientIdleTimeoutMs } = this.#context.listener;
+    if (clientIdleTimeoutMs === 0 || quietMs < clientIdleTimeoutMs) return;
+    this.abort();
+    this.#client.cut();
+  }
+
+  upstreamConnected(): void {
+    this.#lease?.connected();
+    this.#phase = WAITING;
+    this.#send(this.#replay as Uint8Array);
+    this.#client.resumeBody();
+  }
+
+  upstreamData(bytes: Uint8Array): void {
+    const upstream = this.#upstream as Upstream;
+    this.#lease?.count(0, bytes.length);
+    if (this.#phase === TUNNEL) return this.#toClient(bytes);
+    if (this.#phase === RELAYING) return this.#relayed(this.#relay.readBody(upstream, bytes));
+    this.#replay = undefined;
+    this.#readHead(upstream, bytes);
+  }
+
+  upstreamDrained(): void {
+    this.#client.resumeBody();
+  }
+
+  upstreamEnded(): void {
+    if (this.#phase === TUNNEL) return this.#client.endTunnel();
+    if (this.#phase !== RELAYING || !this.#relay.finish(this.#upstream as Upstream)) return this.#backendFailed();
+    const end = this.#relay.end;
+    if (end.length > 0) this.#toClient(end);
+    this.#complete();
+  }
+
+  upstreamClosed(error: TransportError | undefined): void {
+    if (this.#phase === CONNECTING) return this.#connectFailed();
+    if (this.#phase !== TUNNEL) return this.#backendFailed();
+    this.#end();
+    if (error === undefined) this.#client.answered(false);
+    else this.#client.cut();
+  }
+
+  /** Chooses the pool, writes the request and sends it. */
+  #toPool(route: PoolRoute, request: IncomingRequest): void {
+    const context = this.#context;
+    const edits = context.editsOf(route);
+    const { pool, sessionBackendId: session } = choosePool(context, route, request.head);
+    if (pool === undefined) return this.#refuse("no-pool");
+    this.#pool = pool;
+    this.#sessionBackendId = session;
+    this.#responseEdits = edits.response;
+    const ownCookie = session === undefined ? undefined : pool.sessions?.cookieName;
+    this.#replay = writePoolRequest(context, request, { client: this.#client.forwarded, edits, ownCookie });
+    const resumed = session === undefined ? "end" : pool.balancer.resume(session);
+    if (resumed === "end") this.#sessionBackendId = undefined;
+    this.#isDetour = resumed === "detour";
+    const choice = typeof resumed === "object" ? resumed : pool.balancer.pick(this.#client);
+    if (choice.kind === "refusal") return this.#refuse(reasonOf(choice), choice.reason);
+    const isSafe = isIdempotent(this.#method);
+    const upstream = context.shared.upstreams.take(choice.backend, isSafe ? MAX_IDLE_MS : FRESH_MS, this);
+    if (upstream === undefined) return this.#connect(choice);
+    this.#lease = choice;
+    choice.onRevoke = this.#revoked;
+    choice.connected();
+    this.#upstream = upstream;
+    this.#phase = WAITING;
+    this.#send(this.#replay);
+  }
+
+  #connect(lease: Lease): void {
+    this.#attempts++;
+    this.#lease = lease;
+    lease.onRevoke = this.#revoked;
+    this.#phase = CONNECTING;
+    this.#client.pauseBody();
+    const { listener, shared } = this.#context;
+    this.#upstream = shared.upstreams.connect(lease.backend, listener.backendConnectTimeoutMs, this);
+  }
+
+  #send(bytes: Uint8Array): void {
+    this.#lease?.count(bytes.length, 0);
+    if (this.#upstream?.connection?.write(bytes) === false) this.#client.pauseBody();
+  }
+
+  #toClient(bytes: Uint8Array): void {
+    this.#relay.isBlocked = !this.#client.write(bytes);
+    if (this.#relay.isBlocked) this.#upstream?.connection?.pause();
+  }
+
+  /** Interim responses, then the response itself. */
+  #readHead(upstream: Upstream, bytes: Uint8Array): void {
+    const relay = this.#relay;
+    for (let state = relay.readHead(upstream, bytes); ; state = relay.readOn(upstream)) {
+      if (state === "incomplete") return;
+      if (state === "failed") return this.giveUp(502, "bad-response");
+      const { status } = upstream.head.line;
+      if (status === 101) return this.#switch(upstream);
+      if (status >= 200) return this.#respond(upstream);
+      // HTTP/1.0 knows no interim responses (RFC 9110 §15.2).
+      if (this.#minorVersion === 1) this.#toClient(relay.writeInterim(upstream));
+    }
+  }
+
+  #respond(upstream: Upstream): void {
+    const { isDraining } = this.#context.shared;
+    const written = this.#relay.begin(upstream, {
+      method: this.#method,
+      minorVersion: this.#minorVersion,
+      keepAlive: this.#isPersistent && this.#isBodyComplete && !isDraining,
+      edits: this.#responseEdits,
+      lines: this.#sessionLine(upstream),
+    });
+    if (upstream.body.state === "failed") return this.giveUp(502, "bad-response");
+    this.#phase = RELAYING;
+    this.#deadlineMs = Infinity;
+    this.#relayed(written);
+  }
+
+  /** Passes on what was read of the response, and ends with it. */
+  #relayed(bytes: Uint8Array): void {
+    if (bytes.length > 0) this.#toClient(bytes);
+    const { state } = (this.#upstream as Upstream).body;
+    if (state === "done") this.#complete();
+    else if (state === "failed") this.giveUp(502, "bad-response");
+  }
+
+  #complete(): void {
+    const upstream = this.#upstream as Upstream;
+    const isReusable = this.#isBodyComplete && this.#relay.leavesOpen;
+    const { keepAlive } = this.#relay;
+    if (this.#relay.isBlocked) upstream.connection?.resume();
+    if (isReusable) this.#context.shared.upstreams.give(upstream);
+    else if (this.#isBodyComplete) {
+      upstream.user = undefined;
+      upstream.connection?.close();
+    } else upstream.abort();
+    this.#end();
+    this.#client.answered(keepAlive);
+  }
+
+  /** 101: what follows is another protocol, for which both sides must have asked. */
+  #switch(upstream: Upstream): void {
+    if (!this.#asksUpgrade) return this.giveUp(502, "bad-response");
+    const { written, rest } = this.#relay.beginTunnel(upstream, this.#responseEdits);
+    this.#phase = TUNNEL;
+    this.#deadlineMs = Infinity;
+    this.#toClient(written);
+    if (rest.length > 0) this.#toClient(rest);
+    this.#client.startTunnel();
+  }
+
+  #sessionLine(upstream: Upstream): Uint8Array | undefined {
+    const { sessions } = this.#pool as HttpPool;
+    if (sessions === undefined || this.#isDetour) return undefined;
+    return sessionCookieLine(sessions, upstream.head, {
+      backendId: upstream.backendId,
+      requestBackendId: this.#sessionBackendId,
+      nowMs: this.#context.shared.clock.epochMs(),
+    });
+  }
+
+  /** Nothing was delivered: any request may be given to another backend. */
+  #connectFailed(): void {
+    this.#lease?.failed();
+    this.#tryAnother();
+  }
+
+  #tryAnother(): void {
+    const failed = this.#lease;
+    const pool = this.#pool as HttpPool;
+    const replay = this.#replay;
+    this.#end();
+    this.#replay = replay;
+    if (failed !== undefined) (this.#tried ??= new Set()).add(failed.backend.id);
+    if (this.#attempts >= MAX_CONNECT_ATTEMPTS) return this.#refuse("connect-failed");
+    const choice = pool.balancer.pick(this.#client, this.#tried);
+    // What the backends tried had to say is the truth; that no other is left is not.
+    if (choice.kind === "refusal") this.#refuse("connect-failed");
+    else this.#connect(choice);
+  }
+
+  /** The backend ended or broke the connection before it had answered, or in the middle of it. */
+  #backendFailed(): void {
+    const upstream = this.#upstream as Upstream;
+    const mayArriveTwice = this.#replay !== undefined && isIdempotent(this.#method);
+    if (this.#phase !== WAITING || !mayArriveTwice) return this.giveUp(502, "bad-response");
+    if (upstream.isReused) return this.#replaceStale();
+    if (this.#wasResent) return this.giveUp(502, "bad-response");
+    this.#wasResent = true;
+    upstream.abort();
+    this.#tryAnother();
+  }
+
+  /** A connection that the backend had closed while it was idle says nothing about the backend. */
+  #replaceStale(): void {
+    const lease = this.#lease as Lease;
+    this.#upstream?.abort();
+    this.#connect(lease);
+  }
+
+  /** The backend goes away. A request that may be given to another is; any other is cut. */
+  #revoke(reason: RevokeReason): void {
+    const isSafe = this.#phase === CONNECTING || (this.#phase === WAITING && isIdempotent(this.#method));
+    if (reason === "shutdown" || !isSafe || this.#replay === undefined) return this.giveUp(502, "backend-lost");
+    this.#upstream?.abort();
+    this.#tryAnother();
+  }
+
+  #refuse(reason: RejectReason, why: string = reason): void {
+    this.#context.shared.account.reject(reason);
+    this.#end();
+    this.#answer({ ...statusResponse(503), reason: why });
+  }
+
+  #answer(full: LocalResponse): void {
+    const { reason: _, ...plain } = full;
+    const response = this.#context.http.exposeReasonHeader ? full : plain;
+    const keepAlive = this.#isPersistent && this.#isBodyComplete && !this.#context.shared.isDraining;
+    const implied = this.#minorVersion === 1 ? "implied" : "keep-alive";
+    const connection = keepAlive ? implied : "close";
+    this.#client.write(renderResponse(response, { connection, isHead: this.#method === Method.HEAD }));
+    this.#client.answered(keepAlive);
+  }
+
+  /** Lets go of the backend. */
+  #end(): void {
+    this.#phase = IDLE;
+    this.#deadlineMs = Infinity;
+    this.#replay = this.#upstream = undefined;
+    this.#relay.isBlocked = false;
+    const lease = this.#lease;
+    this.#lease = undefined;
+    if (lease === undefined) return;
+    lease.onRevoke = undefined;
+    lease.release();
+  }
+}
+
+const reasonOf = ({ reason }: Refusal): RejectReason => (reason === "backend-limit" ? "backend-limit" : "no-backend");

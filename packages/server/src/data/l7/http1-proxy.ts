@@ -1,0 +1,100 @@
+import type { ListenerUnit } from "../../snapshot/snapshot.ts";
+import type { RevokeReason } from "../balancer.ts";
+import { AllowedCidrs } from "../l4/allowed-cidrs.ts";
+import type { Proxy } from "../proxy.ts";
+import type { Connection } from "../transport/transport.ts";
+import { Http1Context, type Http1Shared } from "./http1-context.ts";
+import { type Http1Owner, Http1Session } from "./http1-session.ts";
+import { renderResponse, statusResponse } from "./local-response.ts";
+import { TimeoutSweep } from "./timeout-sweep.ts";
+
+/** What an {@link Http1Proxy} needs. */
+export interface Http1ProxyOptions extends Omit<Http1Shared, "isDraining"> {
+  /** With its HTTP part. */
+  readonly listener: ListenerUnit;
+}
+
+/**
+ * Serves one listener's HTTP/1.0 and 1.1 connections in one worker: admits them (allowed CIDRs, connection limit), has
+ * each request routed and answered, and looks after the timeouts.
+ */
+export class Http1Proxy implements Proxy, Http1Owner {
+  readonly #shared: Http1Shared;
+  readonly #sessions = new Set<Http1Session>();
+  readonly #timeouts: TimeoutSweep;
+  #context: Http1Context;
+  #allowed: AllowedCidrs;
+
+  /** @throws Error when the listener has no HTTP part. */
+  constructor({ listener, ...shared }: Http1ProxyOptions) {
+    this.#shared = { ...shared, isDraining: false };
+    this.#context = new Http1Context(listener, this.#shared);
+    this.#allowed = new AllowedCidrs(listener.allowedCidrs);
+    this.#timeouts = new TimeoutSweep(shared.clock, this.#sessions, timeoutsOf(listener));
+  }
+
+  /** The configuration for requests that begin now. */
+  get context(): Http1Context {
+    return this.#context;
+  }
+
+  /** Connections being served, idle ones included. */
+  get active(): number {
+    return this.#sessions.size;
+  }
+
+  /** Takes the listener's new configuration: requests that begin from now on follow it; nothing is closed. */
+  update(listener: ListenerUnit): void {
+    const before = this.#context.listener;
+    if (listener === before) return;
+    if (listener.allowedCidrs !== before.allowedCidrs) this.#allowed = new AllowedCidrs(listener.allowedCidrs);
+    this.#context = new Http1Context(listener, this.#shared);
+    this.#timeouts.timeoutsMs = timeoutsOf(listener);
+  }
+
+  /** Serves an accepted connection; made to be handed to `Transport.listen` as it is. */
+  readonly accept = (client: Connection): void => {
+    const { account } = this.#shared;
+    const { connectionLimit } = this.#context.listener;
+    if (!this.#allowed.everybody && !this.#allowed.includes(client.remoteAddress)) {
+      account.reject("acl");
+      return client.reset();
+    }
+    if (!account.open(connectionLimit)) {
+      account.reject("connection-limit");
+      client.write(renderResponse(statusResponse(503), { connection: "close", isHead: false }));
+      return client.close();
+    }
+    const session = new Http1Session(client, this);
+    this.#sessions.add(session);
+    this.#timeouts.start();
+    session.start();
+  };
+
+  /** No request more: idle connections are closed, the others after the response at hand. */
+  drain(): void {
+    this.#shared.isDraining = true;
+    for (const session of this.#sessions) session.drain();
+  }
+
+  /** Ends every connection with a reset, so that no peer takes a cut message for a complete one. */
+  closeAll(_reason: RevokeReason): void {
+    for (const session of this.#sessions) session.abort();
+  }
+
+  /** For its sessions only. */
+  forget(session: Http1Session): void {
+    if (!this.#sessions.delete(session)) return;
+    this.#shared.account.close();
+    if (this.#sessions.size === 0) this.#timeouts.stop();
+  }
+}
+
+function timeoutsOf({ clientIdleTimeoutMs, http }: ListenerUnit): readonly number[] {
+  return [
+    clientIdleTimeoutMs,
+    http?.backendIdleTimeoutMs ?? 0,
+    http?.requestTimeoutMs ?? 0,
+    http?.requestHeaderTimeoutMs ?? 0,
+  ];
+}

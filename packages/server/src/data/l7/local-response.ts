@@ -1,0 +1,78 @@
+import type { HeaderEditUnit } from "../../snapshot/snapshot.ts";
+
+/** A response that is not a backend's. */
+export interface LocalResponse {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+  /** Of a redirect. */
+  readonly location?: string;
+  /** Why it came to this; shown in `X-FiberLB-Reason`. */
+  readonly reason?: string;
+  /** Set beside, or instead of, the headers above; an empty value removes one. */
+  readonly edits?: readonly HeaderEditUnit[];
+}
+
+/** How a response leaves. */
+export interface LocalResponseOptions {
+  readonly connection: "implied" | "close" | "keep-alive";
+  /** It answers HEAD: the body is left out, its length stays. */
+  readonly isHead: boolean;
+}
+
+const PHRASES: Readonly<Record<number, string>> = {
+  200: "OK",
+  201: "Created",
+  202: "Accepted",
+  204: "No Content",
+  301: "Moved Permanently",
+  302: "Found",
+  303: "See Other",
+  307: "Temporary Redirect",
+  308: "Permanent Redirect",
+  400: "Bad Request",
+  401: "Unauthorized",
+  403: "Forbidden",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  408: "Request Timeout",
+  410: "Gone",
+  413: "Content Too Large",
+  414: "URI Too Long",
+  429: "Too Many Requests",
+  431: "Request Header Fields Too Large",
+  500: "Internal Server Error",
+  501: "Not Implemented",
+  502: "Bad Gateway",
+  503: "Service Unavailable",
+  504: "Gateway Timeout",
+  505: "HTTP Version Not Supported",
+};
+
+/** A short answer that names its status, and says more when `detail` is given. */
+export function statusResponse(status: number, detail?: string): LocalResponse {
+  const phrase = PHRASES[status] ?? "";
+  const body = detail === undefined ? `${status} ${phrase}\n` : `${status} ${phrase}: ${detail}\n`;
+  return { status, contentType: "text/plain; charset=utf-8", body };
+}
+
+/** The bytes of a response, head and body. */
+export function renderResponse(response: LocalResponse, { connection, isHead }: LocalResponseOptions): Buffer {
+  const { status, contentType, location, reason, edits = [] } = response;
+  // Neither a body nor a length (RFC 9110 §8.6).
+  const hasContent = status >= 200 && status !== 204 && status !== 304;
+  const body = hasContent ? response.body : "";
+  const headers = new Map<string, string>();
+  const set = (name: string, value: string | undefined): void => {
+    if (value === undefined || value === "") headers.delete(name.toLowerCase());
+    else headers.set(name.toLowerCase(), `${name}: ${value}`);
+  };
+  if (hasContent && body !== "") set("Content-Type", contentType);
+  set("Location", location);
+  set("X-FiberLB-Reason", reason);
+  for (const { name, value } of edits) set(name, value);
+  if (hasContent) set("Content-Length", String(Buffer.byteLength(body)));
+  if (connection !== "implied") set("Connection", connection);
+  const head = [`HTTP/1.1 ${status} ${PHRASES[status] ?? ""}`, ...headers.values(), "", ""].join("\r\n");
+  return Buffer.from(isHead ? head : head + body);
+}

@@ -1,0 +1,70 @@
+import type { ForwardedClient } from "./forwarded.ts";
+import { cookieHeaders } from "./head-request.ts";
+import type { HttpPool } from "./http-pools.ts";
+import type { Http1Context } from "./http1-context.ts";
+import type { RequestHead } from "./http1-head.ts";
+import { HeaderName } from "./http1-names.ts";
+import type { ByteRanges } from "./http1-ranges.ts";
+import type { PoolEdits } from "./pool-edits.ts";
+import { requestRewrite, writeRequest } from "./request-writer.ts";
+import type { PoolRoute } from "./route-outcome.ts";
+import { withoutCookie } from "./session-headers.ts";
+
+/** A request whose head was parsed and whose body, as far as it came, was checked. */
+export interface IncomingRequest {
+  readonly head: RequestHead;
+  /** Which of `head.bytes` belong to the body. */
+  readonly body: ByteRanges | undefined;
+  readonly isBodyComplete: boolean;
+}
+
+/** Where a request goes. */
+export interface ChosenPool {
+  /** undefined when it is gone, or does not speak HTTP/1. */
+  readonly pool: HttpPool | undefined;
+  /** The backend that the client's session is with. */
+  readonly sessionBackendId: string | undefined;
+}
+
+/** The pool of a client's session, else one by weight. */
+export function choosePool({ shared }: Http1Context, { pools }: PoolRoute, head: RequestHead): ChosenPool {
+  if (head.fields.has(HeaderName.COOKIE)) {
+    const cookies = cookieHeaders(head);
+    for (const id of pools.ids) {
+      const pool = shared.pool(id);
+      const sessionBackendId = pool?.sessions?.backendOf(cookies);
+      if (sessionBackendId !== undefined) return { pool, sessionBackendId };
+    }
+  }
+  const pool = shared.pool(pools.pick(pools.ids.length === 1 ? 0 : shared.random()));
+  return { pool, sessionBackendId: undefined };
+}
+
+/** How a request leaves for a pool. */
+export interface Departure {
+  readonly client: ForwardedClient;
+  readonly edits: PoolEdits;
+  /** Our own cookie in the request, which is no business of backends. */
+  readonly ownCookie: string | undefined;
+}
+
+/** The bytes that backends get. */
+export function writePoolRequest(
+  { http, shared, fallbackHost }: Http1Context,
+  { head, body }: IncomingRequest,
+  { client, edits, ownCookie }: Departure,
+): Uint8Array {
+  const rewrite = requestRewrite;
+  rewrite.forwarded = http.forwardedHeaders;
+  rewrite.client = client;
+  rewrite.fallbackHost = fallbackHost;
+  rewrite.host = edits.host;
+  rewrite.prefix = edits.prefixOf(head);
+  rewrite.requestId = http.addRequestId ? shared.requestIds.next() : undefined;
+  rewrite.edits = edits.request;
+  if (ownCookie !== undefined && !edits.request.touches(HeaderName.COOKIE)) {
+    rewrite.edits = edits.requestWithoutCookies;
+    rewrite.lines = withoutCookie(cookieHeaders(head), ownCookie);
+  }
+  return writeRequest(head, body);
+}
