@@ -55,8 +55,9 @@ export class TestBed {
     return name;
   }
 
-  async startHaproxy(port: number, backendPort: number): Promise<Balancer> {
-    const config = this.#file("haproxy.cfg", haproxyConfig(port, backendPort));
+  /** @param mode what it looks at: bytes, or requests, which it then treats as a listener's defaults do. */
+  async startHaproxy(port: number, backendPort: number, mode: "tcp" | "http" = "tcp"): Promise<Balancer> {
+    const config = this.#file("haproxy.cfg", haproxyConfig({ port, backendPort, mode }));
     return this.#balancer("HAProxy", port, ["haproxy", "-f", config]);
   }
 
@@ -173,17 +174,32 @@ http {
 `;
 }
 
-function haproxyConfig(port: number, backendPort: number): string {
+/** What an HTTP listener does by default. */
+const HAPROXY_HTTP = `  http-reuse always
+  option forwardfor
+  unique-id-format %{+X}o%ci%cp%Ts%rt
+  unique-id-header X-Request-Id
+  http-request set-header X-Forwarded-Proto http
+  http-request set-header X-Forwarded-Port %[dst_port]
+`;
+
+interface HaproxyOptions {
+  readonly port: number;
+  readonly backendPort: number;
+  readonly mode: "tcp" | "http";
+}
+
+function haproxyConfig({ port, backendPort, mode }: HaproxyOptions): string {
   return `global
   nbthread 1
   maxconn 8192
 defaults
-  mode tcp
+  mode ${mode}
   timeout connect 5s
   timeout client 350s
   timeout server 350s
 listen bench
   bind 127.0.0.1:${port} backlog 4096
-  server backend 127.0.0.1:${backendPort}
+${mode === "http" ? HAPROXY_HTTP : ""}  server backend 127.0.0.1:${backendPort}
 `;
 }

@@ -9,7 +9,8 @@ export interface BenchL4Options {
   readonly seconds?: number;
 }
 
-interface Load {
+/** What is done to a balancer while it is measured. */
+export interface Load {
   readonly column: string;
   readonly newConnections: boolean;
   /** Times HAProxy's cost. */
@@ -37,7 +38,7 @@ export async function benchL4({ rounds = 5, seconds = 2 }: BenchL4Options = {}):
   const bed = new TestBed();
   try {
     const { balancers, backend } = await startAll(bed);
-    const costs = await measureAll(bed, balancers, { rounds, seconds });
+    const costs = await measureAll(bed, balancers, { loads: LOADS, rounds, seconds });
     return { title: TITLE, columns, rows: rowsOf(balancers, costs), notes: notesOf(bed.place, backend, rounds) };
   } finally {
     await bed.close();
@@ -56,17 +57,19 @@ async function startAll(bed: TestBed): Promise<{ balancers: Balancer[]; backend:
 }
 
 /** Figures of every round by load and program. */
-type Costs = ReadonlyMap<Load, ReadonlyMap<string, readonly number[]>>;
+export type Costs = ReadonlyMap<Load, ReadonlyMap<string, readonly number[]>>;
 
-async function measureAll(
+/** Every balancer under every load, round by round. */
+export async function measureAll(
   bed: TestBed,
   balancers: readonly Balancer[],
-  options: Required<BenchL4Options>,
+  options: Required<BenchL4Options> & { readonly loads: readonly Load[] },
 ): Promise<Costs> {
-  const costs = new Map(LOADS.map((load) => [load, new Map(balancers.map(({ name }) => [name, [] as number[]]))]));
+  const { loads } = options;
+  const costs = new Map(loads.map((load) => [load, new Map(balancers.map(({ name }) => [name, [] as number[]]))]));
   // Compilers and caches warm up before anything counts.
   for (let round = -1; round < options.rounds; round += 1) {
-    for (const load of LOADS) {
+    for (const load of loads) {
       for (const balancer of balancers) {
         const cost = await bed.measure(balancer, { seconds: options.seconds, newConnections: load.newConnections });
         if (round >= 0) costs.get(load)?.get(balancer.name)?.push(cost);
@@ -98,7 +101,8 @@ function notesOf(place: string, backend: string, rounds: number): string[] {
   return isInstalled("haproxy") ? notes : [...notes, "HAProxy is not installed: no ratios (apt-get install haproxy)"];
 }
 
-function median(values: readonly number[]): number {
+/** The middle one, or the mean of the two in the middle. */
+export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;

@@ -234,6 +234,40 @@ describe("leases", () => {
   });
 });
 
+describe("sessions", () => {
+  const sessionLease = (from: PoolBalancer, backendId: string): Lease => {
+    const outcome = from.resume(backendId);
+    if (typeof outcome === "string") throw new Error(`not resumed: ${outcome}`);
+    return outcome;
+  };
+
+  it("get their backend whoever's turn it is, but not one that is gone, down or full", () => {
+    const one = balancer(poolUnit(three({ maxConnections: 1, monitored: true })));
+    const lease = sessionLease(one, "b");
+    expect(lease.backend.id).toBe("b");
+    expect(one.resume("b")).toBe("detour");
+    lease.release();
+    expect(sessionLease(one, "b").backend.id).toBe("b");
+    health("c", "OFFLINE");
+    expect(one.resume("c")).toBe("end");
+    expect(one.resume("d")).toBe("end");
+  });
+
+  it("get their backend while it drains, and are ended with the drain", () => {
+    const one = balancer(poolUnit(three(), { drainTimeoutMs: 1000 }));
+    const leaving = three().map((backend) => (backend.id === "a" ? { ...backend, weight: 0 } : backend));
+    one.update(poolUnit(leaving, { drainTimeoutMs: 1000 }), rowOf());
+    const revoked: string[] = [];
+    sessionLease(one, "a").onRevoke = (reason) => revoked.push(reason);
+    clock.advance(999);
+    expect(revoked).toEqual([]);
+    expect(one.resume("a")).toMatchObject({ kind: "lease" });
+    clock.advance(1);
+    expect(revoked).toEqual(["drain-timeout"]);
+    expect(one.resume("a")).toBe("end");
+  });
+});
+
 describe("slow start", () => {
   const slow = (backends: readonly BackendUnit[]): PoolUnit => poolUnit(backends, { slowStartMs: 10_000 });
   const shareOf = (id: string, from: PoolBalancer): number => (picks(from, 1000).split(id).length - 1) / 1000;

@@ -146,8 +146,8 @@ export class Http1Session implements ConnectionHandlers, ExchangeClient, Timed {
       this.#quietSinceMs = nowMs;
     }
     const quietMs = nowMs - this.#quietSinceMs;
-    if (this.#state === LINGER) {
-      if (nowMs >= this.#deadlineMs) this.#closeNow();
+    if (this.#state === LINGER || this.#state === CLOSED) {
+      this.#tickEnding(nowMs, quietMs);
     } else if (this.#state !== HEAD) {
       this.#exchange?.tick(nowMs, quietMs);
     } else if (nowMs >= this.#deadlineMs) {
@@ -156,6 +156,15 @@ export class Http1Session implements ConnectionHandlers, ExchangeClient, Timed {
       const { clientIdleTimeoutMs } = this.#context.listener;
       if (clientIdleTimeoutMs > 0 && quietMs >= clientIdleTimeoutMs) this.#closeNow();
     }
+  }
+
+  /** Lingering begins when the client has taken everything; until then it may be as slow as any client. */
+  #tickEnding(nowMs: number, quietMs: number): void {
+    const { clientIdleTimeoutMs } = this.#context.listener;
+    if (this.#client.pendingBytes > 0) {
+      this.#deadlineMs = nowMs + LINGER_MS;
+      if (clientIdleTimeoutMs > 0 && quietMs >= clientIdleTimeoutMs) this.abort();
+    } else if (nowMs >= this.#deadlineMs) this.#close();
   }
 
   write(bytes: Uint8Array): boolean {

@@ -236,6 +236,21 @@ describe("responses", () => {
   });
 });
 
+describe("the last response of a connection", () => {
+  it("is taken as slowly as the client likes", async () => {
+    const body = pattern(8_000_000);
+    client.socket.pause();
+    const backend = await ask(get("/", "Connection: close\r\n"));
+    const head = Buffer.from("HTTP/1.1 200 OK\r\n\r\n");
+    void backend.send(Buffer.concat([head, body])).then(() => backend.socket.end());
+    await rig.account.until(() => rig.account.bytesOut > 100_000);
+    for (let i = 0; i < 10; i++) rig.clock.advance(1000);
+    await client.end();
+    expect(client.receivedBytes).toBeGreaterThan(body.length);
+    expect(client.received.subarray(-5).toString()).toBe("0\r\n\r\n");
+  });
+});
+
 describe("uploads", () => {
   it("of many bytes arrive whole, at a backend that reads late, and are not kept meanwhile", async () => {
     const body = pattern(16_000_000, 7);
