@@ -26,8 +26,8 @@ const chunked = fc
     body.filter((text) => text !== ""),
     { maxLength: 4 },
   )
-  .map((pieces): Message => {
-    const chunks = [...pieces.map((piece) => `${piece.length.toString(16)}\r\n${piece}\r\n`), "0\r\n\r\n"].join("");
+  .map((parts): Message => {
+    const chunks = [...parts.map((piece) => `${piece.length.toString(16)}\r\n${piece}\r\n`), "0\r\n\r\n"].join("");
     return { text: `Transfer-Encoding: chunked\r\n\r\n${chunks}`, body: chunks };
   });
 const messages = fc.array(fc.oneof(sized, chunked), { minLength: 1, maxLength: 5 });
@@ -53,8 +53,7 @@ describe("however a stream is cut into pieces", () => {
           const answer = answers[index % answers.length] as Message;
           expected += request.body;
           await receives(backend, new RegExp(`POST /${index} `));
-          const head = `HTTP/1.1 200 OK\r\n`;
-          await backend.receivedAtLeast(0);
+          const head = "HTTP/1.1 200 OK\r\n";
           await untilBodies(backend, expected.length, index + 1);
           for (const piece of pieces(`${head}${answer.text}`, given)) await backend.send(piece);
           replied += head + answer.text;
