@@ -1,1 +1,1 @@
-export { createProgram, run } from "./program.ts";
+export { createProgram, runFiberlb } from "./program.ts";

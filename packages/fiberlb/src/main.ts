@@ -1,3 +1,3 @@
-import { run } from "./program.ts";
+import { runFiberlb } from "./program.ts";
 
-process.exitCode = await run(process.argv.slice(2));
+process.exitCode = await runFiberlb(process.argv.slice(2));

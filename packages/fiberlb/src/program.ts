@@ -28,6 +28,6 @@ export function createProgram(io: CliIo): Command {
 }
 
 /** Runs a command line. @returns the exit code: 0 done, 1 refused or failed, 2 wrong usage. */
-export function run(argv: readonly string[], io: CliIo = processIo()): Promise<number> {
+export function runFiberlb(argv: readonly string[], io: CliIo = processIo()): Promise<number> {
   return runProgram(createProgram(io), argv, io);
 }

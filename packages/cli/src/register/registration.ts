@@ -60,7 +60,7 @@ export class Registration {
   }
 
   get #intervalMs(): number {
-    return (this.#registered.ttlS * 1000) / 3;
+    return Math.floor((this.#registered.ttlS * 1000) / 3);
   }
 
   #jittered(ms: number): number {

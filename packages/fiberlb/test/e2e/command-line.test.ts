@@ -1,7 +1,7 @@
 import { processIo } from "@fiberlb/cli";
 import { expect, jest, test } from "@jest/globals";
 
-import { createProgram, run } from "../../src/index.ts";
+import { createProgram, runFiberlb as runInProcess } from "../../src/index.ts";
 import { runFiberlb } from "./program.ts";
 
 jest.setTimeout(60_000);
@@ -33,7 +33,10 @@ test("--help of every command exits 0, says what it does and shows an example", 
   expect(lines.length).toBeGreaterThan(12);
   for (const line of lines) {
     let page = `fiberlb ${line.join(" ")}: `;
-    const code = await run([...line, "--help"], { ...processIo(), stdout: { write: (text) => (page += text) } });
+    const code = await runInProcess([...line, "--help"], {
+      ...processIo(),
+      stdout: { write: (text) => (page += text) },
+    });
     expect(page).toMatch(/Usage: fiberlb/);
     expect(page).toMatch(/Examples?:\n +\$ /);
     expect(code).toBe(0);

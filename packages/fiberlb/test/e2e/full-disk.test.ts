@@ -77,7 +77,7 @@ const why = whyNoDisk();
       () => tryCreate(api),
       (answer) => answer !== "done",
     );
-    expect(refusal).toMatch(/no space left/);
+    expect(refusal).toMatch(/disk of the server's store is full/);
 
     expect(await held.echo("still here")).toBe("still here");
     expect(await tally(lb, 5)).toEqual({ a: 5 });

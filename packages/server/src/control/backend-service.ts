@@ -42,6 +42,8 @@ export function backendService(options: ServiceOptions): ServiceImpl<typeof Back
       const violations = addressRules(isDenied, spec);
       if (violations.length > 0) throw invalid(violations);
       const stored = await createOrRenew(options, { request, spec, tenant: tenantOf(context) });
+      // Answers at once for a renewal, which every node has applied long ago.
+      await presenter.waitUntilActive(stored);
       const [backend] = await presenter.present("backend", [stored]);
       return backend === undefined ? {} : { backend };
     },

@@ -50,8 +50,11 @@ function fromStore(error: StoreError, unexpected: (error: unknown) => void): Con
     unexpected(error);
     return new ConnectError("internal error; the server's log has the details", Code.Internal);
   }
-  const what = error.code === "FULL" ? "the store has no space left" : "the store is not available";
-  return new ConnectError(`${what}; try again`, Code.Unavailable, undefined, undefined, error);
+  const what =
+    error.code === "FULL"
+      ? "the disk of the server's store is full: free some space there, nothing was written"
+      : "the store is not available; try again";
+  return new ConnectError(what, Code.Unavailable, undefined, undefined, error);
 }
 
 const isAbort = (error: unknown): boolean => error instanceof Error && error.name === "AbortError";

@@ -16,8 +16,8 @@ export interface NodeSessionOptions {
 }
 
 /** A node that is not heard of for so long is gone. */
-const LEASE_TTL_MS = 15_000;
-const KEEP_ALIVE_MS = 5_000;
+const LEASE_TTL_MS = 10_000;
+const KEEP_ALIVE_MS = 3_000;
 /** At most ten writes a second (contract). */
 const WRITE_INTERVAL_MS = 100;
 const RETRY_MS = 1_000;

@@ -11,7 +11,7 @@ export function vipRefusal(refusal: VipRefusal): DomainError {
     case "unknown-pool":
       return invalidField(
         "vip_pool",
-        `must be the name of a VIP pool, and there is none called ${refusal.pool}`,
+        `must be the name of a VIP pool, and there is none called ${refusal.pool}; there is ${refusal.known.join(", ")}`,
         "UNKNOWN_REFERENCE",
       );
     case "not-in-pool": {

@@ -34,7 +34,7 @@ export interface VipState {
 
 /** Why there is no address. */
 export type VipRefusal =
-  | { readonly reason: "unknown-pool"; readonly pool: string }
+  | { readonly reason: "unknown-pool"; readonly pool: string; readonly known: readonly string[] }
   /** In no pool, or not in the pool that was named. */
   | { readonly reason: "not-in-pool"; readonly address: IpAddress; readonly pool?: string | undefined }
   /** A network, broadcast or subnet-router anycast address. */
@@ -66,7 +66,10 @@ export type VipDecision =
  */
 export function allocateVip(state: VipState, request: VipRequest): VipDecision {
   const pools = request.pool === undefined ? state.pools : state.pools.filter(({ name }) => name === request.pool);
-  if (request.pool !== undefined && pools.length === 0) return refuse({ reason: "unknown-pool", pool: request.pool });
+  if (request.pool !== undefined && pools.length === 0) {
+    const known = state.pools.map(({ name }) => name);
+    return refuse({ reason: "unknown-pool", pool: request.pool, known });
+  }
   if (request.address !== undefined)
     return checkAsked(state.occupancy, pools, { ...request, address: request.address });
   const candidates = request.pool === undefined ? pools.filter(({ autoAssign }) => autoAssign) : pools;

@@ -129,14 +129,14 @@ describe("the lease", () => {
     await harness.store.txn({ success: [await foreignNode()] });
     await eventually(harness.store, async () => harness.repository.nodes.live.length === 1);
     await nodesAre(["lb-9"]);
-    harness.clock.advance(15_000);
+    harness.clock.advance(10_000);
     await nodesAre([]);
   });
 });
 
 /** What another node wrote that is not there to renew. */
 async function foreignNode() {
-  const lease = await harness.store.grantLease(15_000);
+  const lease = await harness.store.grantLease(10_000);
   const value = Buffer.from(JSON.stringify(node(1, "lb-9")));
   return { type: "put", key: "/lb/v1/node/lb-9", value, lease } as const;
 }

@@ -144,7 +144,7 @@ describe("refusals", () => {
   const pools = [pool("a", ["192.0.2.0/24", "2001:db8::/64"]), pool("b", ["198.51.100.10-198.51.100.20"])];
 
   test.each<[string, VipRequest, object]>([
-    ["an unknown pool", { pool: "none" }, { reason: "unknown-pool", pool: "none" }],
+    ["an unknown pool", { pool: "none" }, { reason: "unknown-pool", pool: "none", known: ["a", "b"] }],
     ["an address of no pool", { address: ip("203.0.113.1") }, { reason: "not-in-pool", address: "203.0.113.1" }],
     [
       "an address of another pool than the one named",

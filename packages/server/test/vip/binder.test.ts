@@ -95,9 +95,10 @@ describe("createVipBinder", () => {
 
   it("binds even when its memory cannot be written", async () => {
     const { calls, options } = host();
+    writeFileSync(join(folder, "file"), "");
     const warnings: string[] = [];
     const log = { ...silentLog, warn: (event: string) => void warnings.push(event) };
-    await createVipBinder({ ...options, log, stateFile: "/proc/no/such/folder/vips.json" }).apply(set("203.0.113.1"));
+    await createVipBinder({ ...options, log, stateFile: join(folder, "file", "vips.json") }).apply(set("203.0.113.1"));
     expect(calls).toHaveLength(1);
     expect(warnings).toContainEqual(expect.stringContaining("cannot write down"));
   });

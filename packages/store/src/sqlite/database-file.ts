@@ -48,6 +48,8 @@ export function inspect(path: string): void {
     // While this connection is open no other one can write the log.
     checkLog(path);
   } catch (error) {
+    // A column that is called otherwise reads as undefined.
+    if (error instanceof TypeError) throw corrupt(path, "its schema is not the store's", error);
     throw toStoreError(error, "read store file", path);
   } finally {
     database.close();

@@ -12,7 +12,18 @@ const [command = "", path = "", round = ""] = process.argv.slice(2);
 
 /** Past every buffer of this process: what was said survives kill -9. */
 function say(line: string): void {
-  writeSync(1, `${line}\n`);
+  let rest = Buffer.from(`${line}\n`);
+  while (rest.length > 0) rest = rest.subarray(writeSome(rest));
+}
+
+/** Bytes that the pipe took; none while its reader is slower than we are, because Node's pipes do not block. */
+function writeSome(bytes: Buffer): number {
+  try {
+    return writeSync(1, bytes);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EAGAIN") return 0;
+    throw error;
+  }
 }
 
 say("starting");

@@ -80,6 +80,18 @@ describe("a damaged file", () => {
     await expectRefused(path, "index of key");
   });
 
+  test.each([
+    ["a table", "CREATE TABLE history", "CREATE TABLE historz"],
+    ["a column", "checksum", "checksun"],
+    ["the text itself", "CREATE TABLE", "CREATE TABBE"],
+  ])("with %s of its schema renamed is refused", async (_what, from, to) => {
+    const path = copy();
+    const content = readFileSync(path, "latin1");
+    expect(content).toContain(from);
+    writeFileSync(path, content.replaceAll(from, to), "latin1");
+    await expect(verifySqliteFile(path)).rejects.toMatchObject({ code: "CORRUPT" });
+  });
+
   test("with any byte flipped: refused and untouched, or it reads as before", async () => {
     const content = readFileSync(sound);
     const expected = await readAll(sound);
