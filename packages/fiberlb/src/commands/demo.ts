@@ -44,15 +44,17 @@ async function demo(check: boolean): Promise<void> {
   }
 }
 
-function introduce({ server, backends, vip, loadBalancerId }: Stage): void {
+function introduce({ server, backends, vip, web, loadBalancerId }: Stage): void {
   const url = `http://${vip.host}:${vip.port}/`;
   say("");
   say(`  load balancer  web      ${vip.host}:${vip.port}, TCP, Maglev, health check every 250 ms`);
+  say(`                          ${web.host}:${web.port}, HTTP, round robin, one policy: /hello`);
   for (const { name, port, pid } of backends)
     say(`  backend        ${name.padEnd(8)} 127.0.0.1:${port}, process ${pid}`);
   say(`  API            ${server.apiUrl}   admin ${server.adminUrl}`);
   say("\nTry in another terminal:");
   say(`  for i in 1 2 3 4 5 6; do curl -s ${url}; done`);
+  say(`  curl -s http://${web.host}:${web.port}/ http://${web.host}:${web.port}/hello`);
   say(`  kill -9 ${backends[1]?.pid}; sleep 1; for i in 1 2 3 4 5 6; do curl -s ${url}; done`);
   say(`  FIBERLB_SERVER=${server.apiUrl} npm start -- status`);
   say(`  curl -s -H 'content-type: application/json' -d '{"id":"${loadBalancerId}"}' \\`);

@@ -19,11 +19,21 @@ export async function checkStage(stage: Stage, say: Say): Promise<boolean> {
   const victim = stage.backends[1]!;
   const expect = createExpectations(say);
 
-  for (const { name } of stage.backends) await untilStatus(stage, name, BackendStatus.ONLINE);
+  for (const poolId of [stage.poolId, stage.httpPoolId])
+    for (const { name } of stage.backends) await untilStatus({ ...stage, poolId }, name, BackendStatus.ONLINE);
   say(`\n1. ${REQUESTS} requests, each on a new connection, to ${stage.vip.host}:${stage.vip.port}`);
   expect("every backend answers", await sendRequests(stage.vip, REQUESTS), (tally) => answeredBy(tally, names));
 
-  say(`\n2. kill -9 ${victim.pid} (${victim.name}), and wait for its health check`);
+  say(`\n2. the same through the HTTP listener, ${stage.web.host}:${stage.web.port}`);
+  const third = REQUESTS / names.length;
+  expect("each backend answers its third, in turns", await sendRequests(stage.web, REQUESTS), (tally) =>
+    names.every((name) => tally.answers.get(name) === third),
+  );
+  expect("its policy answers /hello", await sendRequests({ ...stage.web, path: "/hello" }, 1), (tally) =>
+    answeredBy(tally, ["FiberLB"]),
+  );
+
+  say(`\n3. kill -9 ${victim.pid} (${victim.name}), and wait for its health check`);
   await victim.kill();
   const reason = await untilStatus(stage, victim.name, BackendStatus.OFFLINE);
   say(`   ${victim.name} is OFFLINE: ${reason}`);
@@ -32,7 +42,7 @@ export async function checkStage(stage: Stage, say: Say): Promise<boolean> {
     answeredBy(tally, others),
   );
 
-  say(`\n3. start ${victim.name} again`);
+  say(`\n4. start ${victim.name} again`);
   const again = await startBackend(victim.name, victim.port);
   try {
     await untilStatus(stage, victim.name, BackendStatus.ONLINE);
@@ -61,7 +71,11 @@ function createExpectations(say: Say) {
 }
 
 /** Waits for a backend's status. @returns its reason */
-async function untilStatus(stage: Stage, name: string, status: BackendStatus): Promise<string> {
+async function untilStatus(
+  stage: Pick<Stage, "client" | "poolId">,
+  name: string,
+  status: BackendStatus,
+): Promise<string> {
   const signal = AbortSignal.timeout(DEADLINE_MS);
   for (;;) {
     const { backends } = await stage.client.backends.listBackends({ poolId: stage.poolId, name }, { signal });

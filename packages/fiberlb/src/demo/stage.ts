@@ -4,8 +4,13 @@ import {
   createFiberlbClient,
   type FiberlbClient,
   HealthCheckType,
+  L7CompareType,
+  L7PolicyAction,
+  L7RuleType,
+  type Listener,
   ListenerProtocol,
   PoolAlgorithm,
+  PoolProtocol,
   ProvisioningStatus,
 } from "@fiberlb/api";
 import { type Config, type Log, parseConfig, type RunningServer, startServer } from "@fiberlb/server";
@@ -21,9 +26,14 @@ export interface Stage {
   readonly client: FiberlbClient;
   readonly backends: readonly BackendProcess[];
   readonly loadBalancerId: string;
+  /** Of the TCP listener. */
   readonly poolId: string;
-  /** Where the listener is. */
+  /** Of the HTTP listener. */
+  readonly httpPoolId: string;
+  /** Where the TCP listener is. */
   readonly vip: Target;
+  /** Where the HTTP listener is. */
+  readonly web: Target;
   /** Ends all of it. */
   close(): Promise<void>;
 }
@@ -31,7 +41,7 @@ export interface Stage {
 const BACKEND_NAMES = ["alpha", "beta", "gamma"] as const;
 const VIP = "127.10.0.1";
 /** Preferred ports; when taken, the system chooses. */
-const PORTS = { api: 9080, admin: 9081, listener: 8080 } as const;
+const PORTS = { api: 9080, admin: 9081, tcp: 8080, http: 8081 } as const;
 /** One probe that is late on a busy machine must not look like a dead server. */
 const HEALTH = { intervalMs: 250, timeoutMs: 250, rise: 1, fall: 3 } as const;
 
@@ -67,27 +77,56 @@ async function demoConfig(): Promise<Config> {
   return result.config;
 }
 
-type Declared = Pick<Stage, "loadBalancerId" | "poolId" | "vip">;
+type Declared = Pick<Stage, "loadBalancerId" | "poolId" | "httpPoolId" | "vip" | "web">;
 
 async function declare(client: FiberlbClient, backends: readonly BackendProcess[]): Promise<Declared> {
   const { loadBalancer } = await client.loadBalancers.createLoadBalancer({ name: "web", vipAddress: VIP });
   const loadBalancerId = loadBalancer!.id;
-  const { pool } = await client.pools.createPool({ loadBalancerId, name: "app", algorithm: PoolAlgorithm.MAGLEV });
+  const tcpPool = { loadBalancerId, name: "app", algorithm: PoolAlgorithm.MAGLEV };
+  const poolId = await createPool(client, tcpPool, backends);
+  const httpPool = { loadBalancerId, name: "site", protocol: PoolProtocol.HTTP, algorithm: PoolAlgorithm.ROUND_ROBIN };
+  const httpPoolId = await createPool(client, httpPool, backends);
+  const tcp = { loadBalancerId, name: "tcp", protocol: ListenerProtocol.TCP, defaultPoolId: poolId };
+  const http = { loadBalancerId, name: "http", protocol: ListenerProtocol.HTTP, defaultPoolId: httpPoolId };
+  const vip = {
+    host: VIP,
+    port: (await createListener(client, { ...tcp, port: await freePort(VIP, PORTS.tcp) })).port,
+  };
+  const listener = await createListener(client, { ...http, port: await freePort(VIP, PORTS.http) });
+  await answerHello(client, listener.id);
+  return { loadBalancerId, poolId, httpPoolId, vip, web: { host: VIP, port: listener.port } };
+}
+
+async function createPool(
+  client: FiberlbClient,
+  request: Parameters<FiberlbClient["pools"]["createPool"]>[0],
+  backends: readonly BackendProcess[],
+): Promise<string> {
+  const { pool } = await client.pools.createPool(request);
   const poolId = pool!.id;
-  await client.healthChecks.createHealthCheck({
-    poolId,
-    type: HealthCheckType.HTTP,
-    ...HEALTH,
-    http: { method: "HEAD", path: "/", host: "", expectedCodes: "200" },
-  });
+  const http = { method: "HEAD", path: "/", host: "", expectedCodes: "200" };
+  await client.healthChecks.createHealthCheck({ poolId, type: HealthCheckType.HTTP, ...HEALTH, http });
   for (const { name, port } of backends)
     await client.backends.createBackend({ poolId, name, address: "127.0.0.1", port });
-  const port = await freePort(VIP, PORTS.listener);
-  const listener = { loadBalancerId, name: "tcp", protocol: ListenerProtocol.TCP, port, defaultPoolId: poolId };
-  const created = await client.listeners.createListener(listener);
-  if (created.listener?.provisioningStatus !== ProvisioningStatus.ACTIVE)
-    throw failure(`the demo's listener did not come up: ${created.listener?.statusReason}`);
-  return { loadBalancerId, poolId, vip: { host: VIP, port } };
+  return poolId;
+}
+
+async function createListener(
+  client: FiberlbClient,
+  request: Parameters<FiberlbClient["listeners"]["createListener"]>[0],
+): Promise<Listener> {
+  const { listener } = await client.listeners.createListener(request);
+  if (listener?.provisioningStatus === ProvisioningStatus.ACTIVE) return listener;
+  throw failure(`the demo's listener ${listener?.name} did not come up: ${listener?.statusReason}`);
+}
+
+/** One policy, to show that the HTTP listener looks at requests: /hello is answered by FiberLB itself. */
+async function answerHello(client: FiberlbClient, listenerId: string): Promise<void> {
+  const fixedResponse = { code: 200, contentType: "text/plain", body: "FiberLB says hello\n" };
+  const action = L7PolicyAction.FIXED_RESPONSE;
+  const { l7Policy } = await client.l7Policies.createL7Policy({ listenerId, name: "hello", action, fixedResponse });
+  const rule = { type: L7RuleType.PATH, compareType: L7CompareType.EQUAL_TO, value: "/hello" };
+  await client.l7Rules.createL7Rule({ l7PolicyId: l7Policy!.id, ...rule });
 }
 
 /** The preferred port when it is free, else one that the system chooses. */

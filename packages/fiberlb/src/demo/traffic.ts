@@ -4,6 +4,8 @@ import { request } from "node:http";
 export interface Target {
   readonly host: string;
   readonly port: number;
+  /** Default `/`. */
+  readonly path?: string;
 }
 
 /** How many answers came from each backend, and how many requests failed, by reason. */
@@ -31,9 +33,9 @@ export async function sendRequests(target: Target, count: number): Promise<Tally
   return { answers, failures };
 }
 
-function sendRequest({ host, port }: Target): Promise<string> {
+function sendRequest({ host, port, path = "/" }: Target): Promise<string> {
   return new Promise((resolve, reject) => {
-    const sent = request({ host, port, agent: false, timeout: TIMEOUT_MS }, (response) => {
+    const sent = request({ host, port, path, agent: false, timeout: TIMEOUT_MS }, (response) => {
       let body = "";
       response.setEncoding("utf8");
       response.on("data", (chunk: string) => (body += chunk));

@@ -20,8 +20,9 @@ test("demo --check exits 0 and tells the story", async () => {
   for (const part of [
     /load balancer {2}web +127\.10\.0\.1:\d+, TCP, Maglev/,
     /1\. 60 requests.*\n +alpha \d+, beta \d+, gamma \d+\n +ok +every backend answers/,
-    /2\. kill -9 \d+ \(beta\).*\n +beta is OFFLINE: connection (refused|reset) by .*\n +alpha \d+, gamma \d+\n +ok +traffic moved/,
-    /3\. start beta again\n +beta is ONLINE\n +alpha \d+, beta \d+, gamma \d+\n +ok +its traffic came back/,
+    /2\. the same through the HTTP listener.*\n +alpha 20, beta 20, gamma 20\n +ok +each backend.*\n +FiberLB 1\n +ok +its policy/,
+    /3\. kill -9 \d+ \(beta\).*\n +beta is OFFLINE: connection (refused|reset) by .*\n +alpha \d+, gamma \d+\n +ok +traffic moved/,
+    /4\. start beta again\n +beta is ONLINE\n +alpha \d+, beta \d+, gamma \d+\n +ok +its traffic came back/,
     /Everything was as it should be\.$/,
   ])
     expect(story).toMatch(part);
