@@ -19,48 +19,72 @@ export function envoyPermutation(name: string, size: number): Permutation {
 /** The backends of one weight: they are due in the same rounds. */
 interface WeightClass {
   readonly share: number;
-  readonly members: number[];
+  readonly members: Int32Array;
   target: number;
 }
 
 function classify(weights: Float64Array): WeightClass[] {
   const sum = weights.reduce((total, weight) => total + weight, 0);
-  const classes = new Map<number, WeightClass>();
+  const members = new Map<number, number[]>();
   for (const [position, weight] of weights.entries()) {
-    const known = classes.get(weight);
-    if (known === undefined) classes.set(weight, { share: weight / sum, members: [position], target: 0 });
-    else known.members.push(position);
+    const known = members.get(weight);
+    if (known === undefined) members.set(weight, [position]);
+    else known.push(position);
   }
-  return [...classes.values()];
+  return Array.from(members, ([weight, positions]) => ({
+    share: weight / sum,
+    members: Int32Array.from(positions),
+    target: 0,
+  }));
 }
 
-/** Merges the members of due classes into turn order. */
-class TurnOrder {
+/** Deals out turns round by round. */
+class Rounds {
+  readonly #classes: readonly WeightClass[];
+  readonly #largest: number;
   readonly #classOf: Int32Array;
   readonly #isDue: Uint8Array;
-  readonly #everyone: readonly number[];
-  readonly #positions: number[] = [];
+  readonly #everyone: Int32Array;
+  readonly #positions: Int32Array;
+  #round = 0;
 
-  constructor(count: number, classes: readonly WeightClass[]) {
-    this.#everyone = Array.from({ length: count }, (_, position) => position);
-    this.#classOf = new Int32Array(count);
-    this.#isDue = new Uint8Array(classes.length);
-    for (const [index, { members }] of classes.entries())
+  constructor(weights: Float64Array) {
+    this.#classes = classify(weights);
+    this.#largest = this.#classes.reduce((share, each) => Math.max(share, each.share), 0);
+    this.#everyone = new Int32Array(weights.length);
+    for (let position = 0; position < weights.length; position++) this.#everyone[position] = position;
+    this.#positions = new Int32Array(weights.length);
+    this.#classOf = new Int32Array(weights.length);
+    this.#isDue = new Uint8Array(this.#classes.length);
+    for (const [index, { members }] of this.#classes.entries())
       for (const position of members) this.#classOf[position] = index;
   }
 
-  /** Positions of the backends in the classes of these indexes; overwritten by the next call. */
-  of(due: readonly number[], classes: readonly WeightClass[]): readonly number[] {
-    const [only] = due;
-    if (due.length === 1 && only !== undefined) return classes[only]?.members ?? [];
-    if (due.length === classes.length) return this.#everyone;
-    this.#isDue.fill(0);
-    for (const index of due) this.#isDue[index] = 1;
-    this.#positions.length = 0;
-    for (let position = 0; position < this.#classOf.length; position++) {
-      if (this.#isDue[this.#classOf[position] as number] === 1) this.#positions.push(position);
+  /** Positions of the backends with a turn in the next round, in turn order; overwritten by the next call. */
+  next(): Int32Array {
+    this.#round++;
+    let dueCount = 0;
+    let only: WeightClass | undefined;
+    for (let index = 0; index < this.#classes.length; index++) {
+      const each = this.#classes[index] as WeightClass;
+      const isDue = this.#round * each.share >= each.target;
+      this.#isDue[index] = Number(isDue);
+      if (!isDue) continue;
+      each.target += this.#largest;
+      dueCount++;
+      only = each;
     }
-    return this.#positions;
+    if (dueCount === this.#classes.length) return this.#everyone;
+    return dueCount === 1 && only !== undefined ? only.members : this.#merge();
+  }
+
+  /** The members of due classes in turn order. */
+  #merge(): Int32Array {
+    let count = 0;
+    for (let position = 0; position < this.#classOf.length; position++) {
+      if (this.#isDue[this.#classOf[position] as number] === 1) this.#positions[count++] = position;
+    }
+    return this.#positions.subarray(0, count);
   }
 }
 
@@ -75,19 +99,15 @@ export const envoyWeighting: Weighting = {
   name: "envoy",
   equalWeightsTakeTurns: true,
   giveTurns(weights, claim) {
-    const classes = classify(weights);
-    const largest = classes.reduce((share, each) => Math.max(share, each.share), 0);
-    const order = new TurnOrder(weights.length, classes);
-    const due: number[] = [];
-    for (let round = 1; ; round++) {
-      due.length = 0;
-      for (let index = 0; index < classes.length; index++) {
-        const each = classes[index] as WeightClass;
-        if (round * each.share < each.target) continue;
-        each.target += largest;
-        due.push(index);
-      }
-      for (const position of order.of(due, classes)) if (!claim(position)) return;
+    const rounds = new Rounds(weights);
+    for (;;) for (const position of rounds.next()) if (!claim(position)) return;
+  },
+  writeTurns(weights, turns) {
+    const rounds = new Rounds(weights);
+    for (let turn = 0; turn < turns.length;) {
+      const positions = rounds.next();
+      turns.set(positions.subarray(0, turns.length - turn), turn);
+      turn += positions.length;
     }
   },
 };

@@ -3,10 +3,12 @@ import type { Backend, NameOrder, WeighedBackend } from "../backend.ts";
 import { checkTableSize, chooseTableSize } from "../primes.ts";
 import { envoyPermutation, envoyWeighting } from "../schemes/envoy.ts";
 import type { PermutationOf, TableScheme, Weighting } from "../schemes/scheme.ts";
-import { Filler } from "./filler.ts";
-import type { Contenders } from "./filler.ts";
+import type { Contenders } from "./contenders.ts";
+import { FillMemory } from "./fill-memory.ts";
+import { Filler, placeClaims } from "./filler.ts";
+import { refill } from "./refill.ts";
 import { createSlots } from "./slots.ts";
-import type { AllocateSlots } from "./slots.ts";
+import type { AllocateSlots, SlotArray } from "./slots.ts";
 import { MaglevTable } from "./table.ts";
 
 /** How a builder makes tables. Two builders with equal options and backends make equal tables. */
@@ -30,20 +32,11 @@ interface Preferences {
   inverse: number;
 }
 
-/** A fill turn by turn: it depends on these names alone, so that it can be repeated or started from. */
-interface Fill {
-  readonly names: readonly string[];
-  readonly claims: Int32Array;
-}
-
-/** Two, so that a backend that flaps costs one fill: the set with it and the set without it are both remembered. */
-const REMEMBERED_FILLS = 2;
-
 /**
  * Builds one table after the other while backends come, go and change weight. Every table equals the one that
  * {@link buildTable} makes from the same backends; the builder only saves work: names are hashed once, where one backend
- * joins a set of equal weights only the slots that move are searched for, and a set that was there a moment ago (a
- * backend that flaps) is not searched at all.
+ * joins or gains weight only the slots that move are searched for, and a set that was there a moment ago (a backend that
+ * flaps) is not searched at all. For this it keeps the last two fills: 8 bytes a slot, 16 where weights differ.
  */
 export class TableBuilder {
   readonly #size: number;
@@ -53,7 +46,7 @@ export class TableBuilder {
   readonly #allocate: AllocateSlots | undefined;
   #backends: readonly WeighedBackend[] = [];
   #preferences = new Map<string, Preferences>();
-  #fills: readonly Fill[] = [];
+  readonly #memory = new FillMemory();
 
   /** @throws RangeError if the size is no prime in range; the message names the nearest primes */
   constructor(options: BuilderOptions) {
@@ -111,36 +104,46 @@ export class TableBuilder {
     const usable = usableOf(backends);
     const preferences = usable.backends.map(({ name }) => this.#preferencesOf(name));
     const contenders = contendersOf(preferences, usable.indexes);
-    if (preferences.length > 0) this.#fill(new Filler(slots, contenders), usable.backends);
+    if (preferences.length > 0) this.#fill(slots, contenders, usable.backends);
     for (const [i, each] of preferences.entries()) each.inverse = contenders.inverses[i] as number;
     this.#forgetAllBut(backends);
     this.#backends = backends;
     return new MaglevTable(slots, backends);
   }
 
-  #fill(filler: Filler, usable: readonly WeighedBackend[]): void {
-    const weight = usable[0]?.weight;
-    const isEven = usable.every((backend) => backend.weight === weight);
-    const inTurns = isEven && (this.#weighting.equalWeightsTakeTurns || weight === 1);
-    if (!inTurns) {
-      const weights = Float64Array.from(usable, (backend) => backend.weight);
-      filler.fillInSequence(sequenceOf(this.#weighting, weights, this.#size));
-      return;
-    }
-    this.#fillInTurns(
-      filler,
-      usable.map(({ name }) => name),
-    );
+  #fill(slots: SlotArray, contenders: Contenders, backends: readonly WeighedBackend[]): void {
+    const isEven = this.#takeTurns(backends);
+    const same = this.#memory.same(backends, isEven);
+    const turns = isEven ? undefined : (same?.turns ?? this.#sequenceOf(backends));
+    const known = same?.claims ?? this.#refill(backends, turns, contenders);
+    if (known !== undefined) placeClaims(slots, contenders.values, { turns, claims: known });
+    const claims = known ?? new Filler(slots, contenders).fill(turns);
+    this.#memory.remember(same ?? { backends, turns, claims, contenderCount: backends.length });
   }
 
-  #fillInTurns(filler: Filler, names: readonly string[]): void {
-    const same = this.#fills.find((fill) => equalNames(fill.names, names));
-    const smaller = this.#fills.find((fill) => positionOfAdded(fill.names, names) >= 0);
-    if (same !== undefined) filler.repeat(same.claims);
-    else if (smaller !== undefined) filler.fillAfterAdding(positionOfAdded(smaller.names, names), smaller.claims);
-    else filler.fillInTurns();
-    const others = this.#fills.filter((fill) => fill !== same);
-    this.#fills = [{ names, claims: filler.claims }, ...others].slice(0, REMEMBERED_FILLS);
+  /** The claims that follow from a remembered fill, if there is one to start from. */
+  #refill(
+    backends: readonly WeighedBackend[],
+    turns: Int32Array | undefined,
+    contenders: Contenders,
+  ): Int32Array | undefined {
+    for (const { fill, gain } of this.#memory.similar(backends)) {
+      const claims = refill(fill, { turns, contenders, gain });
+      if (claims !== undefined) return claims;
+    }
+    return undefined;
+  }
+
+  /** Whether each backend has one turn a round. */
+  #takeTurns(backends: readonly WeighedBackend[]): boolean {
+    const weight = backends[0]?.weight;
+    const isEven = backends.every((backend) => backend.weight === weight);
+    return isEven && (this.#weighting.equalWeightsTakeTurns || weight === 1);
+  }
+
+  #sequenceOf(backends: readonly WeighedBackend[]): Int32Array {
+    const weights = Float64Array.from(backends, ({ weight }) => weight);
+    return sequenceOf(this.#weighting, weights, this.#size);
   }
 
   #preferencesOf(name: string): Preferences {
@@ -197,13 +200,15 @@ function contendersOf(preferences: readonly Preferences[], values: Int32Array): 
 /** Whose turn each of `size` turns is, asked of a weighting that may be a caller's own. */
 function sequenceOf(weighting: Weighting, weights: Float64Array, size: number): Int32Array {
   const sequence = new Int32Array(size);
+  const count = weights.length;
+  if (weighting.writeTurns !== undefined) {
+    weighting.writeTurns(weights, sequence);
+    checkPositions(sequence, weighting, count);
+    return sequence;
+  }
   let turn = 0;
   weighting.giveTurns(weights, (position) => {
-    if (!(position >= 0 && position < weights.length)) {
-      throw new RangeError(
-        `Cannot give a turn to position ${position}: the weighting "${weighting.name}" has ${weights.length} backends`,
-      );
-    }
+    if (!(position >= 0 && position < count)) refusePosition(position, weighting, count);
     if (turn < size) sequence[turn++] = position;
     return turn < size;
   });
@@ -214,17 +219,20 @@ function sequenceOf(weighting: Weighting, weights: Float64Array, size: number): 
   );
 }
 
-function equalNames(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((name, i) => name === b[i]);
+function checkPositions(sequence: Int32Array, weighting: Weighting, count: number): void {
+  // Negative as soon as one is out of range; a comparison a turn takes twice as long.
+  let signs = 0;
+  for (let turn = 0; turn < sequence.length; turn++) {
+    const position = sequence[turn] as number;
+    signs |= position | (count - 1 - position);
+  }
+  if (signs >= 0) return;
+  const wrong = sequence.find((position) => position < 0 || position >= count);
+  refusePosition(wrong as number, weighting, count);
 }
 
-/** The position in `names` that `fewer` lacks, if that is the only difference; else -1. */
-function positionOfAdded(fewer: readonly string[], names: readonly string[]): number {
-  if (names.length !== fewer.length + 1) return -1;
-  let added = 0;
-  while (added < fewer.length && names[added] === fewer[added]) added++;
-  for (let i = added; i < fewer.length; i++) if (names[i + 1] !== fewer[i]) return -1;
-  return added;
+function refusePosition(position: number, { name }: Weighting, count: number): never {
+  throw new RangeError(`Cannot give a turn to position ${position}: the weighting "${name}" has ${count} backends`);
 }
 
 /** A builder for a table that will change; see {@link TableBuilder}. */

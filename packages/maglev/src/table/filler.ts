@@ -1,24 +1,24 @@
+import type { Contenders } from "./contenders.ts";
+import { FreeSlots } from "./free-slots.ts";
+import type { Fill } from "./insertions.ts";
 import type { SlotArray } from "./slots.ts";
 
-/** The backends that take part in a fill, one entry each, in turn order. */
-export interface Contenders {
-  readonly offsets: Int32Array;
-  readonly skips: Int32Array;
-  /** Modular inverse of the skip ÷ size, 0 where not computed yet; filled in as needed. */
-  readonly inverses: Float64Array;
-  /** What a claimed slot is set to. */
-  readonly values: Int32Array;
-}
-
-/** The number x below `modulus` with `skip × x ≡ 1`, by Euclid's extended algorithm. */
-function modularInverse(skip: number, modulus: number): number {
-  let [remainder, divisor, previous, current] = [modulus, skip, 0, 1];
-  while (divisor > 0) {
-    const quotient = Math.floor(remainder / divisor);
-    [remainder, divisor] = [divisor, remainder - quotient * divisor];
-    [previous, current] = [current, previous - quotient * current];
+/** Sets slots to claims that are known: nothing is searched for. */
+export function placeClaims(
+  slots: SlotArray,
+  values: Int32Array,
+  { turns, claims }: Pick<Fill, "turns" | "claims">,
+): void {
+  const size = claims.length;
+  if (turns !== undefined) {
+    for (let turn = 0; turn < size; turn++) slots[claims[turn] as number] = values[turns[turn] as number] as number;
+    return;
   }
-  return previous < 0 ? previous + modulus : previous;
+  const count = values.length;
+  for (let turn = 0, position = 0; turn < size; turn++) {
+    slots[claims[turn] as number] = values[position] as number;
+    position = position + 1 === count ? 0 : position + 1;
+  }
 }
 
 /**
@@ -29,8 +29,7 @@ function modularInverse(skip: number, modulus: number): number {
  * found by arithmetic: with the inverse of its skip, a backend's distance to each free slot is one multiplication.
  */
 export class Filler {
-  /** The slot that each turn took, by turn number. */
-  readonly claims: Int32Array;
+  readonly #claims: Int32Array;
   readonly #size: number;
   readonly #slots: SlotArray;
   readonly #contenders: Contenders;
@@ -39,7 +38,7 @@ export class Filler {
   readonly #steps: Int32Array;
   readonly #taken: Int32Array;
   readonly #searchBelow: number;
-  #free: Float64Array | undefined;
+  #free: FreeSlots | undefined;
   #turn = 0;
 
   constructor(slots: SlotArray, contenders: Contenders) {
@@ -50,27 +49,28 @@ export class Filler {
     this.#steps = contenders.skips.map((skip) => skip - slots.length);
     this.#taken = new Int32Array((slots.length >> 5) + 1);
     this.#searchBelow = Math.floor(Math.sqrt(slots.length));
-    this.claims = new Int32Array(slots.length);
+    this.#claims = new Int32Array(slots.length);
   }
 
-  /** Every contender takes one slot a round until all are taken. */
-  fillInTurns(): void {
-    this.#walkInTurns();
-    this.#searchInTurns();
-  }
-
-  /** As {@link fillInTurns}, from the claims of a fill with the same contenders: nothing is searched for. */
-  repeat(previousClaims: Int32Array): void {
-    const { size, slots, values, claims } = this.#locals();
-    claims.set(previousClaims);
-    for (let turn = 0, position = 0; turn < size; turn++) {
-      slots[claims[turn] as number] = values[position] as number;
-      position = position + 1 === values.length ? 0 : position + 1;
+  /**
+   * Fills all slots.
+   *
+   * @param turns whose each turn is; without it, every contender takes one slot a round
+   * @returns the slot that each turn took
+   */
+  fill(turns?: Int32Array): Int32Array {
+    if (turns === undefined) {
+      this.#walkInTurns();
+      this.#searchInTurns();
+    } else {
+      this.#walkInSequence(turns);
+      while (this.#turn < this.#size) this.#claimBySearch(turns[this.#turn] as number);
     }
+    return this.#claims;
   }
 
-  /** Each turn goes to the position that `sequence` holds for it; it is as long as there are slots. */
-  fillInSequence(sequence: Int32Array): void {
+  /** As {@link #walkInTurns}, each turn being that of the position that `sequence` holds for it. */
+  #walkInSequence(sequence: Int32Array): void {
     const { size, slots, values, cursors, steps, taken, claims } = this.#locals();
     const end = size - this.#searchBelow;
     for (let turn = 0; turn < end; turn++) {
@@ -87,56 +87,7 @@ export class Filler {
       slot += step;
       cursors[position] = slot + ((slot >> 31) & size);
     }
-    for (this.#turn = end; this.#turn < size;) this.#claimBySearch(sequence[this.#turn] as number);
-  }
-
-  /**
-   * As {@link fillInTurns}, from the claims of the same contenders without the one at `added`.
-   *
-   * A further contender only ever takes slots away: at every turn of an old one, all that was taken then is taken
-   * now. So nothing that the turn passed over can be free, and it starts at the slot that it took before. Only
-   * contenders that lost a slot walk on, until they meet their old slots again.
-   */
-  fillAfterAdding(added: number, previousClaims: Int32Array): void {
-    const { size, slots, values, cursors, steps, taken, claims } = this.#locals();
-    const count = cursors.length;
-    const end = size - this.#searchBelow;
-    // 1 where the cursor counts, because the last slot was not that of the previous fill.
-    const displaced = new Uint8Array(count);
-    displaced[added] = 1;
-    for (let turn = 0, position = 0, old = 0; turn < end; turn++) {
-      const previous = position === added ? -1 : (previousClaims[old++] as number);
-      let slot = previous;
-      if (displaced[position] === 1 || ((taken[slot >> 5] as number) >> slot) & 1) {
-        const step = steps[position] as number;
-        if (displaced[position] === 1) slot = cursors[position] as number;
-        while (((taken[slot >> 5] as number) >> slot) & 1) {
-          slot += step;
-          slot += (slot >> 31) & size;
-        }
-        displaced[position] = slot === previous ? 0 : 1;
-        const next = slot + step;
-        cursors[position] = next + ((next >> 31) & size);
-      }
-      taken[slot >> 5] = (taken[slot >> 5] as number) | (1 << slot);
-      slots[slot] = values[position] as number;
-      claims[turn] = slot;
-      position = position + 1 === count ? 0 : position + 1;
-    }
-    this.#resumeCursors({ displaced, end });
     this.#turn = end;
-    this.#searchInTurns();
-  }
-
-  /** Contenders that took all their previous slots kept no cursor: it stands after the last of these. */
-  #resumeCursors({ displaced, end }: { readonly displaced: Uint8Array; readonly end: number }): void {
-    const count = displaced.length;
-    for (let turn = Math.max(0, end - count); turn < end; turn++) {
-      const position = turn % count;
-      if (displaced[position] === 1) continue;
-      const next = (this.claims[turn] as number) + (this.#steps[position] as number);
-      this.#cursors[position] = next + ((next >> 31) & this.#size);
-    }
   }
 
   /** The fields as locals: the hot loops run a third slower over private fields. */
@@ -148,7 +99,7 @@ export class Filler {
       cursors: this.#cursors,
       steps: this.#steps,
       taken: this.#taken,
-      claims: this.claims,
+      claims: this.#claims,
     };
   }
 
@@ -183,29 +134,11 @@ export class Filler {
     }
   }
 
-  /** Measures the distance from the cursor to each free slot along the preference list and takes the nearest. */
   #claimBySearch(position: number): void {
-    const free = (this.#free ??= this.#collectFree());
-    const count = this.#size - this.#turn;
-    const cursor = this.#cursors[position] as number;
-    const inverse = this.#inverseOf(position);
-    let nearest = 0;
-    let shortest = 2;
-    for (let i = 0; i < count; i++) {
-      // (slot − cursor) ÷ skip modulo size, as a fraction of size: distances differ by 1 ÷ size, far above rounding.
-      const distance = ((free[i] as number) - cursor) * inverse;
-      const fraction = distance - Math.floor(distance);
-      if (fraction < shortest) {
-        shortest = fraction;
-        nearest = i;
-      }
-    }
-    const slot = free[nearest] as number;
-    free[nearest] = free[count - 1] as number;
+    this.#free ??= new FreeSlots(this.#collectFree(), this.#contenders, this.#size);
+    const slot = this.#free.take(position);
     this.#slots[slot] = this.#contenders.values[position] as number;
-    this.claims[this.#turn++] = slot;
-    const next = slot + (this.#steps[position] as number);
-    this.#cursors[position] = next + ((next >> 31) & this.#size);
+    this.#claims[this.#turn++] = slot;
   }
 
   #collectFree(): Float64Array {
@@ -218,12 +151,5 @@ export class Filler {
       }
     }
     return free;
-  }
-
-  #inverseOf(position: number): number {
-    const { inverses, skips } = this.#contenders;
-    if (inverses[position] === 0)
-      inverses[position] = modularInverse(skips[position] as number, this.#size) / this.#size;
-    return inverses[position] as number;
   }
 }

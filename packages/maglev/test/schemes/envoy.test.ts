@@ -61,6 +61,9 @@ describe("Envoy's parts", () => {
         const turns: number[] = [];
         envoyWeighting.giveTurns(Float64Array.from(weights), (position) => turns.push(position) < 500);
         expect(turns.join()).toBe(plainTurns(weights, 500).join());
+        const written = new Int32Array(500);
+        envoyWeighting.writeTurns?.(Float64Array.from(weights), written);
+        expect(written.join()).toBe(turns.join());
       }),
     );
   });

@@ -174,4 +174,21 @@ describe("a weighting of one's own", () => {
     const wild = weighting((_, claim) => void claim(position));
     expect(() => buildTable(uneven, { size: 7, weighting: wild })).toThrow(`position ${position}: the weighting "own"`);
   });
+
+  test("may write its turns at once", () => {
+    const alternate = {
+      ...weighting(() => undefined),
+      writeTurns: (_: unknown, turns: Int32Array) => void turns.fill(1, 50),
+    };
+    const { slots } = buildTable(uneven, { size: 101, weighting: alternate });
+    expect(slots.filter((index) => index === 0)).toHaveLength(50);
+  });
+
+  test.each([2, -1])("is refused if it writes position %d", (position) => {
+    const wild = {
+      ...weighting(() => undefined),
+      writeTurns: (_: unknown, turns: Int32Array) => void turns.fill(position, 6),
+    };
+    expect(() => buildTable(uneven, { size: 7, weighting: wild })).toThrow(`position ${position}: the weighting "own"`);
+  });
 });

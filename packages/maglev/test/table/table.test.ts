@@ -75,9 +75,13 @@ describe("buildTable", () => {
           list.map((weight, i) => ({ name: `${i}`, weight })),
           { size: 16_381 },
         );
-        expect(evenness(table).worstDeviation).toBeLessThanOrEqual(2);
+        // A backend's turns follow its weight within one, and the last round is cut short: two slots. The last round comes
+        // early or late by what all backends are off together, at most one turn each, shared by weight.
+        const total = list.reduce((sum, weight) => sum + weight, 0);
+        const shift = (list.length * Math.max(...list)) / total;
+        expect(evenness(table).worstDeviation).toBeLessThanOrEqual(2 + shift);
       }),
-      { numRuns: 30 },
+      { numRuns: 30, examples: [[[2, 10, 5, 5, 15, 13, 8, 18, 8, 5]]] },
     );
   });
 
