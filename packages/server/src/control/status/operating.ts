@@ -110,9 +110,9 @@ export function listenerStatus({
   if (!loadBalancer.adminStateUp) return { status: "OFFLINE", reason: "the load balancer is administratively down" };
   if (problem !== undefined) return { status: "ERROR", reason: problem };
   if (pools.length > 0) return rollUp(pools);
-  return hasPolicies
-    ? { status: "ONLINE", reason: "" }
-    : { status: "ERROR", reason: "has no pool: connections are refused" };
+  if (hasPolicies) return { status: "ONLINE", reason: "" };
+  const isHttp = listener.protocol === "HTTP" || listener.protocol === "HTTPS";
+  return { status: "ERROR", reason: `has no pool: ${isHttp ? "requests get 503" : "connections are refused"}` };
 }
 
 export function loadBalancerStatus(
