@@ -3,6 +3,7 @@ import { formatHostPort, nearestName, type ResourceKind, toCamelCase, type Viola
 import { type FileFault, isRecord } from "../fields/check-keys.ts";
 import { effectiveFields, Placeholders } from "./effective.ts";
 import type { Fields } from "./file-fields.ts";
+import { withImpliedProtocols } from "./implied-protocol.ts";
 import { readFields } from "./read-fields.ts";
 import type { InputFile } from "./read-file.ts";
 import { fileSections, type Section } from "./schema.ts";
@@ -58,7 +59,7 @@ class DesiredReader {
       fileSections.map(({ key }) => key),
       "",
     );
-    return this.#readSections(fileSections, value, "");
+    return this.#readSections(fileSections, withImpliedProtocols(value), "");
   }
 
   #checkKeys(value: Fields, known: readonly string[], where: string): void {
