@@ -45,7 +45,7 @@ describe("a file for apply", () => {
     ],
     [listener("defaultPoolId: app"), "listeners[0].defaultPoolId: unknown key; did you mean defaultPool?"],
     [
-      listener("defaultPool: app", "{ name: app }"),
+      listener("defaultPool: app", "{ name: app, protocol: TCP }"),
       "listeners[0].defaultPool must name a pool with protocol HTTP, HTTPS, H2C",
     ],
     [listener("certificates: [ x ]"), "listeners[0].certificates can only be used with protocol TLS or HTTPS"],
