@@ -1,25 +1,21 @@
-import type {
-  L7Policy,
-  L7PolicySpec,
-  L7Rule,
-  L7RuleSpec,
-  Listener,
-  ListenerProtocol,
-  PoolProtocol,
-  Violation,
+import {
+  type HealthCheckSpec,
+  healthCheckMisfit,
+  type L7Policy,
+  type L7PolicySpec,
+  type L7Rule,
+  type L7RuleSpec,
+  type Listener,
+  type ListenerProtocol,
+  type Pool,
+  poolMisfit,
+  type PoolProtocol,
+  ruleMisfit,
+  type Violation,
 } from "@fiberlb/types";
 
 import { compileRedirectPrefix, compileRedirectUrl } from "../data/l7/redirect.ts";
 import { compileRegex } from "../data/l7/route-regex.ts";
-
-/** Which pools a listener can send to. */
-const POOLS_OF: Readonly<Record<ListenerProtocol, readonly PoolProtocol[]>> = {
-  TCP: ["TCP"],
-  TLS: ["TCP"],
-  UDP: ["UDP"],
-  HTTP: ["HTTP", "HTTPS", "H2C"],
-  HTTPS: ["HTTP", "HTTPS", "H2C"],
-};
 
 const combination = (field: string, description: string): Violation => ({
   field,
@@ -27,17 +23,20 @@ const combination = (field: string, description: string): Violation => ({
   reason: "INVALID_COMBINATION",
 });
 
+/** The rules of a listener's pool and of a rule's listener are the domain's own; a list of what is wrong is what services want. */
+const listOf = (violation: Violation | undefined): Violation[] => (violation === undefined ? [] : [violation]);
+
 /** Whether a pool fits the listener that refers to it in `field`. */
-export function poolFits(
+export const poolFits = (
   field: string,
   { listener, pool }: { readonly listener: ListenerProtocol; readonly pool: PoolProtocol },
-): Violation[] {
-  const allowed = POOLS_OF[listener];
-  if (allowed.includes(pool)) return [];
-  return [
-    combination(field, `must be a pool of protocol ${allowed.join(" or ")} for a ${listener} listener, not ${pool}`),
-  ];
-}
+): Violation[] => listOf(poolMisfit(field, listener, pool));
+
+/** Whether a pool can be probed so. */
+export const healthCheckFits = (
+  { type }: Pick<HealthCheckSpec, "type">,
+  { protocol }: Pick<Pool, "protocol">,
+): Violation[] => listOf(healthCheckMisfit("type", type, protocol));
 
 /** A TCP listener's policies choose by SNI, before any byte is decrypted (passthrough); TLS and UDP listeners have none. */
 export function policyFits(
@@ -62,13 +61,8 @@ export function policyFits(
 }
 
 /** Whether a rule can be judged where it stands. */
-export function ruleFits({ protocol }: Listener, { type }: Pick<L7RuleSpec, "type">): Violation[] {
-  if (protocol === "TCP" && type !== "SNI") return [combination("type", `must be SNI on a TCP listener, not ${type}`)];
-  const needsTls = type === "SNI" || type === "SSL_CONN_HAS_CERT" || type === "SSL_DN_FIELD";
-  return protocol === "HTTP" && needsTls
-    ? [combination("type", `cannot be ${type} on an HTTP listener: it has no TLS`)]
-    : [];
-}
+export const ruleFits = ({ protocol }: Listener, { type }: Pick<L7RuleSpec, "type">): Violation[] =>
+  listOf(ruleMisfit("type", protocol, type));
 
 /** Whether the engine takes a rule's regular expression. */
 export function regexFits({ compareType, value }: Pick<L7RuleSpec, "compareType" | "value">): Violation[] {

@@ -1,7 +1,8 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { ListenerService } from "@fiberlb/api";
-import type { CertificateType, Violation } from "@fiberlb/types";
+import { type CertificateType, cidrMisfits, type Violation } from "@fiberlb/types";
 
+import type { Stored } from "../repository/entity-reader.ts";
 import type { Tenant } from "../repository/keys.ts";
 import { createCrud, type RuleInput } from "./crud.ts";
 import { poolFits } from "./fits.ts";
@@ -20,10 +21,15 @@ export function listenerService(options: ServiceOptions): ServiceImpl<typeof Lis
   };
 }
 
-async function listenerRules(options: ServiceOptions, { tenant, wanted }: RuleInput<"listener">): Promise<Violation[]> {
+async function listenerRules(
+  options: ServiceOptions,
+  { tenant, wanted, parent }: RuleInput<"listener">,
+): Promise<Violation[]> {
+  const { vipAddress } = (parent as Stored<"loadBalancer">).entity;
   const { loadBalancerId, protocol, defaultPoolId, certificateIds, clientCaCertificateId } = wanted;
   const violations = tooMany(certificateIds.length);
   if (violations.length > 0) return violations;
+  violations.push(...cidrMisfits("allowed_cidrs", wanted.allowedCidrs, vipAddress));
   if (defaultPoolId !== undefined) {
     const pool = await requirePool(options.repository, { tenant, loadBalancerId, id: defaultPoolId });
     violations.push(...poolFits("default_pool_id", { listener: protocol, pool: pool.protocol }));

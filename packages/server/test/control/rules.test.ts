@@ -226,6 +226,18 @@ describe("INVALID_ARGUMENT", () => {
     await expectInvalid(createPolicy(client, listener.id, fields), ["redirect_pool_id"]);
   });
 
+  test("for client networks that can never reach the VIP, and probes that say nothing of the pool", async () => {
+    const { id } = await createLoadBalancer(client);
+    const allowedCidrs = ["10.0.0.0/8", "2001:db8::/32"];
+    await expectInvalid(createListener(client, id, { port: 80, allowedCidrs }), ["allowed_cidrs[1]"]);
+    const listener = await createListener(client, id, { port: 80, allowedCidrs: ["10.0.0.0/8"] });
+    const update = { listener: { id: listener.id, allowedCidrs }, updateMask: { paths: ["allowed_cidrs"] } };
+    await expectInvalid(client.listeners.updateListener(update), ["allowed_cidrs[1]"]);
+    const pool = await createPool(client, id, { protocol: PoolProtocol.TCP });
+    const udp = { poolId: pool.id, type: HealthCheckType.UDP };
+    await expectInvalid(client.healthChecks.createHealthCheck(udp), ["type"]);
+  });
+
   test("for VIPs: in no pool, of the other family, reserved, an unknown pool, a pool without the family", async () => {
     const create = (fields: object) => client.loadBalancers.createLoadBalancer(fields);
     await expectInvalid(create({ vipAddress: "198.51.100.1" }), ["vip_address"]);
