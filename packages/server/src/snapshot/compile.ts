@@ -116,11 +116,9 @@ function compileSession({ sessionPersistence }: Pool): SessionUnit | undefined {
 }
 
 function compileBackendTls(tls: BackendTls): BackendTlsUnit {
-  const { caCertificateId, serverName, clientCertificateId, skipVerify, alpnProtocols } = tls;
+  const { serverName, skipVerify, alpnProtocols } = tls;
   return {
-    ...(caCertificateId !== undefined && { caCertificateId }),
     ...(serverName !== undefined && { serverName }),
-    ...(clientCertificateId !== undefined && { clientCertificateId }),
     skipVerify,
     alpnProtocols,
   };

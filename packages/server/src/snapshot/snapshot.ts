@@ -52,8 +52,32 @@ export interface ListenerUnit {
   readonly allowedCidrs: readonly string[];
   /** Absent: every connection is refused, with a reset; a request that no policy takes, with 503. */
   readonly defaultPoolId?: string;
+  /** What TLS and HTTPS listeners have besides; absent with every other protocol. */
+  readonly tls?: TlsUnit;
   /** What HTTP and HTTPS listeners have besides; absent with every other protocol. */
   readonly http?: HttpUnit;
+}
+
+/** How a listener speaks TLS with clients. */
+export interface TlsUnit {
+  /** At least one; the first is for clients that name no server, or one that none of them is for. */
+  readonly certificates: readonly CertificateUnit[];
+  readonly minVersion: "TLS_1_2" | "TLS_1_3";
+  readonly clientAuth: "NONE" | "OPTIONAL" | "REQUIRED";
+  /** In order of preference; empty = none is negotiated. */
+  readonly alpnProtocols: readonly ("h2" | "http/1.1")[];
+  /** What certificates of clients are verified with; absent only when none is asked for. */
+  readonly clientCaPem?: string;
+}
+
+/** A certificate and its key. Secret: never logged, never answered. */
+export interface CertificateUnit {
+  readonly id: string;
+  /** The certificate and those that it was issued with, in PEM. */
+  readonly chainPem: string;
+  readonly privateKeyPem: string;
+  /** Names it is for, in lower case, `*.` for one label; IP addresses among them are of no use to SNI. */
+  readonly names: readonly string[];
 }
 
 /** How a listener treats requests. Timeouts of 0 are off. */
@@ -204,12 +228,12 @@ export interface SessionUnit {
 
 /** How a pool speaks TLS with its backends. */
 export interface BackendTlsUnit {
-  /** CLIENT_CA certificate that backends are verified with; absent = the system's authorities. */
-  readonly caCertificateId?: string;
+  /** What backends are verified with; absent = the system's authorities. */
+  readonly caPem?: string;
   /** SNI, and the name that the backend's certificate must bear; absent = the backend's DNS name or address. */
   readonly serverName?: string;
-  /** Certificate that is shown to backends. */
-  readonly clientCertificateId?: string;
+  /** Shown to backends. */
+  readonly clientCertificate?: CertificateUnit;
   readonly skipVerify: boolean;
   /** In order of preference. */
   readonly alpnProtocols: readonly ("h2" | "http/1.1")[];

@@ -27,6 +27,7 @@ class IdleConnection implements Connection {
   readonly localAddress = VIP;
   readonly localPort = 80;
   readonly pendingBytes = 0;
+  readonly tls = undefined;
   ended: "open" | "closed" | "reset" = "open";
 
   write(): boolean {
@@ -40,6 +41,9 @@ class IdleConnection implements Connection {
   }
   reset(): void {
     this.end("reset");
+  }
+  toDuplex(): never {
+    throw new Error("no stream here");
   }
   end(how: "closed" | "reset"): void {
     if (this.ended !== "open") return;
@@ -74,6 +78,10 @@ class FakeTransport implements Transport {
     connection.handlers = handlers;
     this.backends.push(connection);
     return connection;
+  }
+
+  secure(): never {
+    throw new Error("no TLS here");
   }
 
   /** A client connects, and its backend stands. */

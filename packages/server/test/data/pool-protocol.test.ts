@@ -53,6 +53,9 @@ const transport: Transport = {
   connect: () => {
     throw new Error("the main thread connects to nobody");
   },
+  secure: () => {
+    throw new Error("the main thread speaks to nobody");
+  },
 };
 
 const web = (weight = 1) =>

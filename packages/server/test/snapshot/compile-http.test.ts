@@ -199,9 +199,7 @@ describe("pools", () => {
   it("say how backends are spoken to over TLS", () => {
     expect(poolOf({ protocol: "HTTPS" }).backendTls).toEqual({ skipVerify: false, alpnProtocols: ["http/1.1"] });
     const backendTls = {
-      caCertificateId: certificateId,
       serverName: "app.internal",
-      clientCertificateId: certificateId,
       skipVerify: true,
       alpnProtocols: ["h2"],
     };

@@ -9,6 +9,7 @@ import {
   type ConnectOptions,
   type Connection,
   type ConnectionHandlers,
+  type TlsFacts,
   type TransportError,
   noHandlers,
 } from "./transport.ts";
@@ -22,6 +23,7 @@ const UV_ENOTCONN = -constants.errno.ENOTCONN;
 /** One connection on a TCP handle of Node. */
 export class HandleConnection implements Connection, Deadline {
   handlers: ConnectionHandlers = noHandlers;
+  readonly tls: TlsFacts | undefined = undefined;
   deadlineMs = Infinity;
   readonly #io: HandleIo;
   readonly #handle: TcpHandle;
@@ -123,6 +125,10 @@ export class HandleConnection implements Connection, Deadline {
     this.#resetWanted = true;
     // libuv refuses a reset while a shutdown is under way; it follows when that is done.
     if (!this.#shutdownRunning) this.#release();
+  }
+
+  toDuplex(): never {
+    throw new Error("Cannot make a stream of this connection: not built yet");
   }
 
   /** Starts to connect. */

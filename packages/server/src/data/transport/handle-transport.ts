@@ -30,6 +30,9 @@ export function createHandleTransport(binding: TcpBinding, deadlines: ConnectDea
       connection.connect(options);
       return connection;
     },
+    secure() {
+      throw new Error("Cannot speak TLS: not built yet");
+    },
   };
 }
 

@@ -6,6 +6,7 @@ import {
   type ConnectOptions,
   type Connection,
   type ConnectionHandlers,
+  type TlsFacts,
   type TransportError,
   noHandlers,
 } from "./transport.ts";
@@ -20,6 +21,7 @@ export interface StreamIo {
 /** One connection on a `net.Socket`. */
 export class StreamConnection implements Connection, Deadline {
   handlers: ConnectionHandlers = noHandlers;
+  readonly tls: TlsFacts | undefined = undefined;
   readonly deadlineMs: number;
   readonly #socket: Socket;
   readonly #io: StreamIo;
@@ -103,6 +105,10 @@ export class StreamConnection implements Connection, Deadline {
     if (!this.#connected) socket.destroy();
     else if (finIsGoingOut) socket.once("finish", () => socket.resetAndDestroy());
     else socket.resetAndDestroy();
+  }
+
+  toDuplex(): never {
+    throw new Error("Cannot make a stream of this connection: not built yet");
   }
 
   /** The connect timeout is over. */

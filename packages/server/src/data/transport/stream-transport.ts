@@ -24,5 +24,8 @@ export function createStreamTransport(deadlines: ConnectDeadlines): Transport {
       connection.handlers = handlers;
       return connection;
     },
+    secure() {
+      throw new Error("Cannot speak TLS: not built yet");
+    },
   };
 }

@@ -1,3 +1,6 @@
+import type { Duplex } from "node:stream";
+import type { SecureContext } from "node:tls";
+
 /**
  * What a connection is to the code above: bytes in by callback, write, pause, resume, half-close, close.
  *
@@ -14,6 +17,82 @@ export interface Transport {
 
   /** Starts to connect. The outcome comes as `onConnect` or `onClose`, never before this call has returned. */
   connect(options: ConnectOptions, handlers: ConnectionHandlers): Connection;
+
+  /**
+   * Speaks TLS, as the server, on an accepted connection, which belongs to the answer from now on. The outcome of the
+   * handshake comes as `onConnect` or `onClose`, never before this call has returned; what was written before is sent
+   * after it.
+   */
+  secure(accepted: Connection, options: SecureOptions, handlers: ConnectionHandlers): Connection;
+}
+
+/** How to speak TLS on an accepted connection. */
+export interface SecureOptions {
+  readonly server: TlsServer;
+  /** Without a complete handshake by then: `onClose` with code ETIMEDOUT. */
+  readonly handshakeTimeoutMs: number;
+  /** What was read of the connection already: the beginning of the client's hello. */
+  readonly received?: Uint8Array;
+}
+
+/** How one listener speaks TLS. Immutable; another one serves handshakes that begin after a change. */
+export interface TlsServer {
+  /** For clients that name no server, or none that is known. */
+  readonly defaultContext: SecureContext;
+  /** @param serverName of the client's hello (SNI), in lower case. */
+  contextOf(serverName: string): SecureContext;
+  /** In order of our preference; empty = none is negotiated. */
+  readonly alpnProtocols: readonly AlpnProtocol[];
+  /**
+   * NONE: no certificate is asked for. OPTIONAL: one that is shown must be valid. REQUIRED: there must be one. A client
+   * that does not comply is closed with code ERR_TLS_CLIENT_CERTIFICATE.
+   */
+  readonly clientAuth: "NONE" | "OPTIONAL" | "REQUIRED";
+}
+
+/** How to speak TLS with a server. */
+export interface TlsClient {
+  readonly context: SecureContext;
+  /** SNI, and the name that the certificate must bear. An IP address is verified, and not sent. */
+  readonly serverName: string;
+  /** True: any certificate is taken. */
+  readonly skipVerify: boolean;
+  /** In order of preference; empty = none is offered. */
+  readonly alpnProtocols: readonly AlpnProtocol[];
+}
+
+/** What is spoken inside TLS. */
+export type AlpnProtocol = "h2" | "http/1.1";
+
+/** What a handshake agreed on. */
+export interface TlsFacts {
+  /** `TLSv1.2` or `TLSv1.3`. */
+  readonly version: string;
+  /** Standard name of the cipher suite (IANA). */
+  readonly cipher: string;
+  /** Server side: the client's SNI in lower case. */
+  readonly serverName: string | undefined;
+  readonly alpnProtocol: AlpnProtocol | undefined;
+  /** No certificate was exchanged: it went on where an earlier connection had been. */
+  readonly isResumed: boolean;
+  /** Server side: the client's certificate, verified. */
+  readonly clientCertificate: TlsClientCertificate | undefined;
+}
+
+/** A verified certificate of a client. */
+export interface TlsClientCertificate {
+  /** Fields of the subject's distinguished name, such as CN; one that is there several times has several values. */
+  readonly subject: Readonly<Record<string, string | readonly string[]>>;
+  /** Distinguished names as text (RFC 4514), the most specific field first. */
+  readonly subjectText: string;
+  readonly issuerText: string;
+  /** Hex, upper case. */
+  readonly serialNumber: string;
+  /** Hex, lower case. */
+  readonly fingerprintSha256: string;
+  /** ISO 8601. */
+  readonly notBefore: string;
+  readonly notAfter: string;
 }
 
 /** Where to listen. */
@@ -43,8 +122,10 @@ export interface ConnectOptions {
   /** Canonical IP text, or a name for engines that resolve; L4 and L7 pass addresses only. */
   readonly address: string;
   readonly port: number;
-  /** Without a connection by then: `onClose` with code ETIMEDOUT. */
+  /** Without a connection, TLS included, by then: `onClose` with code ETIMEDOUT. */
   readonly timeoutMs: number;
+  /** Speaks TLS: `onConnect` comes after the handshake. Absent: cleartext. */
+  readonly tls?: TlsClient;
 }
 
 /**
@@ -78,6 +159,8 @@ export interface Connection {
   readonly localPort: number;
   /** Bytes accepted by `write` that the kernel has not taken yet. */
   readonly pendingBytes: number;
+  /** What the handshake agreed on, from `onConnect` on; undefined in cleartext. */
+  readonly tls: TlsFacts | undefined;
   /**
    * Sends bytes, after `onConnect` or from before it; the view may be reused as soon as this returns (what the kernel did not take is copied).
    * False: the buffer is past its high-water mark; stop until `onDrain`.
@@ -92,6 +175,12 @@ export interface Connection {
   close(): void;
   /** Ends with a reset (RST), dropping what is unsent. */
   reset(): void;
+  /**
+   * The connection as a stream of Node, for protocols that Node itself speaks (HTTP/2): the stream owns it from now on,
+   * and the handlers hear nothing any more. Nothing may have been written that is not sent.
+   * @param unread bytes that came and are the stream's to read first; copied.
+   */
+  toDuplex(unread: Uint8Array): Duplex;
 }
 
 /** A failure of the system, with its code. */

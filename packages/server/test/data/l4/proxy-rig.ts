@@ -182,6 +182,7 @@ export class ProxyRig {
     let attempts = 0;
     return {
       listen: (options, onConnection) => this.#transport.listen(options, onConnection),
+      secure: (accepted, options, handlers) => this.#transport.secure(accepted, options, handlers),
       connect: (options, handlers) => {
         const connection = this.#transport.connect(options, handlers);
         attempts += 1;
