@@ -1,5 +1,4 @@
 import { rmSync } from "node:fs";
-import { setTimeout as after } from "node:timers/promises";
 
 import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
 
@@ -8,17 +7,15 @@ import { freePort } from "./echo-server.ts";
 import { startWebProcess, type WebProcess } from "./load/processes.ts";
 import { type LoadReport, runWrk, type WrkJob, whyNoWrk } from "./load/wrk.ts";
 import { BACKEND_NETWORK, type NodeProcess, startNode, VIP_NETWORK } from "./node-process.ts";
+import { until } from "./until.ts";
 
 jest.setTimeout(180_000);
 
 const SECONDS = 9;
-const KILL_EVERY_MS = 1000;
-/** Requests meet a closed port for so long, or until a health check notices. */
-const AWAY_MS = 500;
 /** Of each of two loads. */
 const CONNECTIONS = 8;
-/** A probe that is late on a busy machine must not look like a dead server; one that is refused tells at once. */
-const HEALTH_CHECK = { intervalMs: 1000, timeoutMs: 1000, rise: 1, fall: 1 };
+/** Sees within half a second that a backend is away, and within a quarter that it is back. */
+const HEALTH_CHECK = { intervalMs: 250, timeoutMs: 250, rise: 1, fall: 2 };
 
 let node: NodeProcess;
 let lb: Declared;
@@ -45,20 +42,30 @@ afterEach(async () => {
   rmSync(node.folder, { recursive: true });
 });
 
-/** Kills (-9) one backend after the other, and starts each again, until the loads are over. */
-async function killInTurnDuring<T>(loads: Promise<T>): Promise<{ readonly kills: number; readonly reports: T }> {
-  let isOver = false;
-  const reports = loads.finally(() => (isOver = true));
+const untilStatus = (id: string | undefined, status: "ONLINE" | "OFFLINE"): Promise<unknown> =>
+  until(
+    `the backend is ${status}`,
+    () => node.api.resource("BackendService/GetBackend", { id }),
+    (backend) => backend["status"] === `BACKEND_STATUS_${status}`,
+  );
+
+/**
+ * Kills (-9) one backend after the other until the load is over, about one a second: each is away until the health
+ * checks notice, so that requests meet its closed port, and back before the next one goes.
+ */
+async function killInTurnDuring<T>(load: Promise<T>): Promise<{ readonly kills: number; readonly report: T }> {
+  const over = new AbortController();
+  const report = load.finally(() => over.abort());
   let kills = 0;
-  for (; !isOver; kills++) {
-    await after(KILL_EVERY_MS - AWAY_MS);
+  for (; !over.signal.aborted; kills++) {
     const index = kills % webs.length;
     const web = webs[index]!;
     await web.program.kill();
-    await after(AWAY_MS);
+    await untilStatus(lb.backendIds[index], "OFFLINE");
     webs[index] = await startWebProcess(web);
+    await untilStatus(lb.backendIds[index], "ONLINE");
   }
-  return { kills, reports: await reports };
+  return { kills, report: await report };
 }
 
 const describeReport = (what: string, { requests, failed, detail }: LoadReport): string =>
@@ -68,8 +75,8 @@ const describeReport = (what: string, { requests, failed, detail }: LoadReport):
   test("wrk: GET is repeated and never fails; of POST only what was in flight on the killed one does", async () => {
     const job: WrkJob = { url: `http://${lb.host}:${lb.port}/`, connections: CONNECTIONS, seconds: SECONDS };
     const loads = Promise.all([runWrk(job), runWrk({ ...job, method: "POST" })]);
-    const { kills, reports } = await killInTurnDuring(loads);
-    const [get, post] = reports;
+    const { kills, report } = await killInTurnDuring(loads);
+    const [get, post] = report;
     // The loads share the connections to backends, and each of these that dies fails one request at most. Without
     // repeated connects hundreds would fail while one backend is away.
     const inFlight = kills * 2 * CONNECTIONS;
