@@ -5,7 +5,6 @@ import type { Proxy } from "../proxy.ts";
 import type { Connection } from "../transport/transport.ts";
 import { Http1Context, type Http1Shared } from "./http1-context.ts";
 import { type Http1Owner, Http1Session } from "./http1-session.ts";
-import { closeLingering } from "./lingering-close.ts";
 import { renderResponse, statusResponse } from "./local-response.ts";
 import { TimeoutSweep } from "./timeout-sweep.ts";
 
@@ -64,7 +63,7 @@ export class Http1Proxy implements Proxy, Http1Owner {
     if (!account.open(connectionLimit)) {
       account.reject("connection-limit");
       client.write(renderResponse(statusResponse(503), { connection: "close", isHead: false }));
-      return closeLingering(client, this.#shared.clock);
+      return client.close();
     }
     const session = new Http1Session(client, this);
     this.#sessions.add(session);

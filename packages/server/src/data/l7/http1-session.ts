@@ -11,7 +11,7 @@ import { renderResponse, statusResponse } from "./local-response.ts";
 import type { Timed } from "./timeout-sweep.ts";
 
 /** After the last response a client may go on sending for so long; then the connection is closed. */
-export const LINGER_MS = 2000;
+const LINGER_MS = 2000;
 
 /** Waits for a request, or reads its head. */
 const HEAD = 0;
