@@ -1,22 +1,22 @@
+import type { TlsFacts } from "../transport/transport.ts";
 import { cookieValues } from "./cookie.ts";
 import { portOf } from "./http1-authority.ts";
 import { COLON, encodeText, latin1Text } from "./http1-bytes.ts";
 import type { RequestHead } from "./http1-head.ts";
 import { HeaderName, methodNames } from "./http1-names.ts";
-import type { RouteRequest } from "./route-request.ts";
+import type { ClientCertificate, RouteRequest } from "./route-request.ts";
 
 /** What routing needs to know beside the head. */
 export interface RequestOrigin {
   readonly clientAddress: string;
   /** The listener's. */
   readonly vipPort: number;
+  /** undefined in cleartext. */
+  readonly tls: TlsFacts | undefined;
 }
 
 /** Shows a parsed head to the router; texts are made when a rule asks for them. Reused for one request after the other. */
 export class HeadRequest implements RouteRequest {
-  readonly scheme = "http";
-  readonly sni = undefined;
-  readonly clientCertificate = undefined;
   #head: RequestHead | undefined;
   #origin: RequestOrigin | undefined;
   #path: string | undefined;
@@ -54,6 +54,18 @@ export class HeadRequest implements RouteRequest {
     // Without a port the client has asked its scheme's: behind another port we are not.
     if (hostEnd === authorityEnd || bytes[hostEnd] !== COLON) return own;
     return portOf(bytes, hostEnd, authorityEnd) || own;
+  }
+
+  get scheme(): "http" | "https" {
+    return this.#origin?.tls === undefined ? "http" : "https";
+  }
+
+  get sni(): string | undefined {
+    return this.#origin?.tls?.serverName;
+  }
+
+  get clientCertificate(): ClientCertificate | undefined {
+    return this.#origin?.tls?.clientCertificate;
   }
 
   get sourceAddress(): string {

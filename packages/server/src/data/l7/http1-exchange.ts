@@ -264,6 +264,7 @@ export class Http1Exchange implements UpstreamUser {
       method: this.#method,
       minorVersion: this.#minorVersion,
       keepAlive: this.#isPersistent && this.#isBodyComplete && !isDraining,
+      hsts: this.#context.hsts,
       edits: this.#responseEdits,
       lines: this.#sessionLine(upstream),
     });
@@ -312,6 +313,7 @@ export class Http1Exchange implements UpstreamUser {
     return sessionCookieLine(sessions, upstream.head, {
       backendId: upstream.backendId,
       requestBackendId: this.#sessionBackendId,
+      secure: this.#client.tls !== undefined,
       nowMs: this.#context.shared.clock.epochMs(),
     });
   }
@@ -375,7 +377,8 @@ export class Http1Exchange implements UpstreamUser {
     const keepAlive = this.#isPersistent && this.#isBodyComplete && !this.#context.shared.isDraining;
     const implied = this.#minorVersion === 1 ? "implied" : "keep-alive";
     const connection = keepAlive ? implied : "close";
-    this.#client.write(renderResponse(response, { connection, isHead: this.#method === Method.HEAD }));
+    const { hstsMaxAgeS } = this.#context;
+    this.#client.write(renderResponse(response, { connection, isHead: this.#method === Method.HEAD, hstsMaxAgeS }));
     this.#client.answered(keepAlive);
   }
 

@@ -52,7 +52,7 @@ export class Http1Proxy implements Proxy, Http1Owner {
     this.#timeouts.timeoutsMs = timeoutsOf(listener);
   }
 
-  /** Serves an accepted connection; made to be handed to `Transport.listen` as it is. */
+  /** Made to be handed to `Transport.listen` as it is. */
   readonly accept = (client: Connection): void => {
     const { account } = this.#shared;
     const { connectionLimit } = this.#context.listener;
@@ -62,14 +62,18 @@ export class Http1Proxy implements Proxy, Http1Owner {
     }
     if (!account.open(connectionLimit)) {
       account.reject("connection-limit");
-      client.write(renderResponse(statusResponse(503), { connection: "close", isHead: false }));
+      client.write(renderResponse(statusResponse(503), { connection: "close", isHead: false, hstsMaxAgeS: 0 }));
       return client.close();
     }
+    this.serve(client);
+  };
+
+  serve(client: Connection): void {
     const session = new Http1Session(client, this);
     this.#sessions.add(session);
     this.#timeouts.start();
     session.start();
-  };
+  }
 
   /** No request more: idle connections are closed, the others after the response at hand. */
   drain(): void {

@@ -1,8 +1,8 @@
 import type { RejectReason } from "../data-plane.ts";
-import type { Connection, ConnectionHandlers } from "../transport/transport.ts";
+import type { Connection, ConnectionHandlers, TlsFacts } from "../transport/transport.ts";
 import { ByteStash } from "./byte-stash.ts";
 import type { ExchangeClient } from "./exchange-client.ts";
-import { ForwardedClient } from "./forwarded.ts";
+import type { ForwardedClient } from "./forwarded.ts";
 import { BodyScan } from "./http1-body.ts";
 import type { Http1Context } from "./http1-context.ts";
 import { Http1Exchange } from "./http1-exchange.ts";
@@ -83,8 +83,11 @@ export class Http1Session implements ConnectionHandlers, ExchangeClient, Timed {
   }
 
   get forwarded(): ForwardedClient {
-    const { clientAddress: address, vipPort: port } = this;
-    return (this.#forwarded ??= new ForwardedClient({ address, protocol: "http", port }));
+    return (this.#forwarded ??= this.#context.forwardedClient(this.#client));
+  }
+
+  get tls(): TlsFacts | undefined {
+    return this.#client.tls;
   }
 
   /** Takes the client over. */
@@ -326,8 +329,9 @@ export class Http1Session implements ConnectionHandlers, ExchangeClient, Timed {
 
   /** A request that can't be served; nothing after it can be understood. */
   #refuse(status: number, reason: RejectReason, detail?: string): void {
-    this.#context.shared.account.reject(reason);
-    this.write(renderResponse(statusResponse(status, detail), { connection: "close", isHead: false }));
+    const { hstsMaxAgeS, shared } = this.#context;
+    shared.account.reject(reason);
+    this.write(renderResponse(statusResponse(status, detail), { connection: "close", isHead: false, hstsMaxAgeS }));
     this.#linger();
   }
 
