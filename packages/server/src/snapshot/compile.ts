@@ -127,11 +127,13 @@ function compileBackendTls(tls: BackendTls): BackendTlsUnit {
 function compileMaglev(pool: Pool, backendCount: number): MaglevUnit | undefined {
   const sourceIp = pool.sessionPersistence?.type === "SOURCE_IP";
   if (pool.algorithm !== "MAGLEV" && !sourceIp) return undefined;
-  const { tableSize, effectiveTableSize, hashKey } = pool.maglev;
+  const { tableSize, effectiveTableSize, hashKey, hashKeyName } = pool.maglev;
+  const isNamed = !sourceIp && hashKeyName !== undefined;
   return {
     tableSize: effectiveTableSize || tableSize || chooseTableSize(backendCount),
-    // A connection has no headers: on L4 those keys fall back to the whole flow.
-    hashKey: sourceIp || hashKey === "SOURCE_IP" ? "SOURCE_IP" : "FIVE_TUPLE",
+    hashKey: sourceIp ? "SOURCE_IP" : hashKey,
+    // Names of headers are the same in any case, those of cookies are not.
+    ...(isNamed && { hashKeyName: hashKey === "HEADER" ? hashKeyName.toLowerCase() : hashKeyName }),
     seed: xxHash32(pool.id),
   };
 }

@@ -243,8 +243,10 @@ export interface BackendTlsUnit {
 export interface MaglevUnit {
   /** Slots; a prime. */
   readonly tableSize: number;
-  /** What is hashed on L4. */
-  readonly hashKey: "FIVE_TUPLE" | "SOURCE_IP";
+  /** What is hashed. HEADER and COOKIE are for requests; one without it goes by the FIVE_TUPLE. */
+  readonly hashKey: "FIVE_TUPLE" | "SOURCE_IP" | "HEADER" | "COOKIE";
+  /** Name of the header (in lower case) or cookie; only with those. */
+  readonly hashKeyName?: string;
   /** Seed of the flow hash (the kernel's jhash), from the pool's id. */
   readonly seed: number;
 }

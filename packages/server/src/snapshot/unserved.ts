@@ -45,13 +45,9 @@ function listenerSettings(listener: Listener, policies: readonly L7Policy[]): re
 
 function poolSettings(pool: Pool): readonly string[] {
   const release = "is not served by this release; remove it";
-  const hashKey = pool.algorithm === "MAGLEV" ? pool.maglev.hashKey : "FIVE_TUPLE";
   return [
     ...(pool.protocol === "HTTPS" || pool.protocol === "H2C"
       ? [`protocol ${pool.protocol} is not served by this release, its requests are answered with 503; use HTTP`]
-      : []),
-    ...(pool.protocol !== "TCP" && (hashKey === "HEADER" || hashKey === "COOKIE")
-      ? [`maglev.hash_key ${hashKey} is not served by this release; use SOURCE_IP or FIVE_TUPLE`]
       : []),
     ...(pool.forwarding === "NAT_MASQUERADE"
       ? []

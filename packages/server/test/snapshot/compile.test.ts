@@ -156,6 +156,19 @@ describe("compile", () => {
       });
     });
 
+    it.each([
+      ["HEADER", "X-User", "x-user"],
+      ["COOKIE", "Session", "Session"],
+    ])("hashes a %s by its name", (hashKey, hashKeyName, name) => {
+      const pool = { protocol: "HTTP", algorithm: "MAGLEV", maglev: { hashKey, hashKeyName } };
+      expect(compile(source({ pool }), literal).pools[0]!.maglev).toMatchObject({ hashKey, hashKeyName: name });
+      // Persistence by source address goes before.
+      const sticky = { ...pool, sessionPersistence: { type: "SOURCE_IP" } };
+      const { maglev } = compile(source({ pool: sticky }), literal).pools[0]!;
+      expect(maglev).toMatchObject({ hashKey: "SOURCE_IP" });
+      expect(maglev).not.toHaveProperty("hashKeyName");
+    });
+
     it("seeds every pool differently, and the same pool always the same", () => {
       const [a, b] = [source({ pool: { algorithm: "MAGLEV" } }), source({ pool: { algorithm: "MAGLEV" } })];
       const seed = (from: UnitSource) => compile(from, literal).pools[0]!.maglev!.seed;

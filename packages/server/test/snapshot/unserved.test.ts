@@ -21,6 +21,11 @@ const HTTP = { protocol: "HTTP" };
 describe("unservedSettings", () => {
   it("knows policies of HTTP listeners", () => expect(reasons({ listener: HTTP, policy: true })).toEqual([]));
 
+  it("knows pools that hash a cookie", () => {
+    const pool = { protocol: "HTTP", algorithm: "MAGLEV", maglev: { hashKey: "COOKIE", hashKeyName: "id" } };
+    expect(reasons({ pool })).toEqual([]);
+  });
+
   it("has nothing to say of defaults", () => expect(reasons({})).toEqual([]));
 
   it.each<[object, string]>([
@@ -31,10 +36,6 @@ describe("unservedSettings", () => {
     [{ listener: { ...HTTP, requestsPerSPerSource: 5 } }, "listener in: requests_per_s_per_source is not served"],
     [{ pool: { protocol: "HTTPS" } }, "pool app: protocol HTTPS is not served"],
     [{ pool: { protocol: "H2C" } }, "pool app: protocol H2C is not served"],
-    [
-      { pool: { protocol: "HTTP", algorithm: "MAGLEV", maglev: { hashKey: "COOKIE", hashKeyName: "id" } } },
-      "pool app: maglev.hash_key COOKIE is not served",
-    ],
     [{ policy: true }, "listener in: routing by SNI is not served"],
     [{ pool: { forwarding: "DSR" } }, "pool app: forwarding DSR needs the kernel driver"],
     [{ pool: { forwarding: "NAT" } }, "pool app: forwarding NAT needs the kernel driver"],

@@ -5,6 +5,8 @@ import type { ForwardedClient } from "./forwarded.ts";
 /** The client's side of an exchange. */
 export interface ExchangeClient extends Flow {
   readonly forwarded: ForwardedClient;
+  /** Set before a backend is chosen. */
+  hashText: string | undefined;
   /** undefined in cleartext. */
   readonly tls: TlsFacts | undefined;
   /** False: no more until the client has taken it; `clientDrained` comes then. */

@@ -73,13 +73,7 @@ export class HeadRequest implements RouteRequest {
   }
 
   header(name: string): readonly string[] {
-    const { bytes, fields } = this.#shown;
-    const values: string[] = [];
-    const lowerName = encodeText(name);
-    for (let at = fields.find(bytes, lowerName, -1); at >= 0; at = fields.find(bytes, lowerName, at)) {
-      values.push(latin1Text(bytes, fields.valueStart(at), fields.valueEnd(at)));
-    }
-    return values;
+    return headerValues(this.#shown, name);
   }
 
   cookie(name: string): readonly string[] {
@@ -103,6 +97,16 @@ export class HeadRequest implements RouteRequest {
     if (this.#head === undefined) throw new Error("Cannot read a request: none is shown");
     return this.#head;
   }
+}
+
+/** Values of all headers of a name, which is in lower case. */
+export function headerValues({ bytes, fields }: RequestHead, name: string): readonly string[] {
+  const values: string[] = [];
+  const lowerName = encodeText(name);
+  for (let at = fields.find(bytes, lowerName, -1); at >= 0; at = fields.find(bytes, lowerName, at)) {
+    values.push(latin1Text(bytes, fields.valueStart(at), fields.valueEnd(at)));
+  }
+  return values;
 }
 
 /** Values of all Cookie headers. */

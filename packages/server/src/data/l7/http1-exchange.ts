@@ -201,9 +201,10 @@ export class Http1Exchange implements UpstreamUser {
   #toPool(route: PoolRoute, request: IncomingRequest): void {
     const context = this.#context;
     const edits = context.editsOf(route);
-    const { pool, sessionBackendId: session } = choosePool(context, route, request.head);
+    const { pool, sessionBackendId: session, hashText } = choosePool(context, route, request.head);
     if (pool === undefined) return this.#refuse("no-pool");
     this.#pool = pool;
+    this.#client.hashText = hashText;
     this.#sessionBackendId = session;
     this.#responseEdits = edits.response;
     const ownCookie = session === undefined ? undefined : pool.sessions?.cookieName;

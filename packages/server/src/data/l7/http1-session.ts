@@ -41,6 +41,7 @@ export interface Http1Owner {
 export class Http1Session implements ConnectionHandlers, ExchangeClient, Timed {
   readonly vip: string;
   readonly vipPort: number;
+  hashText: string | undefined;
   readonly #client: Connection;
   readonly #owner: Http1Owner;
   #context: Http1Context;
