@@ -96,6 +96,12 @@ export class Http1Session implements ConnectionHandlers, ExchangeClient, Timed {
     this.#client.handlers = this;
   }
 
+  /** Takes the client over only to say that there is no room for it. */
+  turnAway(): void {
+    this.#client.handlers = this;
+    this.#refuse(503, "connection-limit");
+  }
+
   /** The listener goes: ends when nothing is being answered any more. */
   drain(): void {
     if (this.#state === HEAD && this.#head === undefined) this.#close();
