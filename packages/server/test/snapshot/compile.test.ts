@@ -164,10 +164,10 @@ describe("compile", () => {
       ["COOKIE", "Session", "Session"],
     ])("hashes a %s by its name", (hashKey, hashKeyName, name) => {
       const pool = { protocol: "HTTP", algorithm: "MAGLEV", maglev: { hashKey, hashKeyName } };
-      expect(compile(source({ pool }), literal).pools[0]!.maglev).toMatchObject({ hashKey, hashKeyName: name });
+      expect(compile(source({ pool }), lookups).pools[0]!.maglev).toMatchObject({ hashKey, hashKeyName: name });
       // Persistence by source address goes before.
       const sticky = { ...pool, sessionPersistence: { type: "SOURCE_IP" } };
-      const { maglev } = compile(source({ pool: sticky }), literal).pools[0]!;
+      const { maglev } = compile(source({ pool: sticky }), lookups).pools[0]!;
       expect(maglev).toMatchObject({ hashKey: "SOURCE_IP" });
       expect(maglev).not.toHaveProperty("hashKeyName");
     });
