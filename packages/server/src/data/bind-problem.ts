@@ -14,7 +14,7 @@ export function bindProblem(unit: Unit, listener: ListenerUnit, code: string): P
 export function unservedProtocol({ loadBalancerId, name }: Unit, listener: ListenerUnit): Problem {
   const reason =
     `Cannot open listener ${name}/${listener.name}: protocol ${listener.protocol} is not served by this version's ` +
-    "data plane; use TCP or HTTP, or run a version that serves it";
+    "data plane; use TCP, TLS, HTTP or HTTPS, or run a version that serves it";
   return { loadBalancerId, listenerId: listener.id, reason };
 }
 

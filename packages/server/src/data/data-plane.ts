@@ -44,6 +44,8 @@ export interface ApplyReport {
 export type RejectReason =
   | "acl"
   | "connection-limit"
+  /** The client did not come to terms about TLS, or showed no valid certificate where one is required. */
+  | "tls-handshake"
   | "no-pool"
   | "no-backend"
   | "connect-failed"

@@ -97,7 +97,7 @@ export class ListenerGate {
 
 /** Whether this data plane has code for the listener's protocol. */
 export function isServed({ protocol }: Pick<ListenerUnit, "protocol">): boolean {
-  return protocol === "TCP" || protocol === "HTTP";
+  return protocol !== "UDP";
 }
 
 function endpointOf({ vip }: Unit, { port }: ListenerUnit): string {

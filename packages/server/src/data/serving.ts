@@ -2,11 +2,11 @@ import { createHmac } from "node:crypto";
 
 import type { Clock } from "../clock.ts";
 import type { Random } from "../random.ts";
-import type { ListenerUnit, MaglevTableUnit, PoolUnit } from "../snapshot/snapshot.ts";
+import type { ListenerUnit, MaglevTableUnit, MaglevUnit, PoolUnit } from "../snapshot/snapshot.ts";
 import type { Balancer } from "./balancer.ts";
 import { CounterTable, type Row } from "./counters.ts";
 import { TcpProxy } from "./l4/tcp-proxy.ts";
-import type { FindHttpPool, HttpPool } from "./l7/http-pools.ts";
+import type { FindHttpPool, HashKey, HttpPool } from "./l7/http-pools.ts";
 import { Http1Proxy } from "./l7/http1-proxy.ts";
 import { RequestIds } from "./l7/request-id.ts";
 import { type Hmac, PoolSessions } from "./l7/session.ts";
@@ -119,13 +119,14 @@ export class Serving {
 
   /** Sessions are made anew with the pool: their cookies are the same as long as the backends are. */
   #noteHttp(pool: PoolUnit): void {
-    const { id: poolId, protocol, session, backends } = pool;
+    const { id: poolId, protocol, session, backends, maglev } = pool;
     if (protocol !== "HTTP") return void this.#httpPools.delete(poolId);
     const backendIds = backends.map(({ id }) => id);
     const hmac: Hmac = (bytes) => createHmac("sha256", this.#options.sessionKey).update(bytes).digest();
     const sessions =
       session === undefined ? undefined : new PoolSessions({ poolId, session, backendIds, hmacs: [hmac] });
-    this.#httpPools.set(poolId, { balancer: this.#balancers.get(poolId) as PoolBalancer, sessions });
+    const balancer = this.#balancers.get(poolId) as PoolBalancer;
+    this.#httpPools.set(poolId, { balancer, sessions, hashKey: hashKeyOf(maglev) });
   }
 
   #createProxy({ vip, unit, account }: ProxiedListener): Proxy {
@@ -181,6 +182,12 @@ export class Serving {
     if (slot === undefined) throw new Error(`Cannot count in ${table}: a unit came without the slot of one of its own`);
     return this.#shared[table].row(slot, this.#options.index);
   }
+}
+
+function hashKeyOf(maglev: MaglevUnit | undefined): HashKey | undefined {
+  if (maglev?.hashKeyName === undefined) return undefined;
+  const { hashKey: type, hashKeyName: name } = maglev;
+  return type === "HEADER" || type === "COOKIE" ? { type, name } : undefined;
 }
 
 /** The pools that a listener's connections or requests may go to; without one it has none to wait for. */

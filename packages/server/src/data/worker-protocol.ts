@@ -37,6 +37,8 @@ export interface WorkerStart {
   readonly memory: SharedMemory;
   /** What session cookies are signed with; the same in every worker, and on every node that should know them. */
   readonly sessionKey: Uint8Array;
+  /** What the keys of TLS session tickets are derived from; the same in every worker, and on every node that should resume sessions. */
+  readonly ticketSecret: Uint8Array;
 }
 
 /** Load balancers to serve from now on, as they say, and those to stop serving. Others stay as they are. */

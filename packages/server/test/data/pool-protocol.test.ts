@@ -243,6 +243,7 @@ describe("figures", () => {
       "bad-response": 0,
       "backend-timeout": 0,
       "backend-lost": 0,
+      "tls-handshake": 0,
     });
   });
 });

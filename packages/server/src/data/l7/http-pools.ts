@@ -12,6 +12,14 @@ export interface HttpPool {
   readonly balancer: SessionBalancer;
   /** Set when cookies keep clients with their backends. */
   readonly sessions: PoolSessions | undefined;
+  /** Set when requests are told apart by one of their headers or cookies. */
+  readonly hashKey?: HashKey | undefined;
+}
+
+/** What of a request is hashed; the name of a header is in lower case. */
+export interface HashKey {
+  readonly type: "HEADER" | "COOKIE";
+  readonly name: string;
 }
 
 /** The pool of that id as of now; undefined when there is none that speaks cleartext HTTP/1. */

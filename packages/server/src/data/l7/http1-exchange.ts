@@ -201,9 +201,10 @@ export class Http1Exchange implements UpstreamUser {
   #toPool(route: PoolRoute, request: IncomingRequest): void {
     const context = this.#context;
     const edits = context.editsOf(route);
-    const { pool, sessionBackendId: session } = choosePool(context, route, request.head);
+    const { pool, sessionBackendId: session, hashText } = choosePool(context, route, request.head);
     if (pool === undefined) return this.#refuse("no-pool");
     this.#pool = pool;
+    this.#client.hashText = hashText;
     this.#sessionBackendId = session;
     this.#responseEdits = edits.response;
     const ownCookie = session === undefined ? undefined : pool.sessions?.cookieName;
@@ -264,6 +265,7 @@ export class Http1Exchange implements UpstreamUser {
       method: this.#method,
       minorVersion: this.#minorVersion,
       keepAlive: this.#isPersistent && this.#isBodyComplete && !isDraining,
+      hsts: this.#context.hsts,
       edits: this.#responseEdits,
       lines: this.#sessionLine(upstream),
     });
@@ -312,6 +314,7 @@ export class Http1Exchange implements UpstreamUser {
     return sessionCookieLine(sessions, upstream.head, {
       backendId: upstream.backendId,
       requestBackendId: this.#sessionBackendId,
+      secure: this.#client.tls !== undefined,
       nowMs: this.#context.shared.clock.epochMs(),
     });
   }
@@ -375,7 +378,8 @@ export class Http1Exchange implements UpstreamUser {
     const keepAlive = this.#isPersistent && this.#isBodyComplete && !this.#context.shared.isDraining;
     const implied = this.#minorVersion === 1 ? "implied" : "keep-alive";
     const connection = keepAlive ? implied : "close";
-    this.#client.write(renderResponse(response, { connection, isHead: this.#method === Method.HEAD }));
+    const { hstsMaxAgeS } = this.#context;
+    this.#client.write(renderResponse(response, { connection, isHead: this.#method === Method.HEAD, hstsMaxAgeS }));
     this.#client.answered(keepAlive);
   }
 

@@ -5,8 +5,10 @@ import type { Proxy } from "../proxy.ts";
 import type { Connection } from "../transport/transport.ts";
 import { Http1Context, type Http1Shared } from "./http1-context.ts";
 import { type Http1Owner, Http1Session } from "./http1-session.ts";
-import { renderResponse, statusResponse } from "./local-response.ts";
 import { TimeoutSweep } from "./timeout-sweep.ts";
+
+/** Clients above the connection limit that are told so at the same time; further ones are reset. */
+const MAX_TURNED_AWAY = 64;
 
 /** What an {@link Http1Proxy} needs. */
 export interface Http1ProxyOptions extends Omit<Http1Shared, "isDraining"> {
@@ -21,6 +23,8 @@ export interface Http1ProxyOptions extends Omit<Http1Shared, "isDraining"> {
 export class Http1Proxy implements Proxy, Http1Owner {
   readonly #shared: Http1Shared;
   readonly #sessions = new Set<Http1Session>();
+  /** Of {@link #sessions} those that hold no place. */
+  readonly #turnedAway = new Set<Http1Session>();
   readonly #timeouts: TimeoutSweep;
   #context: Http1Context;
   #allowed: AllowedCidrs;
@@ -52,7 +56,7 @@ export class Http1Proxy implements Proxy, Http1Owner {
     this.#timeouts.timeoutsMs = timeoutsOf(listener);
   }
 
-  /** Serves an accepted connection; made to be handed to `Transport.listen` as it is. */
+  /** Made to be handed to `Transport.listen` as it is. */
   readonly accept = (client: Connection): void => {
     const { account } = this.#shared;
     const { connectionLimit } = this.#context.listener;
@@ -60,16 +64,27 @@ export class Http1Proxy implements Proxy, Http1Owner {
       account.reject("acl");
       return client.reset();
     }
-    if (!account.open(connectionLimit)) {
-      account.reject("connection-limit");
-      client.write(renderResponse(statusResponse(503), { connection: "close", isHead: false }));
-      return client.close();
-    }
+    if (account.open(connectionLimit)) return this.serve(client);
+    if (this.#turnedAway.size < MAX_TURNED_AWAY) return this.#turnAway(client);
+    account.reject("connection-limit");
+    client.reset();
+  };
+
+  serve(client: Connection): void {
     const session = new Http1Session(client, this);
     this.#sessions.add(session);
     this.#timeouts.start();
     session.start();
-  };
+  }
+
+  /** Answered with 503, and given the time to read it. */
+  #turnAway(client: Connection): void {
+    const session = new Http1Session(client, this);
+    this.#turnedAway.add(session);
+    this.#sessions.add(session);
+    this.#timeouts.start();
+    session.turnAway();
+  }
 
   /** No request more: idle connections are closed, the others after the response at hand. */
   drain(): void {
@@ -85,7 +100,7 @@ export class Http1Proxy implements Proxy, Http1Owner {
   /** For its sessions only. */
   forget(session: Http1Session): void {
     if (!this.#sessions.delete(session)) return;
-    this.#shared.account.close();
+    if (!this.#turnedAway.delete(session)) this.#shared.account.close();
     if (this.#sessions.size === 0) this.#timeouts.stop();
   }
 }

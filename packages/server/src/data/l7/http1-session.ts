@@ -1,8 +1,8 @@
 import type { RejectReason } from "../data-plane.ts";
-import type { Connection, ConnectionHandlers } from "../transport/transport.ts";
+import type { Connection, ConnectionHandlers, TlsFacts } from "../transport/transport.ts";
 import { ByteStash } from "./byte-stash.ts";
 import type { ExchangeClient } from "./exchange-client.ts";
-import { ForwardedClient } from "./forwarded.ts";
+import type { ForwardedClient } from "./forwarded.ts";
 import { BodyScan } from "./http1-body.ts";
 import type { Http1Context } from "./http1-context.ts";
 import { Http1Exchange } from "./http1-exchange.ts";
@@ -41,6 +41,7 @@ export interface Http1Owner {
 export class Http1Session implements ConnectionHandlers, ExchangeClient, Timed {
   readonly vip: string;
   readonly vipPort: number;
+  hashText: string | undefined;
   readonly #client: Connection;
   readonly #owner: Http1Owner;
   #context: Http1Context;
@@ -83,13 +84,22 @@ export class Http1Session implements ConnectionHandlers, ExchangeClient, Timed {
   }
 
   get forwarded(): ForwardedClient {
-    const { clientAddress: address, vipPort: port } = this;
-    return (this.#forwarded ??= new ForwardedClient({ address, protocol: "http", port }));
+    return (this.#forwarded ??= this.#context.forwardedClient(this.#client));
+  }
+
+  get tls(): TlsFacts | undefined {
+    return this.#client.tls;
   }
 
   /** Takes the client over. */
   start(): void {
     this.#client.handlers = this;
+  }
+
+  /** Takes the client over only to say that there is no room for it. */
+  turnAway(): void {
+    this.#client.handlers = this;
+    this.#refuse(503, "connection-limit");
   }
 
   /** The listener goes: ends when nothing is being answered any more. */
@@ -326,8 +336,9 @@ export class Http1Session implements ConnectionHandlers, ExchangeClient, Timed {
 
   /** A request that can't be served; nothing after it can be understood. */
   #refuse(status: number, reason: RejectReason, detail?: string): void {
-    this.#context.shared.account.reject(reason);
-    this.write(renderResponse(statusResponse(status, detail), { connection: "close", isHead: false }));
+    const { hstsMaxAgeS, shared } = this.#context;
+    shared.account.reject(reason);
+    this.write(renderResponse(statusResponse(status, detail), { connection: "close", isHead: false, hstsMaxAgeS }));
     this.#linger();
   }
 

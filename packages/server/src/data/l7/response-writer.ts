@@ -12,8 +12,7 @@ const NOTHING = new Uint8Array(0);
 class MutableRewrite implements ResponseRewrite {
   connection: ResponseRewrite["connection"] = "implied";
   body: ResponseRewrite["body"] = "as-is";
-  /** Cleartext: RFC 6797 §7.2 forbids it. */
-  readonly hsts = undefined;
+  hsts: Uint8Array | undefined;
   edits: HeaderEdits = HeaderEdits.none;
   lines: Uint8Array = NOTHING;
 }

@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
 
 import type { Lease } from "../../../src/data/balancer.ts";
-import type { HttpPool, SessionBalancer } from "../../../src/data/l7/http-pools.ts";
+import type { HashKey, HttpPool, SessionBalancer } from "../../../src/data/l7/http-pools.ts";
 import { Http1Proxy } from "../../../src/data/l7/http1-proxy.ts";
 import { RequestIds } from "../../../src/data/l7/request-id.ts";
 import { PoolSessions } from "../../../src/data/l7/session.ts";
@@ -86,11 +86,13 @@ export class HttpRig {
   pool(
     id: string,
     sessions?: { readonly session: SessionUnit; readonly backendIds: readonly string[] },
+    hashKey?: HashKey,
   ): ScriptedSessions {
     const balancer = this.pools.get(id)?.balancer ?? new ScriptedSessions();
     const hmac = (bytes: Uint8Array): Uint8Array => createHmac("sha256", "key").update(bytes).digest();
     this.pools.set(id, {
       balancer,
+      hashKey,
       sessions: sessions === undefined ? undefined : new PoolSessions({ poolId: id, ...sessions, hmacs: [hmac] }),
     });
     return balancer;
