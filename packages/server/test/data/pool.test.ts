@@ -235,8 +235,8 @@ describe("apply", () => {
     const udp = listenerUnit({ id: "udp", name: "dns", protocol: "UDP", port: 53 });
     const { problems } = await plane.apply(snapshot(1, [{ ...web(), listeners: [...web().listeners, udp] }]));
     const reason =
-      "Cannot open listener web/dns: protocol UDP is not served by this version's data plane; use TCP or HTTP, or run " +
-      "a version that serves it";
+      "Cannot open listener web/dns: protocol UDP is not served by this version's data plane; use TCP, TLS, HTTP or " +
+      "HTTPS, or run a version that serves it";
     expect(problems).toEqual([{ loadBalancerId: "lb", listenerId: "udp", reason }]);
     expect(["a", "b", "c"]).toContain(await whoServes(port, VIP));
   });
