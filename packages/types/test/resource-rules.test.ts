@@ -88,7 +88,7 @@ describe("certificate", () => {
     ],
     [{ certificatePem: privateKeyPem }, "certificate_pem must be a certificate in PEM form"],
     [
-      { certificatePem: `${minimal.certificate.certificatePem}\n${privateKeyPem}` },
+      { certificatePem: [minimal.certificate["certificatePem"], privateKeyPem].join("\n") },
       "certificate_pem must not hold a private key: put that into private_key_pem",
     ],
     [{ privateKeyPem: "KEY" }, "private_key_pem must be an unencrypted private key in PEM form"],
