@@ -40,7 +40,12 @@ export const certificateSpec = field.message({
   }),
   /** Write-only. */
   privateKeyPem: field
-    .text({ max: MAX_PEM_CHARS, pattern: PRIVATE_KEY, expected: "an unencrypted private key in PEM form", secret: true })
+    .text({
+      max: MAX_PEM_CHARS,
+      pattern: PRIVATE_KEY,
+      expected: "an unencrypted private key in PEM form",
+      secret: true,
+    })
     .optional(),
 });
 
