@@ -1,3 +1,5 @@
+import type { Refusal } from "../balancer.ts";
+import type { RejectReason } from "../data-plane.ts";
 import type { ForwardedClient } from "./forwarded.ts";
 import { cookieHeaders } from "./head-request.ts";
 import type { HttpPool } from "./http-pools.ts";
@@ -39,6 +41,10 @@ export function choosePool({ shared }: Http1Context, { pools }: PoolRoute, head:
   const pool = shared.pool(pools.pick(pools.ids.length === 1 ? 0 : shared.random()));
   return { pool, sessionBackendId: undefined };
 }
+
+/** What a refusal counts as. */
+export const reasonOf = ({ reason }: Refusal): RejectReason =>
+  reason === "backend-limit" ? "backend-limit" : "no-backend";
 
 /** How a request leaves for a pool. */
 export interface Departure {
