@@ -10,6 +10,7 @@ import { systemClock } from "../../packages/server/src/clock.ts";
 import type { ListenerAccount } from "../../packages/server/src/data/l4/listener-account.ts";
 import { TcpProxy } from "../../packages/server/src/data/l4/tcp-proxy.ts";
 import type { SessionBalancer } from "../../packages/server/src/data/l7/http-pools.ts";
+import { HTTP1_CLEARTEXT } from "../../packages/server/src/data/l7/backend-protocol.ts";
 import { Http1Proxy } from "../../packages/server/src/data/l7/http1-proxy.ts";
 import { RequestIds } from "../../packages/server/src/data/l7/request-id.ts";
 import { Upstreams } from "../../packages/server/src/data/l7/upstreams.ts";
@@ -49,7 +50,7 @@ function listenerOn(port: number): ListenerUnit {
 
 async function runHttp(port: number, backendPort: number): Promise<void> {
   const transport = createNodeTransport({ clock: systemClock });
-  const pool = { balancer: onlyBackend(backendPort), sessions: undefined };
+  const pool = { balancer: onlyBackend(backendPort), sessions: undefined, protocol: HTTP1_CLEARTEXT };
   const proxy = new Http1Proxy({
     listener: { ...listenerOn(port), protocol: "HTTP", clientIdleTimeoutMs: 60_000, http: HTTP_DEFAULTS },
     vip: LOOPBACK,

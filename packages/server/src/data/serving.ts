@@ -6,6 +6,7 @@ import type { ListenerUnit, MaglevTableUnit, MaglevUnit, PoolUnit } from "../sna
 import type { Balancer } from "./balancer.ts";
 import { CounterTable, type Row } from "./counters.ts";
 import { TcpProxy } from "./l4/tcp-proxy.ts";
+import { BackendProtocols } from "./l7/backend-protocols.ts";
 import type { FindHttpPool, HashKey, HttpPool } from "./l7/http-pools.ts";
 import { Http1Proxy } from "./l7/http1-proxy.ts";
 import { RequestIds } from "./l7/request-id.ts";
@@ -31,8 +32,9 @@ export class Serving {
   readonly #options: ServingOptions;
   readonly #listeners: Listeners;
   readonly #balancers = new Map<string, PoolBalancer>();
-  /** Of {@link #balancers} those that are spoken to in cleartext HTTP/1. */
+  /** Of {@link #balancers} those that are spoken to in HTTP. */
   readonly #httpPools = new Map<string, HttpPool>();
+  readonly #backendProtocols: BackendProtocols;
   readonly #upstreams: Upstreams;
   readonly #requestIds: RequestIds;
   readonly #poolsOf = new Map<string, ReadonlySet<string>>();
@@ -45,6 +47,9 @@ export class Serving {
     this.#options = options;
     const { transport, clock, random, memory, onAcceptError } = options;
     this.#upstreams = new Upstreams({ transport, clock });
+    this.#backendProtocols = new BackendProtocols(() => {
+      throw new Error("Cannot speak TLS with backends: not built yet");
+    });
     this.#requestIds = new RequestIds(random);
     const createProxy = (listener: ProxiedListener): Proxy => this.#createProxy(listener);
     this.#listeners = new Listeners({ transport, clock, createProxy, onAcceptError });
@@ -119,14 +124,15 @@ export class Serving {
 
   /** Sessions are made anew with the pool: their cookies are the same as long as the backends are. */
   #noteHttp(pool: PoolUnit): void {
-    const { id: poolId, protocol, session, backends, maglev } = pool;
-    if (protocol !== "HTTP") return void this.#httpPools.delete(poolId);
+    const { id: poolId, session, backends, maglev } = pool;
+    const protocol = this.#backendProtocols.of(pool);
+    if (protocol === undefined) return void this.#httpPools.delete(poolId);
     const backendIds = backends.map(({ id }) => id);
     const hmac: Hmac = (bytes) => createHmac("sha256", this.#options.sessionKey).update(bytes).digest();
     const sessions =
       session === undefined ? undefined : new PoolSessions({ poolId, session, backendIds, hmacs: [hmac] });
     const balancer = this.#balancers.get(poolId) as PoolBalancer;
-    this.#httpPools.set(poolId, { balancer, sessions, hashKey: hashKeyOf(maglev) });
+    this.#httpPools.set(poolId, { balancer, sessions, protocol, hashKey: hashKeyOf(maglev) });
   }
 
   #createProxy({ vip, unit, account }: ProxiedListener): Proxy {
@@ -160,6 +166,7 @@ export class Serving {
       this.#balancers.get(poolId)?.retire();
       this.#balancers.delete(poolId);
       this.#httpPools.delete(poolId);
+      this.#backendProtocols.forget(poolId);
       this.#tables.delete(poolId);
     }
     if (staying.size === 0) this.#poolsOf.delete(loadBalancerId);
