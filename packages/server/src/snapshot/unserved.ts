@@ -30,9 +30,9 @@ export function unservedSettings({ loadBalancer, listeners, pools, l7Policies }:
   return [...ofListeners, ...ofPools];
 }
 
-/** Protocols other than TCP and HTTP are the data plane's own to refuse, with all that belongs to them. */
+/** Protocols other than TCP, UDP and HTTP are the data plane's own to refuse, with all that belongs to them. */
 function listenerSettings(listener: Listener, policies: readonly L7Policy[]): readonly string[] {
-  if (listener.protocol !== "TCP" && listener.protocol !== "HTTP") return [];
+  if (!["TCP", "UDP", "HTTP"].includes(listener.protocol)) return [];
   const hasPolicies = policies.some((policy) => policy.listenerId === listener.id && policy.adminStateUp);
   return [
     ...(listener.acceptProxyProtocol ? ["accept_proxy_protocol"] : []),
