@@ -4,8 +4,8 @@ import { parentPort, workerData } from "node:worker_threads";
 import { systemClock } from "../clock.ts";
 import { systemRandom } from "../random.ts";
 import { readHostLimits } from "./host-limits.ts";
-import { Serving } from "./serving.ts";
 import { flowLimit } from "./l4/flow-limit.ts";
+import { Serving } from "./serving.ts";
 import { createNodeDatagrams } from "./transport/node-datagrams.ts";
 import { createNodeTransport } from "./transport/node-transport.ts";
 import type { FromWorker, ToWorker, WorkerStart } from "./worker-protocol.ts";
@@ -20,7 +20,7 @@ const serving = new Serving({
   transport: createNodeTransport({ clock: systemClock }),
   datagrams: createNodeDatagrams(),
   // The workers share what the process may open.
-  maxFlows: Math.floor(flowLimit(readHostLimits()) / start.memory.listeners.workers),
+  maxFlows: Math.ceil(flowLimit(readHostLimits()) / start.memory.listeners.workers),
   clock: systemClock,
   random: systemRandom,
   onAcceptError: (failure) => answer({ kind: "accept-failed", failure }),

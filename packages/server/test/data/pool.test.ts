@@ -232,12 +232,12 @@ describe("apply", () => {
   });
 
   it("says which protocols it does not serve, and serves the rest", async () => {
-    const udp = listenerUnit({ id: "udp", name: "dns", protocol: "UDP", port: 53 });
-    const { problems } = await plane.apply(snapshot(1, [{ ...web(), listeners: [...web().listeners, udp] }]));
+    const tls = listenerUnit({ id: "tls", name: "mail", protocol: "TLS", port: 993 });
+    const { problems } = await plane.apply(snapshot(1, [{ ...web(), listeners: [...web().listeners, tls] }]));
     const reason =
-      "Cannot open listener web/dns: protocol UDP is not served by this version's data plane; use TCP or HTTP, or run " +
-      "a version that serves it";
-    expect(problems).toEqual([{ loadBalancerId: "lb", listenerId: "udp", reason }]);
+      "Cannot open listener web/mail: protocol TLS is not served by this version's data plane; use TCP, UDP or HTTP, or " +
+      "run a version that serves it";
+    expect(problems).toEqual([{ loadBalancerId: "lb", listenerId: "tls", reason }]);
     expect(["a", "b", "c"]).toContain(await whoServes(port, VIP));
   });
 });

@@ -1,13 +1,13 @@
 import type { Cancel, Clock } from "../../clock.ts";
 
 /** A flow of datagrams as the table keeps it; the fields are the table's own. */
-export interface TabledFlow {
+export interface TabledFlow<F> {
   /** Who it belongs to. */
   readonly key: string;
   /** Monotonic milliseconds of its last datagram. */
   usedAtMs: number;
-  newer: TabledFlow | undefined;
-  older: TabledFlow | undefined;
+  newer: F | undefined;
+  older: F | undefined;
 }
 
 /** What ends late is late by at most a sixteenth of the timeout. */
@@ -22,7 +22,7 @@ const NEXT_PART_MS = 1;
  *
  * A flow is expired one timeout after its last datagram, never earlier and at most a sixteenth later.
  */
-export class FlowTable<F extends TabledFlow> {
+export class FlowTable<F extends TabledFlow<F>> {
   readonly #clock: Clock;
   readonly #expire: (flow: F) => void;
   readonly #flows = new Map<string, F>();
@@ -101,7 +101,7 @@ export class FlowTable<F extends TabledFlow> {
   }
 
   #unlink(flow: F): void {
-    const { newer, older } = flow as { newer?: F; older?: F };
+    const { newer, older } = flow;
     if (newer === undefined) this.#newest = older;
     else newer.older = older;
     if (older === undefined) this.#oldest = newer;

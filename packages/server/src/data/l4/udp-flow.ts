@@ -45,12 +45,12 @@ export interface UdpClient {
  * A backend whose host says that nothing listens there is left, and the next datagram goes to another one. Lost is what
  * was under way: a datagram is not kept after it was sent.
  */
-export class UdpFlow implements Flow, TabledFlow, PeerSocketHandlers {
+export class UdpFlow implements Flow, TabledFlow<UdpFlow>, PeerSocketHandlers {
   readonly key: string;
   readonly clientAddress: string;
   usedAtMs = 0;
-  newer: TabledFlow | undefined;
-  older: TabledFlow | undefined;
+  newer: UdpFlow | undefined;
+  older: UdpFlow | undefined;
   readonly #client: UdpClient;
   readonly #options: UdpFlowOptions;
   #lease: Lease | undefined;
