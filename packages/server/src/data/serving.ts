@@ -5,7 +5,9 @@ import type { Random } from "../random.ts";
 import type { ListenerUnit, MaglevTableUnit, MaglevUnit, PoolUnit } from "../snapshot/snapshot.ts";
 import type { Balancer } from "./balancer.ts";
 import { CounterTable, type Row } from "./counters.ts";
+import { FlowBudget } from "./l4/flow-budget.ts";
 import { TcpProxy } from "./l4/tcp-proxy.ts";
+import { UdpProxy } from "./l4/udp-proxy.ts";
 import { BackendProtocols } from "./l7/backend-protocols.ts";
 import type { FindHttpPool, HashKey, HttpPool } from "./l7/http-pools.ts";
 import { Http1Proxy } from "./l7/http1-proxy.ts";
@@ -14,15 +16,19 @@ import { type Hmac, PoolSessions } from "./l7/session.ts";
 import { Upstreams } from "./l7/upstreams.ts";
 import { type DesiredListeners, Listeners, type ProxiedListener } from "./listeners.ts";
 import { PoolBalancer, type PoolBalancerOptions } from "./pool-balancer.ts";
-import type { Proxy } from "./proxy.ts";
+import type { DatagramProxy, Proxy } from "./proxy.ts";
+import type { DatagramTransport } from "./transport/datagram.ts";
 import type { Transport } from "./transport/transport.ts";
 import type { ApplyMessage, BindFailure, SharedMemory, UnitAssignment, WorkerStart } from "./worker-protocol.ts";
 
 /** What {@link Serving} needs of its thread. */
 export interface ServingOptions extends WorkerStart {
   readonly transport: Transport;
+  readonly datagrams: DatagramTransport;
   readonly clock: Clock;
   readonly random: Random;
+  /** Flows of datagrams that this worker keeps at once. */
+  readonly maxFlows: number;
   /** See {@link Listeners}. */
   readonly onAcceptError: (failure: BindFailure) => void;
 }
@@ -36,6 +42,7 @@ export class Serving {
   readonly #httpPools = new Map<string, HttpPool>();
   readonly #backendProtocols: BackendProtocols;
   readonly #upstreams: Upstreams;
+  readonly #flowBudget: FlowBudget;
   readonly #requestIds: RequestIds;
   readonly #poolsOf = new Map<string, ReadonlySet<string>>();
   readonly #tables = new Map<string, MaglevTableUnit>();
@@ -45,14 +52,15 @@ export class Serving {
 
   constructor(options: ServingOptions) {
     this.#options = options;
-    const { transport, clock, random, memory, onAcceptError } = options;
+    const { transport, datagrams, clock, random, memory, onAcceptError } = options;
     this.#upstreams = new Upstreams({ transport, clock });
     this.#backendProtocols = new BackendProtocols(() => {
       throw new Error("Cannot speak TLS with backends: not built yet");
     });
     this.#requestIds = new RequestIds(random);
-    const createProxy = (listener: ProxiedListener): Proxy => this.#createProxy(listener);
-    this.#listeners = new Listeners({ transport, clock, createProxy, onAcceptError });
+    this.#flowBudget = new FlowBudget(options.maxFlows);
+    const createProxy = (listener: ProxiedListener): Proxy | DatagramProxy => this.#createProxy(listener);
+    this.#listeners = new Listeners({ transport, datagrams, clock, createProxy, onAcceptError });
     this.#shared = {
       backends: CounterTable.open(memory.backends),
       listeners: CounterTable.open(memory.listeners),
@@ -135,11 +143,13 @@ export class Serving {
     this.#httpPools.set(poolId, { balancer, sessions, protocol, hashKey: hashKeyOf(maglev) });
   }
 
-  #createProxy({ vip, unit, account }: ProxiedListener): Proxy {
-    const { transport, clock, random } = this.#options;
+  #createProxy({ vip, unit, account }: ProxiedListener): Proxy | DatagramProxy {
+    const { transport, datagrams, clock, random } = this.#options;
     if (unit.protocol !== "HTTP") {
       const balancer = (poolId: string): Balancer | undefined => this.#balancers.get(poolId);
-      return new TcpProxy({ listener: unit, vip, transport, clock, account, balancer });
+      const common = { listener: unit, vip, clock, account, balancer };
+      if (unit.protocol !== "UDP") return new TcpProxy({ ...common, transport });
+      return new UdpProxy({ ...common, transport: datagrams, budget: this.#flowBudget });
     }
     const pool: FindHttpPool = (poolId) => this.#httpPools.get(poolId);
     const upstreams = this.#upstreams;

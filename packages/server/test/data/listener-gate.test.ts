@@ -1,11 +1,12 @@
 import { describe, expect, it } from "@jest/globals";
 
 import { ListenerGate } from "../../src/data/listener-gate.ts";
+import type { BindOptions, DatagramTransport } from "../../src/data/transport/datagram.ts";
 import { type ListenOptions, type Transport, TransportError } from "../../src/data/transport/transport.ts";
 import type { ListenerUnit } from "../../src/snapshot/snapshot.ts";
 import { listenerUnit, unit } from "./units.ts";
 
-/** A gate, and the ports that it looked at. */
+/** A gate, and the ports that it looked at; those of datagrams are negative. */
 function setUp({ busy = [] }: { readonly busy?: readonly number[] } = {}) {
   const looked: number[] = [];
   const listen = ({ address, port }: ListenOptions) => {
@@ -14,7 +15,13 @@ function setUp({ busy = [] }: { readonly busy?: readonly number[] } = {}) {
       ? Promise.reject(new TransportError("EADDRINUSE", "in use"))
       : Promise.resolve({ address, port, close: () => Promise.resolve() });
   };
-  return { looked, gate: new ListenerGate({ transport: { listen } as Partial<Transport> as Transport, join: false }) };
+  const bind = ({ address, port }: BindOptions) => {
+    looked.push(-port);
+    return Promise.resolve({ address, port, close: () => Promise.resolve() });
+  };
+  const transport = { listen } as Partial<Transport> as Transport;
+  const datagrams = { bind } as unknown as DatagramTransport;
+  return { looked, gate: new ListenerGate({ transport, datagrams, join: false }) };
 }
 
 const PROTOCOLS: readonly ListenerUnit["protocol"][] = ["TCP", "TLS", "HTTP", "HTTPS", "UDP"];
@@ -25,19 +32,17 @@ const all = unit({
 });
 
 describe("ListenerGate", () => {
-  it("lets every protocol pass that there is code for, and refuses UDP with the reason, without a look at its port", async () => {
+  it("lets every protocol pass, having looked at its port with a socket of its kind", async () => {
     const { gate, looked } = setUp();
     const [admission] = await gate.admit([all]);
-    expect(admission?.unit.listeners.map(({ id }) => id)).toEqual(["TCP", "TLS", "HTTP", "HTTPS"]);
-    const reason = expect.stringContaining("protocol UDP is not served by this version's data plane");
-    expect(admission?.problems).toEqual([{ loadBalancerId: "lb", listenerId: "UDP", reason }]);
-    expect(looked).toEqual([1, 2, 3, 4]);
+    expect(admission).toEqual({ unit: all, problems: [] });
+    expect(looked).toEqual([1, 2, 3, 4, -5]);
   });
 
   it("holds back a listener whose port is somebody else's", async () => {
     const { gate } = setUp({ busy: [2] });
     const [admission] = await gate.admit([all]);
-    expect(admission?.unit.listeners.map(({ id }) => id)).toEqual(["TCP", "HTTP", "HTTPS"]);
+    expect(admission?.unit.listeners.map(({ id }) => id)).toEqual(["TCP", "HTTP", "HTTPS", "UDP"]);
     expect(admission?.problems[0]?.reason).toContain("Cannot bind listener lb/TLS: 127.0.0.1:2 is in use");
   });
 });

@@ -260,6 +260,8 @@ describe("figures", () => {
       "backend-timeout": 0,
       "backend-lost": 0,
       "tls-handshake": 0,
+      "flow-limit": 0,
+      "send-failed": 0,
     });
   });
 });
