@@ -59,11 +59,16 @@ test("without a backend: 503, and the reason where it is wanted", async () => {
 test("settings that this release does not serve are the load balancer's problem", async () => {
   const lb = await declareHttp();
   const { loadBalancerId } = lb;
-  await node.client.pools.createPool({ loadBalancerId, name: "tls", protocol: PoolProtocol.HTTPS });
+  await node.client.pools.createPool({
+    loadBalancerId,
+    name: "app",
+    protocol: PoolProtocol.HTTP,
+    outlierDetection: {},
+  });
   const { loadBalancer } = await until(
     "the load balancer says what is not served",
     () => node.client.loadBalancers.getLoadBalancer({ id: loadBalancerId }),
-    (answer) => JSON.stringify(answer.loadBalancer?.statusReason ?? "").includes("HTTPS"),
+    (answer) => JSON.stringify(answer.loadBalancer?.statusReason ?? "").includes("outlier"),
   );
-  expect(loadBalancer!.statusReason).toContain("pool tls: protocol HTTPS is not served by this release");
+  expect(loadBalancer!.statusReason).toContain("pool app: outlier_detection is not served by this release; remove it");
 });
