@@ -19,14 +19,22 @@ beforeEach(async () => {
 });
 afterEach(() => harness.stop());
 
+interface StoreOptions {
+  readonly ring?: KeyRing;
+  /** Changes the sealed key. */
+  readonly spoil?: (sealed: string) => string;
+  readonly isAuthority?: boolean;
+}
+
 /** Stores a certificate as the API would, whatever is wrong with it; answers its id. */
-async function store({ pem, keyPem }: Issued, { seal = keyRing.seal, isAuthority = false } = {}): Promise<string> {
+async function store({ pem, keyPem }: Issued, options: StoreOptions = {}): Promise<string> {
+  const { ring = keyRing, spoil = (sealed) => sealed, isAuthority = false } = options;
   const type = isAuthority ? "CLIENT_CA" : "SERVER";
   const input = { name: "site", type, certificatePem: pem, ...(!isAuthority && { privateKeyPem: keyPem }) };
   const { privateKeyPem: _, ...stored } = spec("certificate", input);
   const at = "2026-01-01T00:00:00.000Z";
   const facts = { subject: "CN=site", sans: [], notBefore: at, notAfter: at, fingerprintSha256: FINGERPRINT };
-  const sealed = isAuthority ? {} : { sealedPrivateKey: seal(keyPem, keyContext(FINGERPRINT)) };
+  const sealed = isAuthority ? {} : { sealedPrivateKey: spoil(ring.seal(keyPem, keyContext(FINGERPRINT))) };
   const written = await harness.repository.create({
     tenant: TENANT,
     kind: "certificate",
@@ -64,7 +72,7 @@ describe("loadCertificate", () => {
   });
 
   it("says that the key was sealed with another cluster key, and what to do", async () => {
-    const id = await store(site, { seal: createKeyRing([OTHER_KEY]).seal });
+    const id = await store(site, { ring: createKeyRing([OTHER_KEY]) });
     expect(await load(id)).toEqual({
       ok: false,
       label: `certificate site (${id})`,
@@ -76,9 +84,7 @@ describe("loadCertificate", () => {
   });
 
   it("says that the sealed key was changed", async () => {
-    const id = await store(site, {
-      seal: (secret, context) => `${keyRing.seal(secret, context).slice(0, -8)}AAAAAAA=`,
-    });
+    const id = await store(site, { spoil: (sealed) => `${sealed.slice(0, -8)}AAAAAAA=` });
     const problem = expect.stringContaining("cannot be opened: it was changed, or belongs to something else; start");
     expect(await load(id)).toEqual({ ok: false, label: `certificate site (${id})`, problem });
   });

@@ -87,10 +87,10 @@ describe("certificate", () => {
       "private_key_pem must not be given with type CLIENT_CA: a CA's key has no place on a load balancer",
     ],
     [{ certificatePem: privateKeyPem }, "certificate_pem must be a certificate in PEM form"],
-    [
-      { certificatePem: [minimal.certificate["certificatePem"], privateKeyPem].join("\n") },
+    ...[privateKeyPem, "-----BEGIN EC PRIVATE KEY-----\nMI"].map((key): Case => [
+      { certificatePem: [minimal.certificate["certificatePem"], key].join("\n") },
       "certificate_pem must not hold a private key: put that into private_key_pem",
-    ],
+    ]),
     [{ privateKeyPem: "KEY" }, "private_key_pem must be an unencrypted private key in PEM form"],
     ...[
       "-----BEGIN ENCRYPTED PRIVATE KEY-----\nx\n-----END ENCRYPTED PRIVATE KEY-----",

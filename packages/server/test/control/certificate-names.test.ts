@@ -23,6 +23,7 @@ describe("certificateNames", () => {
   test("are none when there is no name that a client could ask for", () => {
     expect(namesOf("/CN=Example Inc")).toEqual([]);
     expect(namesOf("/O=Example")).toEqual([]);
+    expect(namesOf("/")).toEqual([]);
   });
 
   test("are those of the leaf alone", () => {
