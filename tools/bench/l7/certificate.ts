@@ -12,10 +12,8 @@ export function makeCertificate(processes: Processes): CertificateFiles | undefi
   const privateKey = join(processes.folder, "bench.key");
   const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
   const names = ["-subj", "/CN=bench.example", "-addext", "subjectAltName=DNS:bench.example", "-days", "30"];
-  const { status, stderr } = spawnSync("openssl", [
-    ...["req", "-x509", ...curve, ...names],
-    ...["-keyout", privateKey, "-out", certificate],
-  ]);
+  const files = ["-keyout", privateKey, "-out", certificate];
+  const { status, stderr } = spawnSync("openssl", ["req", "-x509", ...curve, ...names, ...files]);
   if (status !== 0) throw new Error(`Cannot make a certificate: openssl says\n${stderr.toString()}`);
   const both = processes.file("bench.pem", readFileSync(certificate, "utf8") + readFileSync(privateKey, "utf8"));
   return { certificate, privateKey, both };

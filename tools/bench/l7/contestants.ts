@@ -78,19 +78,30 @@ async function startHttpProxy(processes: Processes, port: number, backendPort: n
 }
 
 /** Whether a balancer serves what a case asks of it: TLS, and HTTP/2 when it is about that. */
-export function serves({ address, ports }: Contestant, { scheme, group }: L7Case): Promise<boolean> {
+export async function serves({ address, ports }: Contestant, { scheme, group }: L7Case): Promise<boolean> {
   const port = ports[scheme];
-  if (port === undefined) return Promise.resolve(false);
-  if (scheme === "http") return Promise.resolve(true);
-  const alpn = group === "http2" ? "h2" : "http/1.1";
+  if (port === undefined || scheme === "http") return port !== undefined;
+  return servesTls({ address, port, alpnProtocol: group === "http2" ? "h2" : "http/1.1" });
+}
+
+/** Whether a handshake succeeds there, and agrees on the protocol. */
+export function servesTls({
+  address,
+  port,
+  alpnProtocol = "http/1.1",
+}: {
+  readonly address: string;
+  readonly port: number;
+  readonly alpnProtocol?: string;
+}): Promise<boolean> {
   return new Promise((resolve) => {
     const options = { host: address, port, servername: "bench.example", rejectUnauthorized: false };
-    const socket = connectTls({ ...options, ALPNProtocols: [alpn] });
+    const socket = connectTls({ ...options, ALPNProtocols: [alpnProtocol] });
     const settle = (isServed: boolean): void => {
       resolve(isServed);
       socket.destroy();
     };
-    socket.on("secureConnect", () => settle(socket.alpnProtocol === alpn));
+    socket.on("secureConnect", () => settle(socket.alpnProtocol === alpnProtocol));
     socket.on("error", () => settle(false));
     socket.on("close", () => settle(false));
   });
