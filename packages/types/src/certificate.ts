@@ -21,6 +21,8 @@ const MAX_PEM_CHARS = 262_144;
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/;
 /** PKCS #8, PKCS #1 and SEC 1, and encrypted ones, which a rule refuses with what to do. */
 const PRIVATE_KEY = /-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----[^]+-----END (?:[A-Z]+ )?PRIVATE KEY-----/;
+/** Also the beginning of one. */
+const BEGIN_PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----/;
 /** PKCS #8, and the older form that OpenSSL writes with -traditional (RFC 1421 §4.6.1.1). */
 const ENCRYPTED = /-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: *4, *ENCRYPTED/m;
 
@@ -40,7 +42,12 @@ export const certificateSpec = field.message({
   }),
   /** Write-only. */
   privateKeyPem: field
-    .text({ max: MAX_PEM_CHARS, pattern: PRIVATE_KEY, expected: "an unencrypted private key in PEM form", secret: true })
+    .text({
+      max: MAX_PEM_CHARS,
+      pattern: PRIVATE_KEY,
+      expected: "an unencrypted private key in PEM form",
+      secret: true,
+    })
     .optional(),
 });
 
@@ -63,7 +70,7 @@ export type Certificate = Omit<EntityOf<CertificateSpec, CertificateRecord>, "pr
 
 const rules: Rules<CertificateSpec> = ({ type, certificatePem, privateKeyPem }, report) => {
   // It is answered to everybody who may read the certificate, and kept in clear.
-  if (certificatePem !== undefined && PRIVATE_KEY.test(certificatePem))
+  if (certificatePem !== undefined && BEGIN_PRIVATE_KEY.test(certificatePem))
     report("certificatePem", "must not hold a private key: put that into private_key_pem", "NOT_ALLOWED");
   if (privateKeyPem !== undefined && ENCRYPTED.test(privateKeyPem)) {
     const how = "remove its passphrase (openssl pkey -in KEY -out PLAIN_KEY); it is encrypted here when it is stored";

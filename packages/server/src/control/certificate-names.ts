@@ -33,9 +33,12 @@ export function alternativeNames(text: string | undefined): readonly Alternative
   }));
 }
 
-function commonNames(leaf: X509Certificate): readonly string[] {
-  const { CN: names } = leaf.toLegacyObject().subject ?? {};
-  return names === undefined ? [] : [names].flat();
-}
+/** One field of the subject a line; a name with characters that OpenSSL escapes is no DNS name anyway. */
+const commonNames = ({ subject }: X509Certificate): readonly string[] =>
+  // Absent in a certificate that has only alternative names.
+  ((subject as string | undefined) ?? "")
+    .split("\n")
+    .filter((line) => line.startsWith("CN="))
+    .map((line) => line.slice("CN=".length));
 
 const isServerName = (name: string): boolean => parseDnsName(name.replace(/^\*\./, "")).ok;

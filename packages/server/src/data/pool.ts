@@ -7,6 +7,8 @@ import type { ApplyReport, BackendFigures, DataPlane, DataPlaneLog, ListenerFigu
 import { Ledger } from "./ledger.ts";
 import { type Admission, ListenerGate } from "./listener-gate.ts";
 import { Problems } from "./problems.ts";
+import type { DatagramTransport } from "./transport/datagram.ts";
+import { createNodeDatagrams } from "./transport/node-datagrams.ts";
 import { createNodeTransport } from "./transport/node-transport.ts";
 import type { Transport } from "./transport/transport.ts";
 import { diffUnits } from "./unit-diff.ts";
@@ -38,6 +40,8 @@ export interface DataPlaneOptions {
   readonly ticketSecret?: Uint8Array;
   /** Binds endpoints for a look before workers open them; default node:net. */
   readonly transport?: Transport;
+  /** The same for UDP; default node:dgram. */
+  readonly datagrams?: DatagramTransport;
   /** Starts a worker thread; default {@link spawnWorker}. */
   readonly spawn?: SpawnWorker;
 }
@@ -75,7 +79,8 @@ class WorkerPool implements DataPlane {
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: DataPlaneOptions) {
-    const { workers = "auto", clock, transport = createNodeTransport({ clock }), joinListeners = false } = options;
+    const { workers = "auto", clock, joinListeners = false } = options;
+    const { transport = createNodeTransport({ clock }), datagrams = createNodeDatagrams() } = options;
     const count = workers === "auto" ? availableParallelism() : workers;
     if (!Number.isInteger(count) || count < 1) {
       throw new RangeError(`Cannot start ${count} data plane workers: dataPlane.workers is "auto" or a number from 1`);
@@ -86,7 +91,7 @@ class WorkerPool implements DataPlane {
       ticketSecret: options.ticketSecret ?? randomBytes(SECRET_BYTES),
     };
     this.#ledger = new Ledger(count);
-    this.#gate = new ListenerGate({ transport, join: joinListeners });
+    this.#gate = new ListenerGate({ transport, datagrams, join: joinListeners });
     this.#problems = new Problems(count);
     this.#handles = Array.from({ length: count }, (_, index) => this.#createHandle(index));
   }

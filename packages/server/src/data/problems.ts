@@ -1,6 +1,6 @@
 import type { ListenerUnit, Problem, Unit } from "../snapshot/snapshot.ts";
 import { bindProblem } from "./bind-problem.ts";
-import { type Admission, isServed } from "./listener-gate.ts";
+import type { Admission } from "./listener-gate.ts";
 import type { BindFailure } from "./worker-protocol.ts";
 
 /** A change that a worker has not confirmed in time. */
@@ -65,7 +65,7 @@ export class Problems {
   unbound(units: ReadonlyMap<string, Unit>): Unbound[] {
     const held = [...this.#held.values()].flat().flatMap(({ loadBalancerId, listenerId = "" }) => {
       const found = find(units, { loadBalancerId, listenerId });
-      return found !== undefined && isServed(found.listener) ? [{ ...found, isOpenSomewhere: false }] : [];
+      return found !== undefined ? [{ ...found, isOpenSomewhere: false }] : [];
     });
     const failed = [...this.#failuresByListener(units).values()].map(({ unit, listener, workers }) => ({
       unit,

@@ -5,7 +5,10 @@ import type { Random } from "../random.ts";
 import type { ListenerUnit, MaglevTableUnit, MaglevUnit, PoolUnit } from "../snapshot/snapshot.ts";
 import type { Balancer } from "./balancer.ts";
 import { CounterTable, type Row } from "./counters.ts";
+import { FlowBudget } from "./l4/flow-budget.ts";
 import { TcpProxy } from "./l4/tcp-proxy.ts";
+import { UdpProxy } from "./l4/udp-proxy.ts";
+import { BackendProtocols } from "./l7/backend-protocols.ts";
 import type { FindHttpPool, HashKey, HttpPool } from "./l7/http-pools.ts";
 import { Http1Proxy } from "./l7/http1-proxy.ts";
 import { RequestIds } from "./l7/request-id.ts";
@@ -13,15 +16,19 @@ import { type Hmac, PoolSessions } from "./l7/session.ts";
 import { Upstreams } from "./l7/upstreams.ts";
 import { type DesiredListeners, Listeners, type ProxiedListener } from "./listeners.ts";
 import { PoolBalancer, type PoolBalancerOptions } from "./pool-balancer.ts";
-import type { Proxy } from "./proxy.ts";
+import type { DatagramProxy, Proxy } from "./proxy.ts";
+import type { DatagramTransport } from "./transport/datagram.ts";
 import type { Transport } from "./transport/transport.ts";
 import type { ApplyMessage, BindFailure, SharedMemory, UnitAssignment, WorkerStart } from "./worker-protocol.ts";
 
 /** What {@link Serving} needs of its thread. */
 export interface ServingOptions extends WorkerStart {
   readonly transport: Transport;
+  readonly datagrams: DatagramTransport;
   readonly clock: Clock;
   readonly random: Random;
+  /** Flows of datagrams that this worker keeps at once. */
+  readonly maxFlows: number;
   /** See {@link Listeners}. */
   readonly onAcceptError: (failure: BindFailure) => void;
 }
@@ -31,9 +38,11 @@ export class Serving {
   readonly #options: ServingOptions;
   readonly #listeners: Listeners;
   readonly #balancers = new Map<string, PoolBalancer>();
-  /** Of {@link #balancers} those that are spoken to in cleartext HTTP/1. */
+  /** Of {@link #balancers} those that are spoken to in HTTP. */
   readonly #httpPools = new Map<string, HttpPool>();
+  readonly #backendProtocols: BackendProtocols;
   readonly #upstreams: Upstreams;
+  readonly #flowBudget: FlowBudget;
   readonly #requestIds: RequestIds;
   readonly #poolsOf = new Map<string, ReadonlySet<string>>();
   readonly #tables = new Map<string, MaglevTableUnit>();
@@ -43,11 +52,15 @@ export class Serving {
 
   constructor(options: ServingOptions) {
     this.#options = options;
-    const { transport, clock, random, memory, onAcceptError } = options;
+    const { transport, datagrams, clock, random, memory, onAcceptError } = options;
     this.#upstreams = new Upstreams({ transport, clock });
+    this.#backendProtocols = new BackendProtocols(() => {
+      throw new Error("Cannot speak TLS with backends: not built yet");
+    });
     this.#requestIds = new RequestIds(random);
-    const createProxy = (listener: ProxiedListener): Proxy => this.#createProxy(listener);
-    this.#listeners = new Listeners({ transport, clock, createProxy, onAcceptError });
+    this.#flowBudget = new FlowBudget(options.maxFlows);
+    const createProxy = (listener: ProxiedListener): Proxy | DatagramProxy => this.#createProxy(listener);
+    this.#listeners = new Listeners({ transport, datagrams, clock, createProxy, onAcceptError });
     this.#shared = {
       backends: CounterTable.open(memory.backends),
       listeners: CounterTable.open(memory.listeners),
@@ -119,21 +132,24 @@ export class Serving {
 
   /** Sessions are made anew with the pool: their cookies are the same as long as the backends are. */
   #noteHttp(pool: PoolUnit): void {
-    const { id: poolId, protocol, session, backends, maglev } = pool;
-    if (protocol !== "HTTP") return void this.#httpPools.delete(poolId);
+    const { id: poolId, session, backends, maglev } = pool;
+    const protocol = this.#backendProtocols.of(pool);
+    if (protocol === undefined) return void this.#httpPools.delete(poolId);
     const backendIds = backends.map(({ id }) => id);
     const hmac: Hmac = (bytes) => createHmac("sha256", this.#options.sessionKey).update(bytes).digest();
     const sessions =
       session === undefined ? undefined : new PoolSessions({ poolId, session, backendIds, hmacs: [hmac] });
     const balancer = this.#balancers.get(poolId) as PoolBalancer;
-    this.#httpPools.set(poolId, { balancer, sessions, hashKey: hashKeyOf(maglev) });
+    this.#httpPools.set(poolId, { balancer, sessions, protocol, hashKey: hashKeyOf(maglev) });
   }
 
-  #createProxy({ vip, unit, account }: ProxiedListener): Proxy {
-    const { transport, clock, random } = this.#options;
+  #createProxy({ vip, unit, account }: ProxiedListener): Proxy | DatagramProxy {
+    const { transport, datagrams, clock, random } = this.#options;
     if (unit.protocol !== "HTTP") {
       const balancer = (poolId: string): Balancer | undefined => this.#balancers.get(poolId);
-      return new TcpProxy({ listener: unit, vip, transport, clock, account, balancer });
+      const common = { listener: unit, vip, clock, account, balancer };
+      if (unit.protocol !== "UDP") return new TcpProxy({ ...common, transport });
+      return new UdpProxy({ ...common, transport: datagrams, budget: this.#flowBudget });
     }
     const pool: FindHttpPool = (poolId) => this.#httpPools.get(poolId);
     const upstreams = this.#upstreams;
@@ -160,6 +176,7 @@ export class Serving {
       this.#balancers.get(poolId)?.retire();
       this.#balancers.delete(poolId);
       this.#httpPools.delete(poolId);
+      this.#backendProtocols.forget(poolId);
       this.#tables.delete(poolId);
     }
     if (staying.size === 0) this.#poolsOf.delete(loadBalancerId);

@@ -30,9 +30,8 @@ export function unservedSettings({ loadBalancer, listeners, pools, l7Policies }:
   return [...ofListeners, ...ofPools];
 }
 
-/** A protocol that it has no code for is the data plane's own to refuse, with all that belongs to it. */
+/** What a protocol cannot have, the API refuses. */
 function listenerSettings(listener: Listener, policies: readonly L7Policy[]): readonly string[] {
-  if (listener.protocol === "UDP") return [];
   const hasPolicies = policies.some((policy) => policy.listenerId === listener.id && policy.adminStateUp);
   return [
     ...(listener.acceptProxyProtocol ? ["accept_proxy_protocol"] : []),

@@ -33,6 +33,8 @@ const NO_REJECTS = {
   "backend-timeout": 0,
   "backend-lost": 0,
   "tls-handshake": 0,
+  "flow-limit": 0,
+  "send-failed": 0,
 };
 const LISTENER: ListenerFigures = {
   connectionsActive: 2,

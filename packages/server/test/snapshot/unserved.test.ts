@@ -35,9 +35,6 @@ describe("unservedSettings", () => {
 
   it.each([TLS, HTTPS])("has nothing to say of TLS: %j", (listener) => expect(reasons({ listener })).toEqual([]));
 
-  it("leaves what it has no code for to the data plane", () =>
-    expect(reasons({ listener: { protocol: "UDP", accessLog: { format: "JSON" } } })).toEqual([]));
-
   it.each<[object, string]>([
     [{ listener: { acceptProxyProtocol: true } }, "listener in: accept_proxy_protocol is not served"],
     [{ listener: { newConnectionsPerSPerSource: 5 } }, "listener in: new_connections_per_s_per_source is not served"],
@@ -46,6 +43,7 @@ describe("unservedSettings", () => {
     [{ listener: { ...HTTP, requestsPerSPerSource: 5 } }, "listener in: requests_per_s_per_source is not served"],
     [{ listener: { ...HTTPS, requestsPerSPerSource: 5 } }, "listener in: requests_per_s_per_source is not served"],
     [{ listener: { ...TLS, acceptProxyProtocol: true } }, "listener in: accept_proxy_protocol is not served"],
+    [{ listener: { protocol: "UDP", accessLog: { format: "JSON" } } }, "listener in: access_log is not served"],
     [{ policy: true }, "listener in: routing by SNI is not served"],
     [{ pool: { forwarding: "DSR" } }, "pool app: forwarding DSR needs the kernel driver"],
     [{ pool: { forwarding: "NAT" } }, "pool app: forwarding NAT needs the kernel driver"],
