@@ -9,12 +9,14 @@ interface Listeners {
   close(): void;
 }
 
+type Listener = Parameters<Socket["on"]>[1];
+
 /** Listeners that come to a socket and leave it again together, when something else takes it over. */
 export class SocketListeners {
-  readonly #listeners: readonly (readonly [string, (...values: never[]) => void])[];
+  readonly #listeners: readonly (readonly [string, Listener])[];
 
   constructor(listeners: Listeners) {
-    this.#listeners = Object.entries(listeners) as (readonly [string, (...values: never[]) => void])[];
+    this.#listeners = Object.entries(listeners) as (readonly [string, Listener])[];
   }
 
   attach(socket: Socket): void {
