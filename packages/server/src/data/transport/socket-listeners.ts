@@ -9,14 +9,12 @@ interface Listeners {
   close(): void;
 }
 
-type Listener = Parameters<Socket["on"]>[1];
-
 /** Listeners that come to a socket and leave it again together, when something else takes it over. */
 export class SocketListeners {
-  readonly #listeners: readonly (readonly [string, Listener])[];
+  readonly #listeners: readonly (readonly [string, () => void])[];
 
   constructor(listeners: Listeners) {
-    this.#listeners = Object.entries(listeners) as (readonly [string, Listener])[];
+    this.#listeners = Object.entries(listeners) as (readonly [string, () => void])[];
   }
 
   attach(socket: Socket): void {
