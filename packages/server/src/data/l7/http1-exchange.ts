@@ -7,6 +7,7 @@ import type { HttpPool } from "./http-pools.ts";
 import type { Http1Context } from "./http1-context.ts";
 import { isIdempotent, Method, type MethodId } from "./http1-names.ts";
 import type { ByteRanges } from "./http1-ranges.ts";
+import { REFUSED, STREAM_RESET } from "./http2-upstream-stream.ts";
 import { type LocalResponse, renderResponse, statusResponse } from "./local-response.ts";
 import { choosePool, type IncomingRequest, reasonOf, writePoolRequest } from "./pool-request.ts";
 import { ResponseRelay } from "./response-relay.ts";
@@ -14,7 +15,6 @@ import { answerOf } from "./route-answer.ts";
 import type { PoolRoute } from "./route-outcome.ts";
 import { sessionCookieLine } from "./session-headers.ts";
 import type { Upstream, UpstreamUser } from "./upstream.ts";
-import { REFUSED, STREAM_RESET } from "./http2-upstream-stream.ts";
 import { FRESH_MS, MAX_IDLE_MS } from "./upstreams.ts";
 
 /** Backends tried for one request while nothing of it was delivered. */

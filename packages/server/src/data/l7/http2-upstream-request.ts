@@ -1,6 +1,6 @@
 import { latin1Text } from "./http1-bytes.ts";
-import { isNominated } from "./http1-framing.ts";
 import type { HeaderFields } from "./http1-fields.ts";
+import { isNominated } from "./http1-framing.ts";
 import type { RequestHead } from "./http1-head.ts";
 import { HEADER_NAME_COUNT, HeaderName, HOP_BY_HOP, knownHeaderNames } from "./http1-names.ts";
 
@@ -43,18 +43,6 @@ function addFields(headers: string[], { bytes, fields, framing }: RequestHead): 
     if (framing.nominates && isNominated(bytes, fields, fields.nameStart(i), fields.nameEnd(i))) continue;
     headers.push(fieldName(bytes, fields, i), latin1Text(bytes, fields.valueStart(i), fields.valueEnd(i)));
   }
-}
-
-/** The trailer section of a request as an object, for `Http2Stream.sendTrailers`. */
-export function http2Trailers(bytes: Uint8Array, fields: HeaderFields): Record<string, string | string[]> {
-  const trailers: Record<string, string | string[]> = {};
-  for (let i = 0; i < fields.count; i++) {
-    const name = fieldName(bytes, fields, i);
-    const value = latin1Text(bytes, fields.valueStart(i), fields.valueEnd(i));
-    const before = trailers[name];
-    trailers[name] = before === undefined ? value : [before, value].flat();
-  }
-  return trailers;
 }
 
 /** In lower case (RFC 9113 §8.2). */

@@ -175,11 +175,15 @@ export class Http2Upstreams implements SessionOwner, UpstreamOwner {
     const { address = "", port } = backend;
     const tls = protocol.kind === "tls" ? { tls: protocol.tls.clientOf(backend.host) } : {};
     this.#opening++;
-    transport.connect({ address, port, timeoutMs, ...tls }, {
-      ...noHandlers,
-      onConnect: (connection) => this.#opened(connection, timeoutMs),
-      onClose: (_connection, error) => this.#openFailed(error ?? this.#error("ECONNRESET", "it closed the connection")),
-    });
+    transport.connect(
+      { address, port, timeoutMs, ...tls },
+      {
+        ...noHandlers,
+        onConnect: (connection) => this.#opened(connection, timeoutMs),
+        onClose: (_connection, error) =>
+          this.#openFailed(error ?? this.#error("ECONNRESET", "it closed the connection")),
+      },
+    );
   }
 
   #opened(connection: Connection, timeoutMs: number): void {
