@@ -1,8 +1,11 @@
+import type { Socket } from "node:net";
 import { constants } from "node:os";
+import type { Duplex } from "node:stream";
 
 import type { Deadline } from "./connect-deadlines.ts";
 import { HandleBacklog } from "./handle-backlog.ts";
 import type { HandleIo } from "./handle-io.ts";
+import { socketOf } from "./handle-socket.ts";
 import { type Operation, connectTimeout, hostPort, systemError, unmapIpv4 } from "./system-error.ts";
 import type { SocketName, TcpHandle, WriteRequest } from "./tcp-binding.ts";
 import {
@@ -127,8 +130,21 @@ export class HandleConnection implements Connection, Deadline {
     if (!this.#shutdownRunning) this.#release();
   }
 
-  toDuplex(): never {
-    throw new Error("Cannot make a stream of this connection: not built yet");
+  toDuplex(unread: Uint8Array): Duplex {
+    const socket = this.toSocket();
+    if (unread.length > 0) socket.unshift(Buffer.from(unread));
+    // HTTP/2 takes what the handle reads, and does not start it.
+    socket.read(0);
+    return socket;
+  }
+
+  /** Gives the handle away to a socket of Node. */
+  toSocket(): Socket {
+    this.#stopReading();
+    this.#closing = true;
+    this.handlers = noHandlers;
+    this.#handle.owner = undefined;
+    return socketOf(this.#handle, this.#io.readBuffer);
   }
 
   /** Starts to connect. */
