@@ -15,6 +15,7 @@ import { Upstreams } from "./l7/upstreams.ts";
 import { type DesiredListeners, Listeners, type ProxiedListener } from "./listeners.ts";
 import { PoolBalancer, type PoolBalancerOptions } from "./pool-balancer.ts";
 import type { Proxy } from "./proxy.ts";
+import { PoolTls } from "./tls/tls-client.ts";
 import type { Transport } from "./transport/transport.ts";
 import type { ApplyMessage, BindFailure, SharedMemory, UnitAssignment, WorkerStart } from "./worker-protocol.ts";
 
@@ -47,9 +48,7 @@ export class Serving {
     this.#options = options;
     const { transport, clock, random, memory, onAcceptError } = options;
     this.#upstreams = new Upstreams({ transport, clock });
-    this.#backendProtocols = new BackendProtocols(() => {
-      throw new Error("Cannot speak TLS with backends: not built yet");
-    });
+    this.#backendProtocols = new BackendProtocols((unit) => new PoolTls(unit));
     this.#requestIds = new RequestIds(random);
     const createProxy = (listener: ProxiedListener): Proxy => this.#createProxy(listener);
     this.#listeners = new Listeners({ transport, clock, createProxy, onAcceptError });

@@ -82,6 +82,8 @@ export class Http2UpstreamSession {
     this.#duplex = duplex;
     this.idleSinceMs = this.#lastHeardMs = clock.nowMs();
     this.#cancelWait = clock.after(timeoutMs, () => this.destroy(`no SETTINGS came within ${timeoutMs} ms`));
+    // HTTP/2 knows no half-closed connections.
+    duplex.once("end", () => this.destroy(this.reason));
     const session = connect(`http://${hostPort(address, port)}`, { ...OPTIONS, createConnection: () => duplex });
     this.#session = session;
     session.on("connect", () => session.setLocalWindowSize(SESSION_WINDOW_BYTES));

@@ -1,6 +1,5 @@
 import { HTTP2_CLEARTEXT } from "../../../src/data/l7/backend-protocol.ts";
 import type { Peer } from "../transport/peer.ts";
-import { duplexTransport } from "./duplex-transport.ts";
 import { forget, HttpRig, receives, type RigListener } from "./http-rig.ts";
 import { Http2Backend, type SeenStream } from "./http2-backend.ts";
 
@@ -9,7 +8,7 @@ export class Http2UpstreamRig extends HttpRig {
   readonly #servers: Http2Backend[] = [];
 
   constructor(listener: RigListener = {}) {
-    super(listener, { protocol: HTTP2_CLEARTEXT, transport: duplexTransport });
+    super(listener, { protocol: HTTP2_CLEARTEXT });
   }
 
   async http2Backend(id = "backend", options = {}): Promise<Http2Backend> {

@@ -252,32 +252,19 @@ describe("a client that leaves", () => {
     expect(server.openSessions).toBe(1);
   });
 
-  it.each(["Content-Length: 100\r\n\r\nhalf", "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"])("in the middle of its request, %j: likewise", async (rest) => {
-    const seen = await ask(client, server, `POST / HTTP/1.1\r\nHost: a\r\n${rest}`);
-    await seen.bodyAtLeast(4);
-    client.socket.resetAndDestroy();
-    await seen.closed;
-    expect(seen.stream.rstCode).toBe(NGHTTP2_CANCEL);
-    // Not even in between did it look complete.
-    expect(seen.stream.aborted).toBe(true);
-    expect(server.openSessions).toBe(1);
-  });
-
-  it("while the connection is being made: the backend hears nothing of it", async () => {
-    rig.balancer.backends = [];
-    const raw = await rig.backend("raw");
-    await client.send(get());
-    const peer = await raw.next();
-    client.socket.resetAndDestroy();
-    await rig.account.until(() => rig.account.closed === 1);
-    await peer.send(SETTINGS);
-    peer.read();
-    while (!frames(peer.received).includes(SETTINGS_ACK)) await once(peer.socket, "data");
-    rig.upstreams.close();
-    await peer.end();
-    // HEADERS would be of type 1.
-    expect(frames(peer.received).filter((frame) => frame.startsWith("1:"))).toEqual([]);
-  });
+  it.each(["Content-Length: 100\r\n\r\nhalf", "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"])(
+    "in the middle of its request, %j: likewise",
+    async (rest) => {
+      const seen = await ask(client, server, `POST / HTTP/1.1\r\nHost: a\r\n${rest}`);
+      await seen.bodyAtLeast(4);
+      client.socket.resetAndDestroy();
+      await seen.closed;
+      expect(seen.stream.rstCode).toBe(NGHTTP2_CANCEL);
+      // Not even in between did it look complete.
+      expect(seen.stream.aborted).toBe(true);
+      expect(server.openSessions).toBe(1);
+    },
+  );
 });
 
 const PREFACE_BYTES = 24;
@@ -337,5 +324,21 @@ describe("timeouts and revocation", () => {
     seen.respond(OK, "ok");
     await response(client, /ok$/);
     await closed;
+  });
+
+  it("a request given up while the connection is being made: the backend never hears of it", async () => {
+    rig.balancer.backends = [];
+    const raw = await rig.backend("raw");
+    await client.send(get());
+    const peer = await raw.next();
+    rig.balancer.revoke("shutdown");
+    expect(await response(client, ERROR)).toMatch(/^HTTP\/1.1 502 [^]*backend-lost/);
+    await peer.send(SETTINGS);
+    peer.read();
+    while (!frames(peer.received).includes(SETTINGS_ACK)) await once(peer.socket, "data");
+    rig.upstreams.close();
+    await peer.end();
+    // HEADERS would be of type 1.
+    expect(frames(peer.received).filter((frame) => frame.startsWith("1:"))).toEqual([]);
   });
 });
