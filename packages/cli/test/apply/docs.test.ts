@@ -5,11 +5,12 @@ import { describe, expect, it } from "@jest/globals";
 import { FakeWorld } from "../fake-io.ts";
 import { applyText, KEY, pem } from "../files.ts";
 
-const docs = new URL("../../../../docs/", import.meta.url);
+/** Of the repository: this test ships with nothing. */
+const DOCS = `${import.meta.dirname}/../../../../docs`;
 
 /** The first example of a page that declares load balancers. */
 function exampleIn(page: string): string {
-  const blocks = readFileSync(new URL(page, docs), "utf8").matchAll(/```yaml\n([^]*?)```/g);
+  const blocks = readFileSync(`${DOCS}/${page}`, "utf8").matchAll(/```yaml\n([^]*?)```/g);
   const example = [...blocks].map(([, text = ""]) => text).find((text) => /^loadBalancers:/m.test(text));
   if (example === undefined) throw new Error(`docs/${page} has no example of apply`);
   return example;

@@ -10,6 +10,15 @@ export function bindProblem(unit: Unit, listener: ListenerUnit, code: string): P
   return { loadBalancerId, listenerId: listener.id, reason };
 }
 
+/** Why a listener that is open does not serve as it should. @param problem in a worker's words. */
+export function servingProblem({ loadBalancerId, name }: Unit, listener: ListenerUnit, problem: string): Problem {
+  return {
+    loadBalancerId,
+    listenerId: listener.id,
+    reason: `Cannot serve listener ${name}/${listener.name}: ${problem}`,
+  };
+}
+
 function explain(vip: string, { protocol, port }: ListenerUnit, code: string): string {
   const endpoint = vip.includes(":") ? `[${vip}]:${port}` : `${vip}:${port}`;
   switch (code) {

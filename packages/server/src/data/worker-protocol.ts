@@ -26,8 +26,10 @@ export interface UnitAssignment {
 export interface BindFailure {
   readonly loadBalancerId: string;
   readonly listenerId: string;
-  /** The system's error name: EADDRINUSE, EADDRNOTAVAIL, EACCES… */
+  /** The system's error name: EADDRINUSE, EADDRNOTAVAIL, EACCES…; `EINVAL` with a problem. */
   readonly code: string;
+  /** Set when it is open and can't serve: why, for people. */
+  readonly problem?: string;
 }
 
 /** `workerData` of a worker thread. */

@@ -21,8 +21,6 @@ export class BodyScan {
   readonly forward: ByteRanges;
   /** Ranges of the last view that are content. */
   readonly payload: ByteRanges;
-  /** Ranges of the last view that are trailers, with the CR LF that ends them. */
-  readonly trailers: ByteRanges;
   /** Offset after the body's last byte in the last view. */
   end = 0;
   /** Content so far, without chunk framing. */
@@ -39,7 +37,6 @@ export class BodyScan {
     this.#chunked = new ChunkedScan(limits);
     this.forward = this.#chunked.forward;
     this.payload = this.#chunked.payload;
-    this.trailers = this.#chunked.trailers;
   }
 
   /**
@@ -61,7 +58,6 @@ export class BodyScan {
   read(bytes: Uint8Array, start: number, end: number): BodyState {
     this.forward.clear();
     this.payload.clear();
-    this.trailers.clear();
     this.end = start;
     if (this.state !== "incomplete") return this.state;
     if (this.#kind === "chunked") return this.#readChunks(bytes, start, end);

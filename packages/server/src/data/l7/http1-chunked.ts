@@ -35,8 +35,6 @@ export class ChunkedScan {
   readonly forward = new ByteRanges();
   /** Ranges of content without its chunks, likewise. */
   readonly payload = new ByteRanges();
-  /** Ranges of the trailer section with its final CR LF, likewise. */
-  readonly trailers = new ByteRanges();
   /** Set when {@link scan} answered FAILED. */
   error: Http1Error | undefined;
   readonly #limits: ChunkLimits;
@@ -91,13 +89,8 @@ export class ChunkedScan {
 
   #scanTrailers(bytes: Uint8Array, from: number, end: number): number {
     const at = this.#trailers.scan(bytes, from, end);
-    if (at === FAILED) {
-      this.error = this.#trailers.error;
-      return at;
-    }
-    const to = at === INCOMPLETE ? end : at;
-    this.forward.add(from, to);
-    this.trailers.add(from, to);
+    if (at === FAILED) this.error = this.#trailers.error;
+    else this.forward.add(from, at === INCOMPLETE ? end : at);
     return at;
   }
 

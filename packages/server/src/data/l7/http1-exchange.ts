@@ -2,13 +2,14 @@ import type { Lease, RevokeReason } from "../balancer.ts";
 import type { RejectReason } from "../data-plane.ts";
 import type { TransportError } from "../transport/transport.ts";
 import type { ExchangeClient } from "./exchange-client.ts";
+import { expired } from "./exchange-timeouts.ts";
 import { HeaderEdits } from "./header-edits.ts";
 import type { HttpPool } from "./http-pools.ts";
 import type { Http1Context } from "./http1-context.ts";
 import { isIdempotent, Method, type MethodId } from "./http1-names.ts";
 import type { ByteRanges } from "./http1-ranges.ts";
 import { REFUSED, STREAM_RESET } from "./http2-upstream-stream.ts";
-import { type LocalResponse, renderResponse, statusResponse } from "./local-response.ts";
+import { type LocalResponse, statusResponse } from "./local-response.ts";
 import { choosePool, type IncomingRequest, reasonOf, writePoolRequest } from "./pool-request.ts";
 import { ResponseRelay } from "./response-relay.ts";
 import { answerOf } from "./route-answer.ts";
@@ -136,21 +137,21 @@ export class Http1Exchange implements UpstreamUser {
    * @param quietMs how long neither side has moved a byte.
    */
   tick(nowMs: number, quietMs: number): void {
-    const { backendIdleTimeoutMs } = this.#context.http;
-    const { clientIdleTimeoutMs } = this.#context.listener;
     const connection = this.#upstream?.connection;
     // A connect has its own timeout.
     if (this.#phase === CONNECTING || this.#phase === IDLE || connection === undefined) return;
-    if (this.#phase === WAITING && nowMs >= this.#deadlineMs) return this.giveUp(504, "backend-timeout");
-    const clientQuiet = clientIdleTimeoutMs > 0 && quietMs >= clientIdleTimeoutMs;
-    if (this.#phase === TUNNEL) return clientQuiet ? this.#cutTunnel() : undefined;
-    const isBackendsTurn = this.#isBodyComplete || connection.pendingBytes > 0;
-    const backendQuiet = backendIdleTimeoutMs > 0 && quietMs >= backendIdleTimeoutMs;
-    if (isBackendsTurn && !this.#relay.isBlocked && backendQuiet) return this.giveUp(504, "backend-timeout");
-    if (clientQuiet && (!isBackendsTurn || this.#relay.isBlocked)) this.giveUp(408, "client-timeout");
-  }
-
-  #cutTunnel(): void {
+    const timeout = expired({
+      phase: this.#phase === WAITING ? "response" : this.#phase === TUNNEL ? "tunnel" : "body",
+      nowMs,
+      deadlineMs: this.#deadlineMs,
+      quietMs,
+      backendIdleTimeoutMs: this.#context.http.backendIdleTimeoutMs,
+      clientIdleTimeoutMs: this.#context.listener.clientIdleTimeoutMs,
+      isBackendsTurn: this.#isBodyComplete || connection.pendingBytes > 0,
+      isBlocked: this.#relay.isBlocked,
+    });
+    if (timeout === undefined) return;
+    if (this.#phase !== TUNNEL) return this.giveUp(timeout.status, timeout.reason);
     this.abort();
     this.#client.cut();
   }
@@ -378,13 +379,10 @@ export class Http1Exchange implements UpstreamUser {
   }
 
   #answer(full: LocalResponse): void {
-    const { reason: _, ...plain } = full;
-    const response = this.#context.http.exposeReasonHeader ? full : plain;
     const keepAlive = this.#isPersistent && this.#isBodyComplete && !this.#context.shared.isDraining;
     const implied = this.#minorVersion === 1 ? "implied" : "keep-alive";
-    const connection = keepAlive ? implied : "close";
-    const { hstsMaxAgeS } = this.#context;
-    this.#client.write(renderResponse(response, { connection, isHead: this.#method === Method.HEAD, hstsMaxAgeS }));
+    const isHead = this.#method === Method.HEAD;
+    this.#client.write(this.#context.render(full, { connection: keepAlive ? implied : "close", isHead }));
     this.#client.answered(keepAlive);
   }
 

@@ -7,7 +7,7 @@ import { BodyScan } from "./http1-body.ts";
 import type { Http1Context } from "./http1-context.ts";
 import { Http1Exchange } from "./http1-exchange.ts";
 import type { RequestHead } from "./http1-head.ts";
-import { renderResponse, statusResponse } from "./local-response.ts";
+import { statusResponse } from "./local-response.ts";
 import type { Timed } from "./timeout-sweep.ts";
 
 /** After the last response a client may go on sending for so long; then the connection is closed. */
@@ -336,9 +336,8 @@ export class Http1Session implements ConnectionHandlers, ExchangeClient, Timed {
 
   /** A request that can't be served; nothing after it can be understood. */
   #refuse(status: number, reason: RejectReason, detail?: string): void {
-    const { hstsMaxAgeS, shared } = this.#context;
-    shared.account.reject(reason);
-    this.write(renderResponse(statusResponse(status, detail), { connection: "close", isHead: false, hstsMaxAgeS }));
+    this.#context.shared.account.reject(reason);
+    this.write(this.#context.render(statusResponse(status, detail), { connection: "close", isHead: false }));
     this.#linger();
   }
 

@@ -45,18 +45,6 @@ function addFields(headers: string[], { bytes, fields, framing }: RequestHead): 
   }
 }
 
-/** The trailer section of a request as an object, for `Http2Stream.sendTrailers`. */
-export function http2Trailers(bytes: Uint8Array, fields: HeaderFields): Record<string, string | string[]> {
-  const trailers: Record<string, string | string[]> = {};
-  for (let i = 0; i < fields.count; i++) {
-    const name = fieldName(bytes, fields, i);
-    const value = latin1Text(bytes, fields.valueStart(i), fields.valueEnd(i));
-    const before = trailers[name];
-    trailers[name] = before === undefined ? value : [before, value].flat();
-  }
-  return trailers;
-}
-
 /** In lower case (RFC 9113 §8.2). */
 function fieldName(bytes: Uint8Array, fields: HeaderFields, index: number): string {
   const known = knownHeaderNames[fields.nameId(index)] as string;

@@ -1,55 +1,61 @@
 import type { ClientHttp2Stream } from "node:http2";
 
-import { ByteStash } from "./byte-stash.ts";
 import { BodyScan } from "./http1-body.ts";
-import { HeaderFields, INCOMPLETE } from "./http1-fields.ts";
 import { RequestHead } from "./http1-head.ts";
 import { Method } from "./http1-names.ts";
-import { http2RequestHeaders, http2Trailers, type RawHeaders } from "./http2-upstream-request.ts";
+import { http2RequestHeaders, type RawHeaders } from "./http2-upstream-request.ts";
 
-/** Heads come from our own writers, which have kept the listener's limits. */
-const MAX_HEADERS = 8192;
+/** Heads come from our own writers, and keep the listener's limits. */
 const LIMITS = {
   maxUriBytes: Number.MAX_SAFE_INTEGER,
   maxHeaderBytes: Number.MAX_SAFE_INTEGER,
-  maxHeaderCount: MAX_HEADERS,
+  maxHeaderCount: 8192,
 };
-/** As many as HTTP/1.1 lets pass. */
-const MAX_TRAILERS = 1024;
 
 /** For one head at a time: none is kept. */
 const head = new RequestHead(LIMITS);
-const trailerFields = new HeaderFields(MAX_TRAILERS);
-const NO_TRAILERS = {};
 
-/** Opens the stream of a request. `waitForTrailers`: the stream's end waits for `sendTrailers`. */
-export type OpenStream = (
-  headers: RawHeaders,
-  options: { readonly endStream: boolean; readonly waitForTrailers: boolean },
-) => ClientHttp2Stream;
+/** How the stream of a request is opened. */
+export interface StreamStart {
+  /** The request has no content. */
+  readonly endStream: boolean;
+  /** Cuts the request before it is complete. */
+  readonly signal?: AbortSignal;
+}
 
 /** What became of bytes given to {@link RequestSender.write}. */
 export type SendState = "sent" | "blocked" | "failed";
 
-/** Reads one HTTP/1.1 request as the exchange writes it, and sends it as an HTTP/2 stream. */
+/**
+ * Reads one HTTP/1.1 request as the exchange writes it, and sends it as an HTTP/2 stream. Trailers are left out (RFC 9110
+ * §6.5.1 allows it): for their sake node:http2 keeps streams in a state in which cutting one can end the process.
+ */
 export class RequestSender {
   /** The request was HEAD: its response has no content. */
   isHead = false;
   readonly #scheme: "http" | "https";
-  readonly #open: OpenStream;
+  readonly #open: (headers: RawHeaders, start: StreamStart) => ClientHttp2Stream;
   #stream: ClientHttp2Stream | undefined;
   #body: BodyScan | undefined;
-  #trailers: ByteStash | undefined;
+  #cutter: AbortController | undefined;
 
-  constructor(scheme: "http" | "https", open: OpenStream) {
+  constructor(scheme: "http" | "https", open: (headers: RawHeaders, start: StreamStart) => ClientHttp2Stream) {
     this.#scheme = scheme;
     this.#open = open;
   }
 
   /** The first bytes hold the whole head. `blocked`: everything is taken, and more only after the stream's `drain`. */
   write(bytes: Uint8Array): SendState {
-    if (this.#stream === undefined) return this.#begin(bytes);
-    return this.#sendBody(this.#stream, bytes, 0);
+    return this.#stream === undefined ? this.#begin(bytes) : this.#sendBody(this.#stream, bytes);
+  }
+
+  /**
+   * Cuts a request that is not complete, so that it does not look complete: node:http2 would end what it closes.
+   * @returns false when everything was sent.
+   */
+  cut(): boolean {
+    this.#cutter?.abort();
+    return this.#cutter !== undefined;
   }
 
   #begin(bytes: Uint8Array): SendState {
@@ -57,39 +63,36 @@ export class RequestSender {
     if (head.parse(bytes, 0, bytes.length) !== "complete") return "failed";
     this.isHead = head.line.method === Method.HEAD;
     const { body: kind, framing, end } = head;
-    const hasBody = kind !== "none" && !(kind === "length" && framing.contentLength === 0);
-    const waitForTrailers = kind === "chunked";
-    const stream = this.#open(http2RequestHeaders(head, this.#scheme), { endStream: !hasBody, waitForTrailers });
-    this.#stream = stream;
-    if (!hasBody) return "sent";
-    if (waitForTrailers) stream.on("wantTrailers", () => this.#sendTrailers());
-    this.#body = new BodyScan();
-    this.#body.begin(kind, framing.contentLength);
-    return this.#sendBody(stream, bytes, end);
+    const headers = http2RequestHeaders(head, this.#scheme);
+    if (kind === "none" || (kind === "length" && framing.contentLength === 0)) {
+      this.#stream = this.#open(headers, { endStream: true });
+      return "sent";
+    }
+    const body = new BodyScan();
+    body.begin(kind, framing.contentLength);
+    if (body.read(bytes, end, bytes.length) === "failed") return "failed";
+    if (body.state !== "done") this.#cutter = new AbortController();
+    const start = this.#cutter === undefined ? undefined : { signal: this.#cutter.signal };
+    this.#body = body;
+    this.#stream = this.#open(headers, { endStream: false, ...start });
+    return this.#send(this.#stream, bytes, body);
   }
 
-  #sendBody(stream: ClientHttp2Stream, bytes: Uint8Array, from: number): SendState {
+  #sendBody(stream: ClientHttp2Stream, bytes: Uint8Array): SendState {
     const body = this.#body as BodyScan;
-    if (body.read(bytes, from, bytes.length) === "failed") return "failed";
-    const { payload, trailers } = body;
-    const isDone = body.state === "done";
+    return body.read(bytes, 0, bytes.length) === "failed" ? "failed" : this.#send(stream, bytes, body);
+  }
+
+  #send(stream: ClientHttp2Stream, bytes: Uint8Array, { payload, state }: BodyScan): SendState {
+    const isDone = state === "done";
+    if (isDone) this.#cutter = undefined;
     for (let i = 0; i < payload.count; i++) {
       // node:http2 sends it later and does not copy it.
       const content = Buffer.from(bytes.subarray(payload.start(i), payload.end(i)));
       if (isDone && i === payload.count - 1) stream.end(content);
       else stream.write(content);
     }
-    for (let i = 0; i < trailers.count; i++) {
-      (this.#trailers ??= new ByteStash()).append(bytes, trailers.start(i), trailers.end(i));
-    }
     if (isDone && payload.count === 0) stream.end();
     return stream.writableNeedDrain ? "blocked" : "sent";
-  }
-
-  #sendTrailers(): void {
-    const stash = this.#trailers as ByteStash;
-    trailerFields.reset();
-    const isRead = trailerFields.scan(stash.bytes, stash.start, stash.end) > INCOMPLETE;
-    this.#stream?.sendTrailers(isRead ? http2Trailers(stash.bytes, trailerFields) : NO_TRAILERS);
   }
 }

@@ -5,6 +5,7 @@ import type { Clock } from "../../clock.ts";
 import { hostPort } from "../transport/system-error.ts";
 import { TransportError } from "../transport/transport.ts";
 import type { RawHeaders } from "./http2-upstream-request.ts";
+import type { StreamStart } from "./http2-upstream-sender.ts";
 
 /** Unread content that a backend may send for one request; slow clients hold back their own stream with it. */
 const STREAM_WINDOW_BYTES = 256 * 1024;
@@ -65,6 +66,7 @@ export class Http2UpstreamSession {
   /** Requests that the backend takes at once. */
   limit = 0;
   readonly #session: ClientHttp2Session;
+  readonly #duplex: Duplex;
   readonly #options: SessionOptions;
   readonly #cancelWait: () => void;
   /** Streams whose response has gone to the client whole and that the backend has not ended. */
@@ -77,8 +79,11 @@ export class Http2UpstreamSession {
   constructor(duplex: Duplex, options: SessionOptions) {
     const { clock, address, port, timeoutMs } = options;
     this.#options = options;
+    this.#duplex = duplex;
     this.idleSinceMs = this.#lastHeardMs = clock.nowMs();
     this.#cancelWait = clock.after(timeoutMs, () => this.destroy(`no SETTINGS came within ${timeoutMs} ms`));
+    // HTTP/2 knows no half-closed connections.
+    duplex.once("end", () => this.destroy(this.reason));
     const session = connect(`http://${hostPort(address, port)}`, { ...OPTIONS, createConnection: () => duplex });
     this.#session = session;
     session.on("connect", () => session.setLocalWindowSize(SESSION_WINDOW_BYTES));
@@ -104,8 +109,8 @@ export class Http2UpstreamSession {
   }
 
   /** Sends a request on a place that was counted in {@link inUse}. @throws what node:http2 does about headers. */
-  request(headers: RawHeaders, options: { endStream: boolean; waitForTrailers: boolean }): ClientHttp2Stream {
-    const stream = this.#session.request(headers, options);
+  request(headers: RawHeaders, start: StreamStart): ClientHttp2Stream {
+    const stream = this.#session.request(headers, start);
     stream.on("close", () => {
       this.#lingering.delete(stream);
       this.free();
@@ -171,6 +176,8 @@ export class Http2UpstreamSession {
     this.reason = reason;
     const hadOpened = this.#state !== "opening";
     this.#session.destroy();
+    // After GOAWAY node:http2 would wait for the backend to close the connection.
+    this.#duplex.end(() => this.#duplex.destroy());
     this.#leave("closed", hadOpened ? undefined : this.#openError());
   }
 
@@ -186,7 +193,7 @@ export class Http2UpstreamSession {
   #goAway(lastStreamId: number): void {
     this.#lastStreamId = lastStreamId;
     this.reason = "the backend sent GOAWAY";
-    if (this.#state === "opening") return this.destroy(this.reason);
+    if (this.#state === "opening" || this.inUse === 0) return this.destroy(this.reason);
     this.#leave("draining", undefined);
   }
 

@@ -11,7 +11,7 @@ import {
   type ResponseFraming,
   statusOf,
 } from "./http2-upstream-response.ts";
-import { type OpenStream, RequestSender } from "./http2-upstream-sender.ts";
+import { RequestSender, type StreamStart } from "./http2-upstream-sender.ts";
 import type { Http2UpstreamSession } from "./http2-upstream-session.ts";
 
 /** Code of the error when the backend has taken nothing of a request: it may be sent again, whatever it is. */
@@ -64,8 +64,7 @@ export class Http2UpstreamStream implements Connection {
   constructor(options: UpstreamStreamOptions, handlers: ConnectionHandlers) {
     this.#options = options;
     this.handlers = handlers;
-    const open: OpenStream = (headers, how) => this.#open(headers, how);
-    this.#sender = new RequestSender(options.scheme, open);
+    this.#sender = new RequestSender(options.scheme, (headers, start) => this.#open(headers, start));
   }
 
   get remoteAddress(): string {
@@ -139,7 +138,7 @@ export class Http2UpstreamStream implements Connection {
     const stream = this.#stream;
     if (stream !== undefined) {
       if (!this.#isEnded) this.#session?.suspect();
-      stream.close(constants.NGHTTP2_CANCEL);
+      if (!this.#sender.cut()) stream.close(constants.NGHTTP2_CANCEL);
     } else if (this.#session === undefined) this.#options.onAbandoned(this);
     else this.#session.free();
     this.#closeSoon(undefined);
@@ -149,11 +148,8 @@ export class Http2UpstreamStream implements Connection {
     throw new Error("Cannot make a stream of Node of one request in an HTTP/2 connection");
   }
 
-  #open(
-    headers: RawHeaders,
-    how: { readonly endStream: boolean; readonly waitForTrailers: boolean },
-  ): ClientHttp2Stream {
-    const stream = (this.#session as Http2UpstreamSession).request(headers, how);
+  #open(headers: RawHeaders, start: StreamStart): ClientHttp2Stream {
+    const stream = (this.#session as Http2UpstreamSession).request(headers, start);
     this.#stream = stream;
     this.#noteEnd(stream);
     stream.on("headers", (_headers, _flags, raw) => this.#interim(raw));
@@ -271,7 +267,7 @@ export class Http2UpstreamStream implements Connection {
   #fail(reason: string): void {
     if (this.#isClosed) return;
     if (this.#stream === undefined) this.#session?.free();
-    else this.#stream.close(constants.NGHTTP2_PROTOCOL_ERROR);
+    else if (!this.#sender.cut()) this.#stream.close(constants.NGHTTP2_PROTOCOL_ERROR);
     const where = hostPort(this.remoteAddress, this.remotePort);
     this.#closeSoon(new TransportError(STREAM_RESET, `Cannot finish a request at ${where}: ${reason}`));
   }
