@@ -15,6 +15,7 @@ import { CONTROL_LIMIT, FloodGuard, RESET_LIMIT } from "./http2-guard.ts";
 import { Http2Output } from "./http2-output.ts";
 import { type DataPiece, Http2Receiver, type ReceiverOwner } from "./http2-receiver.ts";
 import { Http2RequestHead, Http2RequestTrailers } from "./http2-request.ts";
+import { SendQueue } from "./http2-send-queue.ts";
 import { Http2Stream, type StreamOwner } from "./http2-stream.ts";
 import { CONNECTION_WINDOW_BYTES, ReceiveWindows, STREAM_WINDOW_BYTES } from "./http2-windows.ts";
 
@@ -57,15 +58,13 @@ export interface Http2Owner {
 export class Http2Connection implements ConnectionHandlers, ReceiverOwner, StreamOwner, Http1Owner, Timed {
   readonly connection: Connection;
   readonly output: Http2Output;
-  sendWindow = DEFAULT_WINDOW_BYTES;
+  readonly sends: SendQueue;
   readonly #owner: Http2Owner;
   readonly #receiver = new Http2Receiver(this);
   readonly #windows: ReceiveWindows;
   readonly #streams = new Map<number, Http2Stream>();
   /** For the next requests. */
   #idle: Http2Stream[] = [];
-  /** Those with something to send, in the order of their turns. */
-  readonly #queue: Http2Stream[] = [];
   #deferred: Http2Stream[] = [];
   #isTurnPlanned = false;
   #initialWindow = DEFAULT_WINDOW_BYTES;
@@ -82,6 +81,7 @@ export class Http2Connection implements ConnectionHandlers, ReceiverOwner, Strea
     this.#owner = owner;
     const { account, clock } = owner.context.shared;
     this.output = new Http2Output(connection, (bytes) => account.count(0, bytes));
+    this.sends = new SendQueue(this.output);
     this.#windows = new ReceiveWindows(this.output);
     this.#resets = new FloodGuard(RESET_LIMIT, clock);
     this.#controls = new FloodGuard(CONTROL_LIMIT, clock);
@@ -242,11 +242,11 @@ export class Http2Connection implements ConnectionHandlers, ReceiverOwner, Strea
   }
 
   windowGrew(stream: Http2Stream | undefined, bytes: number): void {
-    const grown = (stream ?? this).sendWindow + bytes;
+    const grown = (stream?.sendWindow ?? this.sends.window) + bytes;
     if (grown > MAX_WINDOW_BYTES) {
       if (stream === undefined) this.fail(Http2ErrorCode.FLOW_CONTROL_ERROR);
       else this.streamFailed(stream.id, stream, Http2ErrorCode.FLOW_CONTROL_ERROR);
-    } else if (stream === undefined) this.sendWindow = grown;
+    } else if (stream === undefined) this.sends.window = grown;
     else stream.moveWindow(bytes);
     this.#pump();
   }
@@ -297,16 +297,6 @@ export class Http2Connection implements ConnectionHandlers, ReceiverOwner, Strea
   }
 
   // What streams and their sessions want.
-
-  get isContended(): boolean {
-    return this.#queue.length > 0;
-  }
-
-  enqueue(stream: Http2Stream): void {
-    if (stream.isQueued) return;
-    stream.isQueued = true;
-    this.#queue.push(stream);
-  }
 
   defer(stream: Http2Stream): void {
     this.#deferred.push(stream);
@@ -361,13 +351,8 @@ export class Http2Connection implements ConnectionHandlers, ReceiverOwner, Strea
     this.wrote();
   }
 
-  /** Sends what waits, one frame of each stream in turn. */
   #pump(): void {
-    while (this.#queue.length > 0 && this.sendWindow > 0 && !this.output.isBlocked) {
-      const stream = this.#queue.shift() as Http2Stream;
-      stream.isQueued = false;
-      stream.sendPending();
-    }
+    this.sends.pump();
     if (!this.output.isEmpty) this.wrote();
   }
 
@@ -404,7 +389,7 @@ export class Http2Connection implements ConnectionHandlers, ReceiverOwner, Strea
   #abortStreams(): void {
     const streams = [...this.#streams.values()];
     this.#streams.clear();
-    this.#queue.length = 0;
+    this.sends.clear();
     for (const stream of streams) stream.abort();
   }
 

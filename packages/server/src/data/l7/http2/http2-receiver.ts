@@ -1,6 +1,7 @@
 import { ByteStash } from "../byte-stash.ts";
 import { type FieldSink, HpackDecoder } from "./hpack-decoder.ts";
 import { requestFeed } from "./http2-feed.ts";
+import { type FrameSink, Http2FrameReader } from "./http2-frame-reader.ts";
 import {
   FrameFlag,
   FrameType,
@@ -12,7 +13,6 @@ import {
   readUint32,
   Setting,
 } from "./http2-frame.ts";
-import { type FrameSink, Http2FrameReader } from "./http2-frame-reader.ts";
 import type { Http2Stream } from "./http2-stream.ts";
 
 /** A piece of a DATA frame's content. */

@@ -12,17 +12,13 @@ import { Http2ErrorCode, type Http2ErrorCodeId, MAX_FRAME_BYTES } from "./http2-
 import type { Http2Output } from "./http2-output.ts";
 import type { RequestBody } from "./http2-request.ts";
 import { Http2ResponseReader, type ResponseSink } from "./http2-response.ts";
+import type { SendingStream, SendQueue } from "./http2-send-queue.ts";
 
 /** What a stream needs of its connection. */
 export interface StreamOwner {
   readonly connection: Connection;
   readonly output: Http2Output;
-  /** What the client takes over all streams. */
-  sendWindow: number;
-  /** Other streams wait for their turn to send. */
-  readonly isContended: boolean;
-  /** Something to send waits; the stream's turn comes. */
-  enqueue(stream: Http2Stream): void;
+  readonly sends: SendQueue;
   /** Calls `settle` of the stream once nothing of it is on the stack any more. */
   defer(stream: Http2Stream): void;
   /** Frames were written: they leave at the end of the turn. */
@@ -49,7 +45,7 @@ interface WaitingTrailers {
  * One stream of HTTP/2, to its session a client's connection of its own: the request is fed as HTTP/1.1, and what the
  * session writes goes out as HEADERS and DATA. Carries one stream after the other, as a connection does requests.
  */
-export class Http2Stream implements Connection, FeedTarget, ResponseSink {
+export class Http2Stream implements Connection, FeedTarget, ResponseSink, SendingStream {
   handlers: ConnectionHandlers = noHandlers;
   /** Set right after it was made. */
   session!: Http1Session;
@@ -126,7 +122,11 @@ export class Http2Stream implements Connection, FeedTarget, ResponseSink {
   }
 
   /** A new request, whose head is `head`. */
-  begin(id: number, head: ByteSlice, request: { body: RequestBody; contentLength: number; isHeadMethod: boolean }): void {
+  begin(
+    id: number,
+    head: ByteSlice,
+    request: { body: RequestBody; contentLength: number; isHeadMethod: boolean },
+  ): void {
     this.id = id;
     this.#body = request.body;
     this.#left = request.contentLength;
@@ -264,7 +264,7 @@ export class Http2Stream implements Connection, FeedTarget, ResponseSink {
 
   /** Takes a place in the queue if there is something that could be sent. */
   offer(): void {
-    if (this.sendWindow > 0 && this.#pending !== undefined) this.#owner.enqueue(this);
+    if (this.sendWindow > 0 && this.#pending !== undefined) this.#owner.sends.add(this);
   }
 
   /** The stream's turn: one frame of what waits. */
@@ -292,7 +292,7 @@ export class Http2Stream implements Connection, FeedTarget, ResponseSink {
 
   responseData(bytes: Uint8Array, start: number, end: number, isEnd: boolean): void {
     let at = start;
-    if (this.#pending === undefined && !this.#owner.isContended && !this.#owner.output.isBlocked) {
+    if (this.#pending === undefined && !this.#owner.sends.isContended && !this.#owner.output.isBlocked) {
       for (let size = 1; at < end && size > 0; at += size) {
         size = Math.min(end - at, this.#allowed());
         if (size > 0) this.#sendFrame(bytes, { start: at, end: at + size, isEnd: isEnd && at + size === end });
@@ -328,13 +328,13 @@ export class Http2Stream implements Connection, FeedTarget, ResponseSink {
 
   /** What may go out in one frame. */
   #allowed(): number {
-    return Math.max(0, Math.min(this.sendWindow, this.#owner.sendWindow, MAX_FRAME_BYTES));
+    return Math.max(0, Math.min(this.sendWindow, this.#owner.sends.window, MAX_FRAME_BYTES));
   }
 
   #sendFrame(bytes: Uint8Array, piece: { start: number; end: number; isEnd: boolean }): void {
     const length = piece.end - piece.start;
     this.sendWindow -= length;
-    this.#owner.sendWindow -= length;
+    this.#owner.sends.window -= length;
     this.#owner.output.data(this.id, bytes, piece);
   }
 
