@@ -6,23 +6,24 @@ const FIRST_FREE_PORT = 1024;
 /** Why a listener is not open, and what to do about it. @param code the system's error name. */
 export function bindProblem(unit: Unit, listener: ListenerUnit, code: string): Problem {
   const { loadBalancerId, vip } = unit;
-  const reason = `Cannot bind listener ${unit.name}/${listener.name}: ${explain(vip, listener.port, code)}`;
+  const reason = `Cannot bind listener ${unit.name}/${listener.name}: ${explain(vip, listener, code)}`;
   return { loadBalancerId, listenerId: listener.id, reason };
 }
 
-/** A listener that this data plane has no code for. */
-export function unservedProtocol({ loadBalancerId, name }: Unit, listener: ListenerUnit): Problem {
-  const reason =
-    `Cannot open listener ${name}/${listener.name}: protocol ${listener.protocol} is not served by this version's ` +
-    "data plane; use TCP or HTTP, or run a version that serves it";
-  return { loadBalancerId, listenerId: listener.id, reason };
+/** Why a listener that is open does not serve as it should. @param problem in a worker's words. */
+export function servingProblem({ loadBalancerId, name }: Unit, listener: ListenerUnit, problem: string): Problem {
+  return {
+    loadBalancerId,
+    listenerId: listener.id,
+    reason: `Cannot serve listener ${name}/${listener.name}: ${problem}`,
+  };
 }
 
-function explain(vip: string, port: number, code: string): string {
+function explain(vip: string, { protocol, port }: ListenerUnit, code: string): string {
   const endpoint = vip.includes(":") ? `[${vip}]:${port}` : `${vip}:${port}`;
   switch (code) {
     case "EADDRINUSE":
-      return `${endpoint} is in use; stop what listens there (ss -ltnp "sport = :${port}" names it) or change the port`;
+      return `${endpoint} is in use; stop what listens there (ss ${protocol === "UDP" ? "-lunp" : "-ltnp"} "sport = :${port}" names it) or change the port`;
     case "EADDRNOTAVAIL":
       return (
         `${vip} is no address of this host; set dataPlane.bind to "assign" (or "anyip"), ` +

@@ -40,14 +40,20 @@ export interface ApplyReport {
   readonly problems: readonly Problem[];
 }
 
-/** Why a listener turned a connection away, or, from `bad-request` on, an HTTP request alone. */
+/** Why a listener turned a connection away, or dropped a datagram, or, from `bad-request` on, an HTTP request alone. */
 export type RejectReason =
   | "acl"
   | "connection-limit"
+  /** The client did not come to terms about TLS, or showed no valid certificate where one is required. */
+  | "tls-handshake"
   | "no-pool"
   | "no-backend"
   | "connect-failed"
   | "backend-limit"
+  /** UDP: a flow was ended before its time, to make room for another; or a datagram found no room even so. */
+  | "flow-limit"
+  /** UDP: the system did not take a datagram that was to be sent. */
+  | "send-failed"
   /** Malformed, too large, or not to be judged by the policies: 4xx. */
   | "bad-request"
   /** By a policy: 403. */

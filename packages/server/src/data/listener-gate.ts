@@ -1,5 +1,6 @@
 import type { ListenerUnit, Problem, Unit } from "../snapshot/snapshot.ts";
-import { bindProblem, unservedProtocol } from "./bind-problem.ts";
+import { bindProblem } from "./bind-problem.ts";
+import type { DatagramTransport } from "./transport/datagram.ts";
 import { type Transport, TransportError } from "./transport/transport.ts";
 
 /** Endpoints looked at in one go: each takes a file descriptor. */
@@ -8,6 +9,7 @@ const AT_ONCE = 64;
 /** How {@link ListenerGate} looks at endpoints. */
 export interface ListenerGateOptions {
   readonly transport: Transport;
+  readonly datagrams: DatagramTransport;
   /** True: another process of ours may hold the endpoints, and ours join it (takeover). */
   readonly join: boolean;
 }
@@ -39,7 +41,6 @@ export class ListenerGate {
     const codes = await this.#look(units);
     return units.map((unit) => {
       const problems = unit.listeners.flatMap((listener) => {
-        if (!isServed(listener)) return [unservedProtocol(unit, listener)];
         const code = codes.get(endpointOf(unit, listener));
         return code === undefined ? [] : [bindProblem(unit, listener, code)];
       });
@@ -61,12 +62,12 @@ export class ListenerGate {
 
   /** The error code for each endpoint that can't be bound. */
   async #look(units: readonly Unit[]): Promise<ReadonlyMap<string, string>> {
-    const unknown = new Map<string, { readonly address: string; readonly port: number }>();
+    const unknown = new Map<string, Place>();
     for (const unit of units) {
       for (const listener of unit.listeners) {
         const endpoint = endpointOf(unit, listener);
-        if (!isServed(listener) || this.#options.join || this.#ours.has(endpoint)) continue;
-        unknown.set(endpoint, { address: unit.vip, port: listener.port });
+        if (this.#options.join || this.#ours.has(endpoint)) continue;
+        unknown.set(endpoint, { protocol: listener.protocol, address: unit.vip, port: listener.port });
       }
     }
     const codes = new Map<string, string>();
@@ -81,11 +82,9 @@ export class ListenerGate {
     return codes;
   }
 
-  async #tryAlone(place: { readonly address: string; readonly port: number }): Promise<string | undefined> {
+  async #tryAlone(place: Place): Promise<string | undefined> {
     try {
-      const options = { ...place, reusePort: false, backlog: 1 };
-      // A client that is quicker than the workers is turned away as if nothing listened yet.
-      const socket = await this.#options.transport.listen(options, (connection) => connection.reset());
+      const socket = await this.#bindAlone(place);
       await socket.close();
       return undefined;
     } catch (error) {
@@ -93,13 +92,23 @@ export class ListenerGate {
       throw error;
     }
   }
+
+  /** A client that is quicker than the workers is turned away as if nothing listened yet. */
+  #bindAlone({ protocol, ...place }: Place): Promise<{ close(): Promise<void> }> {
+    const { transport, datagrams } = this.#options;
+    if (protocol === "UDP") return datagrams.bind({ ...place, reusePort: false }, { onDatagram() {}, onLoss() {} });
+    return transport.listen({ ...place, reusePort: false, backlog: 1 }, (connection) => connection.reset());
+  }
 }
 
-/** Whether this data plane has code for the listener's protocol. */
-export function isServed({ protocol }: Pick<ListenerUnit, "protocol">): boolean {
-  return protocol === "TCP" || protocol === "HTTP";
+/** What is looked at. */
+interface Place {
+  readonly protocol: ListenerUnit["protocol"];
+  readonly address: string;
+  readonly port: number;
 }
 
-function endpointOf({ vip }: Unit, { port }: ListenerUnit): string {
-  return `${vip} ${port}`;
+/** TCP and UDP have ports of their own. */
+function endpointOf({ vip }: Unit, { protocol, port }: ListenerUnit): string {
+  return `${protocol === "UDP" ? "udp" : "tcp"} ${vip} ${port}`;
 }

@@ -3,8 +3,9 @@ import type { ListenerUnit } from "../snapshot/snapshot.ts";
 import type { Row } from "./counters.ts";
 import type { ListenerAccount } from "./l4/listener-account.ts";
 import { ListenerCounter } from "./listener-counter.ts";
-import type { Proxy } from "./proxy.ts";
-import { type Connection, type ListeningSocket, type Transport, TransportError } from "./transport/transport.ts";
+import type { DatagramProxy, Proxy } from "./proxy.ts";
+import type { DatagramTransport } from "./transport/datagram.ts";
+import { type Connection, type Transport, TransportError } from "./transport/transport.ts";
 import type { BindFailure } from "./worker-protocol.ts";
 
 /** Connections that the kernel queues for a listener before they are accepted; it caps this at net.core.somaxconn. */
@@ -16,9 +17,10 @@ const ACCEPT_ERROR_INTERVAL_MS = 10_000;
 /** What {@link Listeners} needs of its worker. */
 export interface ListenersOptions {
   readonly transport: Transport;
+  readonly datagrams: DatagramTransport;
   readonly clock: Clock;
-  /** Makes what serves a listener. */
-  readonly createProxy: (listener: ProxiedListener) => Proxy;
+  /** Makes what serves a listener: a {@link DatagramProxy} for one of UDP. */
+  readonly createProxy: (listener: ProxiedListener) => Proxy | DatagramProxy;
   /** An open listener can't accept (EMFILE: out of file descriptors); it goes on trying. */
   readonly onAcceptError: (failure: BindFailure) => void;
 }
@@ -49,16 +51,21 @@ interface Served {
   readonly loadBalancerId: string;
   readonly listenerId: string;
   readonly endpoint: Endpoint;
-  readonly proxy: Proxy;
+  readonly proxy: Proxy | DatagramProxy;
   drainTimeoutMs: number;
 }
 
-/** An address and port, and who gets what is accepted there. Outlives a listener that another one takes over from. */
-interface Endpoint {
+/** Where to listen. TCP and UDP have ports of their own. */
+interface Place {
+  readonly transport: "tcp" | "udp";
   readonly address: string;
   readonly port: number;
+}
+
+/** A place, and who gets what comes in there. Outlives a listener that another one takes over from. */
+interface Endpoint extends Place {
   owner: Served | undefined;
-  socket: ListeningSocket | undefined;
+  socket: { close(): Promise<void> } | undefined;
   /** Code of the last attempt to open it; undefined = none, or it is open. */
   failure: string | undefined;
   /** When a failed accept was reported last. */
@@ -91,13 +98,16 @@ export class Listeners {
     await Promise.all([...touched].map((endpoint) => this.#settle(endpoint)));
   }
 
-  /** Every listener that should be open and is not. */
+  /** Every listener that should be open and is not, or does not serve as it should. */
   failures(): BindFailure[] {
-    return [...this.#endpoints.values()].flatMap(({ owner, failure }) =>
-      owner === undefined || failure === undefined
+    return [...this.#endpoints.values()].flatMap(({ owner, failure }) => {
+      if (owner === undefined) return [];
+      const { loadBalancerId, listenerId, proxy } = owner;
+      if (failure !== undefined) return [{ loadBalancerId, listenerId, code: failure }];
+      return proxy.problem === undefined
         ? []
-        : [{ loadBalancerId: owner.loadBalancerId, listenerId: owner.listenerId, code: failure }],
-    );
+        : [{ loadBalancerId, listenerId, code: "EINVAL", problem: proxy.problem }];
+    });
   }
 
   /** Stops accepting everywhere, lets connections finish for so long, ends the rest. */
@@ -125,10 +135,10 @@ export class Listeners {
   }
 
   #retireMissing({ loadBalancerId, vip, listeners }: DesiredListeners, touched: Set<Endpoint>): void {
-    const kept = new Set(listeners.map(({ unit }) => `${unit.id} ${keyOf(vip, unit.port)}`));
+    const kept = new Set(listeners.map(({ unit }) => `${unit.id} ${keyOf(placeOf(vip, unit))}`));
     for (const served of this.#served.get(loadBalancerId)?.values() ?? []) {
       const { listenerId, endpoint } = served;
-      if (kept.has(`${listenerId} ${keyOf(endpoint.address, endpoint.port)}`)) continue;
+      if (kept.has(`${listenerId} ${keyOf(endpoint)}`)) continue;
       this.#served.get(loadBalancerId)?.delete(listenerId);
       endpoint.owner = undefined;
       touched.add(endpoint);
@@ -157,7 +167,7 @@ export class Listeners {
       served.proxy.update(unit);
       return served.endpoint;
     }
-    const endpoint = this.#endpointAt(vip, unit.port);
+    const endpoint = this.#endpointAt(placeOf(vip, unit));
     const begun = this.#begin({ loadBalancerId, vip, endpoint }, desired);
     siblings.set(unit.id, begun);
     endpoint.owner = begun;
@@ -172,13 +182,12 @@ export class Listeners {
     return { loadBalancerId, listenerId: unit.id, endpoint, proxy, drainTimeoutMs };
   }
 
-  #endpointAt(address: string, port: number): Endpoint {
-    const key = keyOf(address, port);
+  #endpointAt(place: Place): Endpoint {
+    const key = keyOf(place);
     const known = this.#endpoints.get(key);
     if (known !== undefined) return known;
     const endpoint: Endpoint = {
-      address,
-      port,
+      ...place,
       owner: undefined,
       socket: undefined,
       failure: undefined,
@@ -190,31 +199,50 @@ export class Listeners {
 
   /** Opens an endpoint that somebody wants, closes one that nobody wants. */
   async #settle(endpoint: Endpoint): Promise<void> {
-    const { address, port, owner, socket } = endpoint;
+    const { owner, socket } = endpoint;
     if (owner !== undefined) {
       if (socket === undefined) await this.#open(endpoint);
       return;
     }
-    this.#endpoints.delete(keyOf(address, port));
+    this.#endpoints.delete(keyOf(endpoint));
     endpoint.socket = undefined;
     await socket?.close();
   }
 
   async #open(endpoint: Endpoint): Promise<void> {
-    const { address, port } = endpoint;
-    const accept = (connection: Connection): void => {
-      if (endpoint.owner === undefined) connection.reset();
-      else endpoint.owner.proxy.accept(connection);
-    };
     try {
-      const onAcceptError = (error: TransportError): void => this.#noteAcceptError(endpoint, error);
-      const options = { address, port, reusePort: true, backlog: BACKLOG, onAcceptError };
-      endpoint.socket = await this.#options.transport.listen(options, accept);
+      endpoint.socket = await (endpoint.transport === "udp" ? this.#bind(endpoint) : this.#listen(endpoint));
       endpoint.failure = undefined;
     } catch (error) {
       if (!(error instanceof TransportError)) throw error;
       endpoint.failure = error.code;
     }
+  }
+
+  #listen(endpoint: Endpoint): Promise<{ close(): Promise<void> }> {
+    const { address, port } = endpoint;
+    const accept = (connection: Connection): void => {
+      const proxy = endpoint.owner?.proxy;
+      if (proxy !== undefined && "accept" in proxy) proxy.accept(connection);
+      else connection.reset();
+    };
+    const onAcceptError = (error: TransportError): void => this.#noteAcceptError(endpoint, error);
+    return this.#options.transport.listen({ address, port, reusePort: true, backlog: BACKLOG, onAcceptError }, accept);
+  }
+
+  #bind(endpoint: Endpoint): Promise<{ close(): Promise<void> }> {
+    const { address, port } = endpoint;
+    const owner = (): DatagramProxy | undefined => {
+      const proxy = endpoint.owner?.proxy;
+      return proxy !== undefined && "receive" in proxy ? proxy : undefined;
+    };
+    return this.#options.datagrams.bind(
+      { address, port, reusePort: true },
+      {
+        onDatagram: (bytes, from, socket) => owner()?.receive(bytes, from, socket),
+        onLoss: (error) => owner()?.onLoss(error),
+      },
+    );
   }
 
   #noteAcceptError(endpoint: Endpoint, { code }: TransportError): void {
@@ -226,6 +254,10 @@ export class Listeners {
   }
 }
 
-function keyOf(address: string, port: number): string {
-  return `${address} ${port}`;
+function placeOf(address: string, { protocol, port }: ListenerUnit): Place {
+  return { transport: protocol === "UDP" ? "udp" : "tcp", address, port };
+}
+
+function keyOf({ transport, address, port }: Place): string {
+  return `${transport} ${address} ${port}`;
 }

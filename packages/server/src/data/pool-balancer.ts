@@ -215,6 +215,7 @@ function selectsAlike(a: PoolUnit, b: PoolUnit): boolean {
     a.sourceIpPersistence === b.sourceIpPersistence &&
     a.slowStartMs > 0 === b.slowStartMs > 0 &&
     a.maglev?.hashKey === b.maglev?.hashKey &&
+    a.maglev?.hashKeyName === b.maglev?.hashKeyName &&
     a.maglev?.seed === b.maglev?.seed
   );
 }

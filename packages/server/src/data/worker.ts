@@ -3,7 +3,10 @@ import { parentPort, workerData } from "node:worker_threads";
 
 import { systemClock } from "../clock.ts";
 import { systemRandom } from "../random.ts";
+import { readHostLimits } from "./host-limits.ts";
+import { flowLimit } from "./l4/flow-limit.ts";
 import { Serving } from "./serving.ts";
+import { createNodeDatagrams } from "./transport/node-datagrams.ts";
 import { createNodeTransport } from "./transport/node-transport.ts";
 import type { FromWorker, ToWorker, WorkerStart } from "./worker-protocol.ts";
 
@@ -11,9 +14,13 @@ const port = parentPort;
 if (port === null) throw new Error("Cannot run data/worker.ts by itself: the data plane starts it as a worker thread");
 
 const answer = (message: FromWorker): void => port.postMessage(message);
+const start = workerData as WorkerStart;
 const serving = new Serving({
-  ...(workerData as WorkerStart),
+  ...start,
   transport: createNodeTransport({ clock: systemClock }),
+  datagrams: createNodeDatagrams(),
+  // The workers share what the process may open.
+  maxFlows: Math.ceil(flowLimit(readHostLimits()) / start.memory.listeners.workers),
   clock: systemClock,
   random: systemRandom,
   onAcceptError: (failure) => answer({ kind: "accept-failed", failure }),

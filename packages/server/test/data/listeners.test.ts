@@ -3,7 +3,9 @@ import { beforeEach, describe, expect, it } from "@jest/globals";
 import type { Balancer } from "../../src/data/balancer.ts";
 import { CounterTable, type Row } from "../../src/data/counters.ts";
 import { LISTENER_ROW, listenerFigures } from "../../src/data/figures.ts";
+import { FlowBudget } from "../../src/data/l4/flow-budget.ts";
 import { TcpProxy } from "../../src/data/l4/tcp-proxy.ts";
+import { UdpProxy } from "../../src/data/l4/udp-proxy.ts";
 import { type DesiredListener, Listeners } from "../../src/data/listeners.ts";
 import {
   type Connection,
@@ -15,6 +17,7 @@ import {
 } from "../../src/data/transport/transport.ts";
 import type { ListenerUnit } from "../../src/snapshot/snapshot.ts";
 import { FakeClock } from "../fake-clock.ts";
+import { FakeDatagrams } from "./l4/fake-datagrams.ts";
 import { backendUnit, listenerUnit } from "./units.ts";
 
 const VIP = "192.0.2.1";
@@ -108,6 +111,7 @@ const anyone: Balancer = {
 
 let clock: FakeClock;
 let transport: FakeTransport;
+let datagrams: FakeDatagrams;
 let rows: CounterTable;
 let acceptErrors: string[];
 let listeners: Listeners;
@@ -115,14 +119,19 @@ let listeners: Listeners;
 beforeEach(() => {
   clock = new FakeClock();
   transport = new FakeTransport();
+  datagrams = new FakeDatagrams();
   rows = CounterTable.create(LISTENER_ROW, 1);
   rows.reserve(0);
   acceptErrors = [];
   listeners = new Listeners({
     transport,
+    datagrams,
     clock,
     createProxy: ({ unit, ...rest }) => {
       const balancer = (poolId: string): Balancer | undefined => (poolId === "pool" ? anyone : undefined);
+      const budget = new FlowBudget(100);
+      if (unit.protocol === "UDP")
+        return new UdpProxy({ listener: unit, transport: datagrams, clock, balancer, budget, ...rest });
       return new TcpProxy({ listener: unit, transport, clock, balancer, ...rest });
     },
     onAcceptError: ({ listenerId, code }) => acceptErrors.push(`${listenerId} ${code}`),
@@ -219,6 +228,67 @@ describe("listeners", () => {
     clock.advance(10_000);
     fail();
     expect(acceptErrors).toEqual(["l80 EMFILE", "l80 EMFILE"]);
+  });
+});
+
+describe("UDP listeners", () => {
+  const udp = (part: Partial<ListenerUnit> = {}): DesiredListener => wanted({ id: "udp", protocol: "UDP", ...part });
+  const client = (port = 5000): void => {
+    const socket = datagrams.bound.get("192.0.2.1:80");
+    socket?.handlers.onDatagram(Buffer.from("ping"), { address: "198.51.100.7", port }, socket);
+  };
+
+  it("share a port number with TCP, and their sockets with other workers", async () => {
+    await serve(wanted(), udp());
+    expect(transport.log).toEqual(["open 192.0.2.1:80"]);
+    expect(datagrams.log).toEqual(["open 192.0.2.1:80"]);
+    expect(datagrams.bound.get("192.0.2.1:80")?.options.reusePort).toBe(true);
+    await serve(wanted());
+    expect(datagrams.log).toEqual(["open 192.0.2.1:80", "close 192.0.2.1:80"]);
+    expect([...transport.open.keys()]).toEqual(["192.0.2.1:80"]);
+  });
+
+  it("answer through the socket that the datagram came by, and end their flows with it", async () => {
+    await serve(udp());
+    const socket = datagrams.bound.get("192.0.2.1:80");
+    client();
+    datagrams.peers[0]?.reply("pong");
+    expect(socket?.sent).toEqual(["198.51.100.7 5000 pong"]);
+    await serve();
+    expect(datagrams.open).toEqual([]);
+    expect(listenerFigures(row())).toMatchObject({ connectionsActive: 0, connectionsTotal: 1 });
+  });
+
+  it("hand their socket on to a listener that takes their place", async () => {
+    await serve(udp());
+    await serve(udp({ id: "next" }));
+    client();
+    expect(datagrams.log).toEqual(["open 192.0.2.1:80"]);
+    expect(datagrams.open).toHaveLength(1);
+  });
+
+  it("that can't be opened are named until they can", async () => {
+    datagrams.broken.set("192.0.2.1:80", "EADDRINUSE");
+    await serve(udp());
+    expect(listeners.failures()).toEqual([{ loadBalancerId: "lb", listenerId: "udp", code: "EADDRINUSE" }]);
+    datagrams.broken.clear();
+    await serve(udp());
+    expect(listeners.failures()).toEqual([]);
+  });
+
+  it("count what the system did not take", async () => {
+    await serve(udp());
+    datagrams.bound.get("192.0.2.1:80")?.handlers.onLoss(new TransportError("ENOBUFS", "full"));
+    expect(listenerFigures(row()).rejected["send-failed"]).toBe(1);
+  });
+
+  it("stop without waiting for flows, which have no end", async () => {
+    await serve(udp());
+    client();
+    await listeners.stop(60_000);
+    expect(datagrams.bound.size).toBe(0);
+    expect(datagrams.open).toEqual([]);
+    expect(clock.pending).toBe(0);
   });
 });
 

@@ -230,16 +230,6 @@ describe("apply", () => {
     expect(servers.map(({ name }) => plane.backendFigures(name).connectionsTotal)).toEqual([2, 2, 2]);
     expect(plane.listenerFigures("listener").connectionsTotal).toBe(6);
   });
-
-  it("says which protocols it does not serve, and serves the rest", async () => {
-    const udp = listenerUnit({ id: "udp", name: "dns", protocol: "UDP", port: 53 });
-    const { problems } = await plane.apply(snapshot(1, [{ ...web(), listeners: [...web().listeners, udp] }]));
-    const reason =
-      "Cannot open listener web/dns: protocol UDP is not served by this version's data plane; use TCP or HTTP, or run " +
-      "a version that serves it";
-    expect(problems).toEqual([{ loadBalancerId: "lb", listenerId: "udp", reason }]);
-    expect(["a", "b", "c"]).toContain(await whoServes(port, VIP));
-  });
 });
 
 describe("a port that can't be bound", () => {

@@ -32,6 +32,9 @@ const NO_REJECTS = {
   "bad-response": 0,
   "backend-timeout": 0,
   "backend-lost": 0,
+  "tls-handshake": 0,
+  "flow-limit": 0,
+  "send-failed": 0,
 };
 const LISTENER: ListenerFigures = {
   connectionsActive: 2,

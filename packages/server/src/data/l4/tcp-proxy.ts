@@ -61,16 +61,33 @@ export class TcpProxy implements Proxy {
     this.#idle.timeoutMs = listener.clientIdleTimeoutMs;
   }
 
-  /** Serves an accepted connection; made to be handed to `Transport.listen` as it is. */
+  /** Made to be handed to `Transport.listen` as it is. */
   readonly accept = (client: Connection): void => {
-    const { account, balancer, transport, vip } = this.#options;
-    const listener = this.#listener;
+    const { account } = this.#options;
     if (!this.#allowed.everybody && !this.#allowed.includes(client.remoteAddress)) {
       return turnAway(client, account, "acl");
     }
-    const pool = listener.defaultPoolId === undefined ? undefined : balancer(listener.defaultPoolId);
+    const pool = this.#pool;
     if (pool === undefined) return turnAway(client, account, "no-pool");
-    if (!account.open(listener.connectionLimit)) return turnAway(client, account, "connection-limit");
+    if (!account.open(this.#listener.connectionLimit)) return turnAway(client, account, "connection-limit");
+    this.#begin(client, pool);
+  };
+
+  serve(client: Connection): void {
+    const pool = this.#pool;
+    if (pool !== undefined) return this.#begin(client, pool);
+    turnAway(client, this.#options.account, "no-pool");
+    this.#options.account.close();
+  }
+
+  get #pool(): Balancer | undefined {
+    const { defaultPoolId } = this.#listener;
+    return defaultPoolId === undefined ? undefined : this.#options.balancer(defaultPoolId);
+  }
+
+  #begin(client: Connection, pool: Balancer): void {
+    const { account, transport, vip } = this.#options;
+    const listener = this.#listener;
     const session = new TcpSession(client, {
       account,
       balancer: pool,
@@ -83,7 +100,7 @@ export class TcpProxy implements Proxy {
     this.#sessions.add(session);
     if (this.#sessions.size === 1) this.#idle.start();
     session.start();
-  };
+  }
 
   /** Nothing: whether a connection is idle or in the middle of something can't be told. */
   drain(): void {}

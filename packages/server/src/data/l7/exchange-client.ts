@@ -1,9 +1,14 @@
 import type { Flow } from "../select/selector.ts";
+import type { TlsFacts } from "../transport/transport.ts";
 import type { ForwardedClient } from "./forwarded.ts";
 
 /** The client's side of an exchange. */
 export interface ExchangeClient extends Flow {
   readonly forwarded: ForwardedClient;
+  /** Set before a backend is chosen. */
+  hashText: string | undefined;
+  /** undefined in cleartext. */
+  readonly tls: TlsFacts | undefined;
   /** False: no more until the client has taken it; `clientDrained` comes then. */
   write(bytes: Uint8Array): boolean;
   pauseBody(): void;

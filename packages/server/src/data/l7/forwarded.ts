@@ -22,6 +22,8 @@ export interface ForwardedClientOptions {
   readonly protocol: "http" | "https";
   /** Port that the client has connected to. */
   readonly port: number;
+  /** Whole lines about the client's certificate; absent when it showed none, or was not asked. */
+  readonly certificateLines?: readonly Uint8Array[];
 }
 
 /** What backends are told of one client, as bytes made once a connection. */
@@ -33,8 +35,15 @@ export class ForwardedClient {
   readonly portLine: Uint8Array;
   /** The three X-Forwarded lines of a client that sent none. */
   readonly lines: Uint8Array;
+  readonly isSecure: boolean;
+  readonly certificateLines: readonly Uint8Array[];
+  /** Of all {@link certificateLines}. */
+  readonly certificateBytes: number;
 
-  constructor({ address, protocol, port }: ForwardedClientOptions) {
+  constructor({ address, protocol, port, certificateLines = [] }: ForwardedClientOptions) {
+    this.isSecure = protocol === "https";
+    this.certificateLines = certificateLines;
+    this.certificateBytes = certificateLines.reduce((sum, line) => sum + line.length, 0);
     const protocolLine = `X-Forwarded-Proto: ${protocol}\r\n`;
     const portLine = `X-Forwarded-Port: ${port}\r\n`;
     this.address = encodeText(address);

@@ -1,22 +1,22 @@
+import type { TlsFacts } from "../transport/transport.ts";
 import { cookieValues } from "./cookie.ts";
 import { portOf } from "./http1-authority.ts";
 import { COLON, encodeText, latin1Text } from "./http1-bytes.ts";
 import type { RequestHead } from "./http1-head.ts";
 import { HeaderName, methodNames } from "./http1-names.ts";
-import type { RouteRequest } from "./route-request.ts";
+import type { ClientCertificate, RouteRequest } from "./route-request.ts";
 
 /** What routing needs to know beside the head. */
 export interface RequestOrigin {
   readonly clientAddress: string;
   /** The listener's. */
   readonly vipPort: number;
+  /** undefined in cleartext. */
+  readonly tls: TlsFacts | undefined;
 }
 
 /** Shows a parsed head to the router; texts are made when a rule asks for them. Reused for one request after the other. */
 export class HeadRequest implements RouteRequest {
-  readonly scheme = "http";
-  readonly sni = undefined;
-  readonly clientCertificate = undefined;
   #head: RequestHead | undefined;
   #origin: RequestOrigin | undefined;
   #path: string | undefined;
@@ -56,18 +56,24 @@ export class HeadRequest implements RouteRequest {
     return portOf(bytes, hostEnd, authorityEnd) || own;
   }
 
+  get scheme(): "http" | "https" {
+    return this.#origin?.tls === undefined ? "http" : "https";
+  }
+
+  get sni(): string | undefined {
+    return this.#origin?.tls?.serverName;
+  }
+
+  get clientCertificate(): ClientCertificate | undefined {
+    return this.#origin?.tls?.clientCertificate;
+  }
+
   get sourceAddress(): string {
     return this.#origin?.clientAddress ?? "";
   }
 
   header(name: string): readonly string[] {
-    const { bytes, fields } = this.#shown;
-    const values: string[] = [];
-    const lowerName = encodeText(name);
-    for (let at = fields.find(bytes, lowerName, -1); at >= 0; at = fields.find(bytes, lowerName, at)) {
-      values.push(latin1Text(bytes, fields.valueStart(at), fields.valueEnd(at)));
-    }
-    return values;
+    return headerValues(this.#shown, name);
   }
 
   cookie(name: string): readonly string[] {
@@ -91,6 +97,16 @@ export class HeadRequest implements RouteRequest {
     if (this.#head === undefined) throw new Error("Cannot read a request: none is shown");
     return this.#head;
   }
+}
+
+/** Values of all headers of a name, which is in lower case. */
+export function headerValues({ bytes, fields }: RequestHead, name: string): readonly string[] {
+  const values: string[] = [];
+  const lowerName = encodeText(name);
+  for (let at = fields.find(bytes, lowerName, -1); at >= 0; at = fields.find(bytes, lowerName, at)) {
+    values.push(latin1Text(bytes, fields.valueStart(at), fields.valueEnd(at)));
+  }
+  return values;
 }
 
 /** Values of all Cookie headers. */

@@ -4,6 +4,7 @@
 import type { ForwardedHeaders } from "@fiberlb/types";
 
 import { ByteSink } from "./byte-sink.ts";
+import { isClientCertificateName, writeClientCertificate } from "./client-certificate.ts";
 import { type ForwardedClient, isForwardedName, requestDrops, writeForwarded } from "./forwarded.ts";
 import type { HeaderEdits } from "./header-edits.ts";
 import { encodeText, SLASH, SP } from "./http1-bytes.ts";
@@ -53,7 +54,8 @@ const sink = new ByteSink();
 /** Most bytes that {@link writeRequestHead} may write. */
 export function requestHeadBound(head: RequestHead, rewrite: RequestRewrite): number {
   const { client, fallbackHost, host, prefix, requestId, edits, lines } = rewrite;
-  const added = client.lines.length + client.element.length + edits.lines.length + lines.length;
+  const added =
+    client.lines.length + client.certificateBytes + client.element.length + edits.lines.length + lines.length;
   const replaced = (host ?? fallbackHost).length + (prefix?.replacement.length ?? 0) + (requestId?.length ?? 0);
   // The host may stand in Forwarded once more.
   const again = head.authorityEnd - head.hostStart;
@@ -76,6 +78,7 @@ export function writeRequestHead(head: RequestHead, rewrite: RequestRewrite, out
   if (needsHost) writeHost(head, rewrite);
   copyRequestFields(head, rewrite, { from: isVerbatim && !needsHost ? line.start : line.end, dropHost: needsHost });
   if (rewrite.forwarded === "APPEND") writeForwarded(sink, head, rewrite.client, edits);
+  if (rewrite.client.certificateBytes > 0) writeClientCertificate(sink, rewrite.client.certificateLines, edits);
   const { requestId } = rewrite;
   if (requestId !== undefined && !head.fields.has(HeaderName.X_REQUEST_ID) && !edits.touches(HeaderName.X_REQUEST_ID)) {
     sink.put(REQUEST_ID);
@@ -141,6 +144,7 @@ function copyRequestFields(
       (dropHost && id === HeaderName.HOST) ||
       (!edits.isEmpty && edits.replaces(id, bytes, fields.nameStart(i), fields.nameEnd(i))) ||
       (isOther && dropsForwarded && isForwardedName(bytes, fields.nameStart(i), fields.nameEnd(i))) ||
+      (isOther && isClientCertificateName(bytes, fields.nameStart(i), fields.nameEnd(i))) ||
       (nominates && isNominated(bytes, fields, fields.nameStart(i), fields.nameEnd(i)));
     if (isDropped) run = skipField(sink, head, run, i);
   }

@@ -2,12 +2,17 @@ import type { Clock } from "../../clock.ts";
 import type { Random } from "../../random.ts";
 import type { HttpUnit, ListenerUnit } from "../../snapshot/snapshot.ts";
 import type { ListenerAccount } from "../l4/listener-account.ts";
+import type { Connection } from "../transport/transport.ts";
+import { clientCertificateLines } from "./client-certificate.ts";
+import { ForwardedClient } from "./forwarded.ts";
 import { HeadRequest } from "./head-request.ts";
 import type { FindHttpPool } from "./http-pools.ts";
 import { encodeText } from "./http1-bytes.ts";
 import { RequestHead } from "./http1-head.ts";
+import { type LocalResponse, type LocalResponseOptions, renderResponse } from "./local-response.ts";
 import { PoolEdits } from "./pool-edits.ts";
 import type { RequestIds } from "./request-id.ts";
+import { hstsLine } from "./response-headers.ts";
 import type { PoolRoute } from "./route-outcome.ts";
 import { compileRoutes, type Router } from "./router.ts";
 import type { Upstreams } from "./upstreams.ts";
@@ -27,6 +32,7 @@ export interface Http1Shared {
 }
 
 const HTTP_PORT = 80;
+const HTTPS_PORT = 443;
 
 /** One configuration of a listener, compiled: a request is served by the one that was there when it began. */
 export class Http1Context {
@@ -36,6 +42,10 @@ export class Http1Context {
   readonly router: Router;
   /** Host for backends of requests that name none. */
   readonly fallbackHost: Uint8Array;
+  /** `max-age` of Strict-Transport-Security on every response; 0 in cleartext, where RFC 6797 §7.2 forbids it. */
+  readonly hstsMaxAgeS: number;
+  /** The whole line. */
+  readonly hsts: Uint8Array | undefined;
   /** For the router; one request is routed at a time. */
   readonly routeRequest = new HeadRequest();
   readonly #heads: RequestHead[] = [];
@@ -50,7 +60,10 @@ export class Http1Context {
     this.shared = shared;
     this.router = compileRoutes(http.policies, { defaultPoolId, pathNormalization: http.pathNormalization });
     const host = shared.vip.includes(":") ? `[${shared.vip}]` : shared.vip;
-    this.fallbackHost = encodeText(port === HTTP_PORT ? host : `${host}:${port}`);
+    const isSecure = listener.tls !== undefined;
+    this.fallbackHost = encodeText(port === (isSecure ? HTTPS_PORT : HTTP_PORT) ? host : `${host}:${port}`);
+    this.hstsMaxAgeS = isSecure ? http.hstsMaxAgeS : 0;
+    this.hsts = this.hstsMaxAgeS > 0 ? hstsLine(this.hstsMaxAgeS) : undefined;
   }
 
   /** A parser for one head; to be given back. Only heads that come in pieces hold one for longer than a moment. */
@@ -62,6 +75,20 @@ export class Http1Context {
 
   returnHead(head: RequestHead): void {
     if (this.#heads.length === 0) this.#heads.push(head);
+  }
+
+  /** What backends are told of a client. */
+  forwardedClient({ remoteAddress: address, tls }: Connection): ForwardedClient {
+    const { port, tls: unit } = this.listener;
+    const certificateLines = clientCertificateLines(tls, unit !== undefined && unit.clientAuth !== "NONE");
+    return new ForwardedClient({ address, protocol: tls === undefined ? "http" : "https", port, certificateLines });
+  }
+
+  /** The bytes of a response of our own; why it came to this is said only where the listener says so. */
+  render(full: LocalResponse, options: Omit<LocalResponseOptions, "hstsMaxAgeS">): Uint8Array {
+    const { reason: _, ...plain } = full;
+    const response = this.http.exposeReasonHeader ? full : plain;
+    return renderResponse(response, { ...options, hstsMaxAgeS: this.hstsMaxAgeS });
   }
 
   /** What a route changes in heads. */

@@ -18,6 +18,8 @@ export interface LocalResponseOptions {
   readonly connection: "implied" | "close" | "keep-alive";
   /** It answers HEAD: the body is left out, its length stays. */
   readonly isHead: boolean;
+  /** Seconds for which browsers insist on TLS; 0 = nothing is said of it. */
+  readonly hstsMaxAgeS: number;
 }
 
 const PHRASES: Readonly<Record<number, string>> = {
@@ -57,7 +59,10 @@ export function statusResponse(status: number, detail?: string): LocalResponse {
 }
 
 /** The bytes of a response, head and body. */
-export function renderResponse(response: LocalResponse, { connection, isHead }: LocalResponseOptions): Buffer {
+export function renderResponse(
+  response: LocalResponse,
+  { connection, isHead, hstsMaxAgeS }: LocalResponseOptions,
+): Buffer {
   const { status, contentType, location, reason, edits = [] } = response;
   // Neither a body nor a length (RFC 9110 §8.6).
   const hasContent = status >= 200 && status !== 204 && status !== 304;
@@ -70,6 +75,7 @@ export function renderResponse(response: LocalResponse, { connection, isHead }: 
   if (hasContent && body !== "") set("Content-Type", contentType);
   set("Location", location);
   set("X-FiberLB-Reason", reason);
+  if (hstsMaxAgeS > 0) set("Strict-Transport-Security", `max-age=${hstsMaxAgeS}`);
   for (const { name, value } of edits) set(name, value);
   if (hasContent) set("Content-Length", String(Buffer.byteLength(body)));
   if (connection !== "implied") set("Connection", connection);

@@ -1,5 +1,8 @@
+import type { Refusal } from "../balancer.ts";
+import type { RejectReason } from "../data-plane.ts";
+import { cookieValues } from "./cookie.ts";
 import type { ForwardedClient } from "./forwarded.ts";
-import { cookieHeaders } from "./head-request.ts";
+import { cookieHeaders, headerValues } from "./head-request.ts";
 import type { HttpPool } from "./http-pools.ts";
 import type { Http1Context } from "./http1-context.ts";
 import type { RequestHead } from "./http1-head.ts";
@@ -24,6 +27,8 @@ export interface ChosenPool {
   readonly pool: HttpPool | undefined;
   /** The backend that the client's session is with. */
   readonly sessionBackendId: string | undefined;
+  /** See {@link HttpPool.hashKey}. */
+  readonly hashText: string | undefined;
 }
 
 /** The pool of a client's session, else one by weight. */
@@ -33,12 +38,25 @@ export function choosePool({ shared }: Http1Context, { pools }: PoolRoute, head:
     for (const id of pools.ids) {
       const pool = shared.pool(id);
       const sessionBackendId = pool?.sessions?.backendOf(cookies);
-      if (sessionBackendId !== undefined) return { pool, sessionBackendId };
+      if (sessionBackendId !== undefined) return { pool, sessionBackendId, hashText: hashText(pool, head) };
     }
   }
   const pool = shared.pool(pools.pick(pools.ids.length === 1 ? 0 : shared.random()));
-  return { pool, sessionBackendId: undefined };
+  return { pool, sessionBackendId: undefined, hashText: hashText(pool, head) };
 }
+
+/** Several headers of the name count as one, in their order (RFC 9110 §5.3); of several cookies the first does. */
+function hashText(pool: HttpPool | undefined, head: RequestHead): string | undefined {
+  if (pool?.hashKey === undefined) return undefined;
+  const { type, name } = pool.hashKey;
+  if (type === "COOKIE") return cookieValues(cookieHeaders(head), name)[0];
+  const values = headerValues(head, name);
+  return values.length === 0 ? undefined : values.join(", ");
+}
+
+/** What a refusal counts as. */
+export const reasonOf = ({ reason }: Refusal): RejectReason =>
+  reason === "backend-limit" ? "backend-limit" : "no-backend";
 
 /** How a request leaves for a pool. */
 export interface Departure {

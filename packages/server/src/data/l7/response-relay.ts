@@ -13,6 +13,8 @@ export interface ResponsePlan {
   readonly minorVersion: number;
   /** Whether the client's connection may go on, as far as the request goes. */
   readonly keepAlive: boolean;
+  /** See `hstsLine`. */
+  readonly hsts: Uint8Array | undefined;
   readonly edits: HeaderEdits;
   /** Whole lines to add. */
   readonly lines: Uint8Array | undefined;
@@ -90,6 +92,7 @@ export class ResponseRelay {
     const implied = isOld ? "keep-alive" : "implied";
     responseRewrite.connection = this.keepAlive ? implied : "close";
     responseRewrite.body = this.#mode;
+    responseRewrite.hsts = plan.hsts;
     responseRewrite.edits = plan.edits;
     if (plan.lines !== undefined) responseRewrite.lines = plan.lines;
     const written = writeResponse(

@@ -14,8 +14,7 @@ const LARGE_BYTES = 2048;
 class MutableRewrite implements ResponseRewrite {
   connection: ResponseRewrite["connection"] = "implied";
   body: ResponseRewrite["body"] = "as-is";
-  /** Cleartext: RFC 6797 §7.2 forbids it. */
-  readonly hsts = undefined;
+  hsts: Uint8Array | undefined;
   edits: HeaderEdits = HeaderEdits.none;
   lines: Uint8Array = NOTHING;
 }

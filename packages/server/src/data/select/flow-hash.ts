@@ -1,4 +1,4 @@
-import { FlowHash } from "@fiberlb/maglev";
+import { FlowHash, xxHash32 } from "@fiberlb/maglev";
 
 import type { MaglevUnit } from "../../snapshot/snapshot.ts";
 import type { Flow } from "./selector.ts";
@@ -28,7 +28,14 @@ export function fiveTupleHash(seed: number): HashOfFlow {
 
 /** What a Maglev pool hashes. */
 export function maglevHash({ hashKey, seed }: MaglevUnit): HashOfFlow {
-  return hashKey === "SOURCE_IP" ? sourceHash(seed) : fiveTupleHash(seed);
+  if (hashKey === "SOURCE_IP") return sourceHash(seed);
+  return hashKey === "FIVE_TUPLE" ? fiveTupleHash(seed) : textHash(seed);
+}
+
+/** Of what a request says of itself; one that says nothing goes by its connection. */
+function textHash(seed: number): HashOfFlow {
+  const ofConnection = fiveTupleHash(seed);
+  return (flow) => (flow.hashText === undefined ? ofConnection(flow) : xxHash32(flow.hashText, seed));
 }
 
 /** The address of a client that hung up before it was asked for. */

@@ -6,6 +6,8 @@ export interface Flow {
   readonly clientPort: number;
   readonly vip: string;
   readonly vipPort: number;
+  /** Value of the header or cookie that the pool hashes; absent when there is none, or the pool hashes something else. */
+  readonly hashText?: string | undefined;
 }
 
 /** A backend that may be chosen, with its load right now. `Selector`s see this and nothing else. */

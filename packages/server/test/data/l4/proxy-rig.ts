@@ -61,8 +61,8 @@ export class ScriptedBalancer implements Balancer {
   readonly bytes = { in: 0, out: 0 };
 
   pick(flow: Flow, exclude?: ReadonlySet<string>): Lease | Refusal {
-    const { clientAddress, clientPort, vip, vipPort } = flow;
-    this.flows.push({ clientAddress, clientPort, vip, vipPort });
+    const { clientAddress, clientPort, vip, vipPort, hashText } = flow;
+    this.flows.push({ clientAddress, clientPort, vip, vipPort, ...(hashText !== undefined && { hashText }) });
     const backend = this.backends.find(({ id }) => exclude?.has(id) !== true);
     if (backend === undefined) return { kind: "refusal", reason: this.refusal };
     const lease: Lease = {

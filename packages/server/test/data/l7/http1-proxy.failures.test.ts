@@ -105,16 +105,39 @@ describe("limits", () => {
     expect(await answered("8\r\n12345678\r\n")).toMatch(/^HTTP\/1.1 413 /);
   });
 
-  it("allowed CIDRs reset others, the connection limit answers 503", async () => {
+  it("a client above the connection limit may send its request before it reads the 503, and holds no place", async () => {
     rig.update({ connectionLimit: 1 });
     const second = await rig.client();
+    await second.send(get());
     expect(await receives(second, /\n$/)).toMatch(/^HTTP\/1.1 503 /);
+    await second.send("more of no use");
+    expect(second.errorCode).toBeUndefined();
+    second.socket.end();
+    await second.closed;
+    expect(second.errorCode).toBeUndefined();
+    expect(rig.account).toMatchObject({ opened: 1, closed: 0, rejected: ["connection-limit"] });
+  });
+
+  it("only so many clients above the connection limit are told; the others are reset", async () => {
+    rig.update({ connectionLimit: 1 });
+    const some = Array.from({ length: 80 }, async () => {
+      const one = await rig.client().catch(() => undefined);
+      await Promise.race([one?.end().catch(() => undefined), one?.closed]);
+      return one?.received.toString("latin1") ?? "";
+    });
+    const answers = await Promise.all(some);
+    expect(answers.filter((text) => text.startsWith("HTTP/1.1 503 ")).length).toBe(64);
+    expect(answers.filter((text) => text === "").length).toBe(16);
+    expect(rig.account).toMatchObject({ opened: 1, closed: 0 });
+  });
+
+  it("allowed CIDRs reset others", async () => {
     rig.update({ allowedCidrs: ["192.0.2.0/24"] });
     // It may hear of the reset before it hears that it is connected.
     const third = await rig.client().catch(() => undefined);
     await third?.closed;
     expect(third?.receivedBytes ?? 0).toBe(0);
-    expect(rig.account.rejected).toEqual(["connection-limit", "acl"]);
+    expect(rig.account.rejected).toEqual(["acl"]);
   });
 });
 

@@ -218,3 +218,25 @@ describe("WebSocket", () => {
     expect(await receives(backend, HEAD_END)).not.toMatch(/upgrade|settings/i);
   });
 });
+
+describe("pools that hash something of a request", () => {
+  const HEADERS = "X-User: ann\r\nCookie: a=1; user=bob\r\nx-user: cy\r\n";
+
+  it.each([
+    ["a header, all of them as one", { type: "HEADER", name: "x-user" }, HEADERS, "ann, cy"],
+    ["a cookie", { type: "COOKIE", name: "user" }, HEADERS, "bob"],
+    ["a header that is not there", { type: "HEADER", name: "x-user" }, "", undefined],
+    ["a cookie that is not there", { type: "COOKIE", name: "User" }, HEADERS, undefined],
+  ] as const)("are told %s", async (_what, hashKey, headers, hashText) => {
+    rig.pool("pool", undefined, hashKey);
+    const backend = await ask(get("/", headers));
+    expect(rig.balancer.flows.map((flow) => flow.hashText)).toEqual([hashText]);
+    // Nothing of it stays for the next request on the connection.
+    await backend.send(OK);
+    await receives(client, /ok$/);
+    rig.pool("pool");
+    await client.send(get("/second", headers));
+    await receives(backend, /GET \/second [^]*\r\n\r\n$/);
+    expect(rig.balancer.flows.map((flow) => flow.hashText)).toEqual([hashText, undefined]);
+  });
+});

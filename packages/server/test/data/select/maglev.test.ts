@@ -94,4 +94,18 @@ describe("Maglev", () => {
     expect(picks).toEqual([...repeat(3000, (client) => other.pick(some, flow(client)))]);
     for (const count of tally(3, picks)) expect(Math.abs(count - 1000)).toBeLessThan(150);
   });
+
+  it.each(["HEADER", "COOKIE"] as const)("keeps requests with the same %s together, whoever sends them", (hashKey) => {
+    const some = candidates(1, 1, 1, 1);
+    const table = tableOf(some);
+    const selector = maglev({ ...unit, hashKey, hashKeyName: "user" }, () => table);
+    const picks = (hashText: string) =>
+      new Set(repeat(20, (i) => selector.pick(some, flow(i, { clientPort: 1000 + i, hashText }))));
+    const users = Array.from({ length: 200 }, (_, i) => picks(`user ${i}`));
+    expect(users.every(({ size }) => size === 1)).toBe(true);
+    expect(new Set(users.flatMap((one) => [...one])).size).toBe(4);
+    // Without one, requests go by their connection.
+    const unnamed = new Set(repeat(200, (i) => selector.pick(some, flow(i, { clientPort: 1000 + i }))));
+    expect(unnamed.size).toBe(4);
+  });
 });
