@@ -4,8 +4,6 @@ import type { ConnectDeadlines } from "./connect-deadlines.ts";
 import { HandleConnection } from "./handle-connection.ts";
 import { HandleIo } from "./handle-io.ts";
 import { listeningSocket, openServer } from "./net-listener.ts";
-import { StreamConnection, type StreamIo } from "./stream-connection.ts";
-import { createStreamTransport } from "./stream-transport.ts";
 import { hostPort, systemError } from "./system-error.ts";
 import type { TcpBinding, TcpHandle } from "./tcp-binding.ts";
 import type { Connection, ListenOptions, Transport } from "./transport.ts";
@@ -16,8 +14,6 @@ import type { Connection, ListenOptions, Transport } from "./transport.ts";
  */
 export function createHandleTransport(binding: TcpBinding, deadlines: ConnectDeadlines): Transport {
   const io = new HandleIo(binding, deadlines);
-  const streams = createStreamTransport(deadlines);
-  const streamIo: StreamIo = { deadlines, inHand: undefined };
   return {
     async listen(options, onConnection) {
       const server = await openServer(options);
@@ -29,14 +25,13 @@ export function createHandleTransport(binding: TcpBinding, deadlines: ConnectDea
       return listeningSocket(server);
     },
     connect(options, handlers) {
-      if (options.tls !== undefined) return streams.connect(options, handlers);
       const connection = new HandleConnection(io, new binding.Tcp(binding.socketType), options);
       connection.handlers = handlers;
       connection.connect(options);
       return connection;
     },
     secure(accepted, options, handlers) {
-      const connection = new StreamConnection((accepted as HandleConnection).toSocket(), streamIo);
+      const connection = accepted as HandleConnection;
       connection.handlers = handlers;
       connection.secure(options);
       return connection;

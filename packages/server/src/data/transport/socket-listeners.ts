@@ -11,10 +11,10 @@ interface Listeners {
 
 /** Listeners that come to a socket and leave it again together, when something else takes it over. */
 export class SocketListeners {
-  readonly #listeners: readonly (readonly [string, (...values: never[]) => void])[];
+  readonly #listeners: readonly (readonly [string, () => void])[];
 
   constructor(listeners: Listeners) {
-    this.#listeners = Object.entries(listeners) as (readonly [string, (...values: never[]) => void])[];
+    this.#listeners = Object.entries(listeners) as (readonly [string, () => void])[];
   }
 
   attach(socket: Socket): void {
