@@ -52,7 +52,7 @@ class NodeBoundSocket implements BoundSocket {
   readonly #socket: Socket;
   readonly #handlers: BoundSocketHandlers;
   readonly #onSent = (cause: Error | null): void => {
-    if (cause !== null) this.#lose(cause);
+    if (cause !== null) this.#fail(cause);
   };
   #closed: Promise<void> | undefined;
 
@@ -63,14 +63,14 @@ class NodeBoundSocket implements BoundSocket {
     this.#socket = socket;
     this.#handlers = handlers;
     socket.on("message", (bytes, from) => handlers.onDatagram(bytes, from, this));
-    socket.on("error", (cause) => this.#lose(cause));
+    socket.on("error", (cause) => this.#fail(cause));
   }
 
   send(bytes: Uint8Array, to: DatagramEndpoint): void {
     if (this.#closed !== undefined) return;
     // Nobody can be sent to on port 0, though datagrams may come from there (RFC 768: a sender that wants no answer).
-    if (to.port === 0) return queueMicrotask(() => this.#handlers.onLoss(noPort(to)));
-    if (isFull(this.#socket)) return queueMicrotask(() => this.#handlers.onLoss(queueFull(to)));
+    if (to.port === 0) return queueMicrotask(() => this.#lose(noPort(to)));
+    if (isFull(this.#socket)) return queueMicrotask(() => this.#lose(queueFull(to)));
     this.#socket.send(bytes, to.port, to.address, this.#onSent);
   }
 
@@ -79,8 +79,12 @@ class NodeBoundSocket implements BoundSocket {
     return this.#closed;
   }
 
-  #lose(cause: Error): void {
-    if (this.#closed === undefined) this.#handlers.onLoss(wrapError("write", hostPort(this.address, this.port), cause));
+  #fail(cause: Error): void {
+    this.#lose(wrapError("write", hostPort(this.address, this.port), cause));
+  }
+
+  #lose(error: TransportError): void {
+    if (this.#closed === undefined) this.#handlers.onLoss(error);
   }
 }
 
@@ -111,7 +115,7 @@ class NodePeerSocket implements PeerSocket {
 
   send(bytes: Uint8Array): void {
     if (this.#state !== "open") return;
-    if (isFull(this.#socket)) return queueMicrotask(() => this.#handlers.onLoss(queueFull(this.#peer)));
+    if (isFull(this.#socket)) return queueMicrotask(() => this.#hear(queueFull(this.#peer)));
     try {
       this.#socket.send(bytes, this.#onSent);
     } catch (error) {
@@ -128,8 +132,11 @@ class NodePeerSocket implements PeerSocket {
 
   #fail(cause: Error): void {
     if (this.#state === "opening") this.#refusal = cause;
+    else this.#hear(this.#explain(cause));
+  }
+
+  #hear(error: TransportError): void {
     if (this.#state !== "open") return;
-    const error = this.#explain(cause);
     if (LOSSES.has(error.code)) this.#handlers.onLoss(error);
     else this.#handlers.onUnreachable(error);
   }
