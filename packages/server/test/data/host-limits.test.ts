@@ -21,8 +21,7 @@ it("counts local ports", () => {
   expect(parseLocalPorts("")).toBeUndefined();
 });
 
-(process.platform === "linux" ? it : it.skip)("finds both on Linux", () => {
-  const { openFiles, localPorts } = readHostLimits();
-  expect(openFiles).toBeGreaterThan(0);
-  expect(localPorts).toBeGreaterThan(0);
+it("finds both on Linux", () => {
+  const { openFiles = 0, localPorts = 0 } = readHostLimits();
+  expect(openFiles > 0 && localPorts > 0).toBe(process.platform === "linux");
 });
