@@ -17,15 +17,17 @@ import { terminalProgress } from "./progress.ts";
 import { benchScale } from "./scale.ts";
 import { benchStore } from "./store.ts";
 import { type BenchTable, renderTable } from "./table.ts";
+import { benchUdp } from "./udp.ts";
 
 const PAGE = fileURLToPath(new URL("../../docs/benchmarks.md", import.meta.url));
 
 const HELP = `npm run bench [-- SUITE… OPTIONS]
 
-Suites (default: all, in this order; together about 9 minutes)
+Suites (default: all, in this order; together about 11 minutes)
   maglev    building and changing Maglev tables, looking up flows        20 s
   store     transactions and reads of the stores                         15 s
   l4        CPU per request and per connection against HAProxy            2 min
+  udp       CPU per datagram and per flow, datagrams a second             2 min
   l7        CPU per HTTP request against HAProxy                          1 min
   config    from an API call to the data plane, 1,000 load balancers      2 min
   control   API calls a second                                            1 min
@@ -56,6 +58,7 @@ const suites: Readonly<Record<string, Suite>> = {
   maglev: () => benchMaglev(),
   store: () => benchStore(),
   l4: ({ quick }) => benchL4(quick ? { rounds: 1, seconds: 1 } : {}),
+  udp: ({ quick }) => benchUdp(quick ? { rounds: 1, seconds: 1 } : {}),
   l7: ({ quick }) => benchL7(quick ? { rounds: 1, seconds: 1 } : {}),
   config: (context, { size }) => benchConfigLatency(context, { size }),
   control: (context) => benchControlPlane(context),

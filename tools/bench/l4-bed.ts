@@ -9,8 +9,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 const RUNNER = join(import.meta.dirname, "l4-runner.ts");
 const BACKEND =
   "const http=require('node:http');http.createServer((q,s)=>s.end('hello from the backend 29 by\\n')).listen(+process.argv[1],'127.0.0.1')";
-const BALANCER_CORE = 0;
-const LOAD_CORE = Math.min(1, availableParallelism() - 1);
+/** Where the program under measurement runs. */
+export const BALANCER_CORE = 0;
+/** Where everything else does. */
+export const LOAD_CORE = Math.min(1, availableParallelism() - 1);
 const NANOS_PER_TICK = 10_000_000n;
 
 /** A program under measurement. */
@@ -49,8 +51,8 @@ export class TestBed {
   async startBackend(port: number): Promise<string> {
     const name = isInstalled("nginx") ? "nginx" : "node:http";
     if (name === "nginx")
-      this.#start(LOAD_CORE, ["nginx", "-p", this.#folder, "-c", this.#file("nginx.conf", nginxConfig(port))]);
-    else this.#start(LOAD_CORE, [process.execPath, "-e", BACKEND, String(port)]);
+      this.start(LOAD_CORE, ["nginx", "-p", this.#folder, "-c", this.#file("nginx.conf", nginxConfig(port))]);
+    else this.start(LOAD_CORE, [process.execPath, "-e", BACKEND, String(port)]);
     await this.#listening(port);
     return name;
   }
@@ -87,7 +89,7 @@ export class TestBed {
     const header = options.newConnections ? ["-H", "Connection: close"] : [];
     const before = cpuMicroseconds(balancer.process);
     const url = `http://127.0.0.1:${balancer.port}/`;
-    const wrk = this.#start(LOAD_CORE, ["wrk", "-t1", "-c64", `-d${options.seconds}s`, ...header, url]);
+    const wrk = this.start(LOAD_CORE, ["wrk", "-t1", "-c64", `-d${options.seconds}s`, ...header, url]);
     let output = "";
     wrk.stdout?.on("data", (text: Buffer) => (output += text.toString()));
     await once(wrk, "close");
@@ -109,13 +111,16 @@ export class TestBed {
   }
 
   async #balancer(name: string, port: number, command: readonly string[]): Promise<Balancer> {
-    const child = this.#start(BALANCER_CORE, command);
+    const child = this.start(BALANCER_CORE, command);
     await this.#listening(port);
     return { name, port, process: child };
   }
 
-  /** `ip netns exec` and `taskset` become the program they start: the process id is the program's own. */
-  #start(core: number, command: readonly string[]): ChildProcess {
+  /**
+   * Starts a program, which ends with the bed. `ip netns exec` and `taskset` become the program they start: the process
+   * id is the program's own.
+   */
+  start(core: number, command: readonly string[]): ChildProcess {
     const pin = isInstalled("taskset") ? ["taskset", "-c", String(core)] : [];
     const enter = this.#namespace === undefined ? [] : ["ip", "netns", "exec", this.#namespace];
     const [program = "", ...args] = [...enter, ...pin, ...command];
@@ -135,7 +140,7 @@ export class TestBed {
   async #answers(port: number): Promise<boolean> {
     const script =
       "require('node:net').connect(+process.argv[1],'127.0.0.1',()=>process.exit(0)).on('error',()=>process.exit(1))";
-    const [code] = (await once(this.#start(LOAD_CORE, [process.execPath, "-e", script, String(port)]), "exit")) as [
+    const [code] = (await once(this.start(LOAD_CORE, [process.execPath, "-e", script, String(port)]), "exit")) as [
       number,
     ];
     return code === 0;
@@ -158,7 +163,7 @@ export async function freePorts(count: number): Promise<number[]> {
 }
 
 /** User and system time so far: fields 14 and 15 of /proc/PID/stat, in ticks of 10 ms. */
-function cpuMicroseconds({ pid }: ChildProcess): number {
+export function cpuMicroseconds({ pid }: ChildProcess): number {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return Number((BigInt(fields[11]!) + BigInt(fields[12]!)) * NANOS_PER_TICK) / 1000;
