@@ -8,8 +8,8 @@ import { TransportError } from "./transport.ts";
  */
 export const RECEIVE_BUFFER_BYTES = 4 << 20;
 
-/** What may wait in this process for a socket that the kernel takes nothing from. */
-export const SEND_QUEUE_BYTES = 1 << 20;
+/** Datagrams that may wait in this process for a socket that the kernel takes nothing from. */
+export const MOST_WAITING = 256;
 
 /** Failures to send that say nothing about the peer. */
 const LOSSES: ReadonlySet<string> = new Set(["EMSGSIZE", "ENOBUFS", "ENOMEM", "EAGAIN", "EINTR"]);

@@ -1,6 +1,6 @@
 import { createSocket, type Socket, type SocketOptions } from "node:dgram";
 
-import { isLoss, noPort, queueFull, RECEIVE_BUFFER_BYTES, SEND_QUEUE_BYTES } from "./datagram-limits.ts";
+import { isLoss, MOST_WAITING, noPort, queueFull, RECEIVE_BUFFER_BYTES } from "./datagram-limits.ts";
 import type {
   BindOptions,
   BoundSocket,
@@ -145,5 +145,5 @@ function optionsFor(address: string): SocketOptions {
 }
 
 function isFull(socket: Socket): boolean {
-  return socket.getSendQueueSize() > SEND_QUEUE_BYTES;
+  return socket.getSendQueueCount() >= MOST_WAITING;
 }

@@ -1,4 +1,6 @@
-import { isExhaustion, isLoss, noPort, queueFull, RECEIVE_BUFFER_BYTES, SEND_QUEUE_BYTES } from "./datagram-limits.ts";
+import { constants } from "node:os";
+
+import { isExhaustion, isLoss, MOST_WAITING, noPort, RECEIVE_BUFFER_BYTES } from "./datagram-limits.ts";
 import type {
   BindOptions,
   BoundSocket,
@@ -22,8 +24,13 @@ export function createHandleDatagrams(binding: UdpBinding): DatagramTransport {
   };
 }
 
-/** Who hears what became of a datagram that had to wait. */
+const NO_BUFFERS = -constants.errno.ENOBUFS;
+
+/** Whose datagrams may have to wait. */
 interface Waiting {
+  /** Datagrams that wait. */
+  waiting: number;
+  /** What became of one of them: 0, or a negative errno. */
   onSent(status: number): void;
 }
 
@@ -41,20 +48,25 @@ class Sender {
     this.#request = new binding.SendRequest();
   }
 
-  /** @returns 0, or a negative errno; what comes later is told to the handle's owner. */
-  send(handle: UdpHandle, bytes: Uint8Array, to?: DatagramEndpoint): number {
+  /** @returns 0, or a negative errno; what comes later is told to the owner. */
+  send(owner: Waiting, handle: UdpHandle, bytes: Uint8Array, to?: DatagramEndpoint): number {
+    if (owner.waiting >= MOST_WAITING) return NO_BUFFERS;
     const request = this.#request;
     const list = this.#list;
     list[0] = bytes;
     const result = sendWith(handle, { request, list, to });
-    if (result === 0) this.#leaveToNode(handle);
+    if (result === 0) this.#leaveToNode(owner);
     return Math.min(result, 0);
   }
 
-  #leaveToNode(handle: UdpHandle): void {
+  #leaveToNode(owner: Waiting): void {
     const request = this.#request;
+    owner.waiting += 1;
     request.list = this.#list;
-    request.oncomplete = (status) => (handle.owner as Waiting | undefined)?.onSent(status);
+    request.oncomplete = (status) => {
+      owner.waiting -= 1;
+      owner.onSent(status);
+    };
     this.#request = new this.#binding.SendRequest();
     this.#list = [];
   }
@@ -78,6 +90,7 @@ interface BoundSocketOptions {
 }
 
 class HandleBoundSocket implements BoundSocket, Waiting {
+  waiting = 0;
   readonly address: string;
   readonly port: number;
   readonly #handle: UdpHandle;
@@ -102,8 +115,7 @@ class HandleBoundSocket implements BoundSocket, Waiting {
   send(bytes: Uint8Array, to: DatagramEndpoint): void {
     if (this.#closed !== undefined) return;
     if (to.port === 0) return this.#loseLater(noPort(to));
-    if (this.#handle.getSendQueueSize() > SEND_QUEUE_BYTES) return this.#loseLater(queueFull(to));
-    const errno = this.#sender.send(this.#handle, bytes, to);
+    const errno = this.#sender.send(this, this.#handle, bytes, to);
     if (errno < 0) this.#loseLater(systemError("write", hostPort(to.address, to.port), errno));
   }
 
@@ -165,6 +177,7 @@ function onPeerMessage(size: number, handle: UdpHandle, bytes: Uint8Array): void
 }
 
 class HandlePeerSocket implements PeerSocket, Waiting {
+  waiting = 0;
   readonly #handle: UdpHandle;
   readonly #sender: Sender;
   readonly #peer: DatagramEndpoint;
@@ -188,8 +201,7 @@ class HandlePeerSocket implements PeerSocket, Waiting {
 
   send(bytes: Uint8Array): void {
     if (!this.#isOpen) return;
-    if (this.#handle.getSendQueueSize() > SEND_QUEUE_BYTES) return this.#hearLater(queueFull(this.#peer));
-    const errno = this.#sender.send(this.#handle, bytes);
+    const errno = this.#sender.send(this, this.#handle, bytes);
     if (errno < 0) this.#hearLater(this.#explain("write", errno));
   }
 

@@ -35,7 +35,6 @@ export interface UdpHandle {
   ): number;
   /** @returns undefined on failure; the reason is in `context`. */
   bufferSize(bytes: number, isReceive: boolean, context: object): number | undefined;
-  getSendQueueSize(): number;
   getsockname(out: Partial<SocketName>): number;
   close(onClose?: () => void): void;
 }
