@@ -180,7 +180,7 @@ describe("time", () => {
     expect(await raw.goaway()).toBe(NO_ERROR);
   });
 
-  it.each<[string, Buffer]>([
+  it.each<[string, Uint8Array]>([
     ["a preface", PREFACE.subarray(0, 20)],
     ["SETTINGS", Buffer.concat([PREFACE, settings().subarray(0, 5)])],
     [
