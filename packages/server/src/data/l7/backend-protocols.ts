@@ -47,7 +47,7 @@ export class BackendProtocols {
     // Units come as copies: the same settings are not the same object.
     if (kept !== undefined && isDeepStrictEqual(kept.unit, unit)) return kept.protocol;
     this.#tls.delete(poolId);
-    const protocol = tlsProtocol(this.#createTls(unit), unit.alpnProtocols as readonly AlpnProtocol[]);
+    const protocol = tlsProtocol(this.#createTls(unit), unit.alpnProtocols);
     this.#tls.set(poolId, { unit, protocol });
     return protocol;
   }
