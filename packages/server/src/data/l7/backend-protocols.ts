@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 
 import type { BackendTlsUnit, PoolUnit } from "../../snapshot/snapshot.ts";
-import type { AlpnProtocol } from "../transport/transport.ts";
 import {
   type BackendProtocol,
   HTTP1_CLEARTEXT,
