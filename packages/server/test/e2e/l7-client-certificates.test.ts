@@ -52,11 +52,9 @@ const FORGED = ["-H", "X-SSL-Client-Verify: SUCCESS", "-H", "X-SSL-Client-CN: ro
     });
 
   const curlTo = ({ host, port }: Declared, ...args: readonly string[]): Promise<Curled> =>
-    curl([
-      ...["--http1.1", "--resolve", `${NAME}:${port}:${host}`, "--cacert", material.caFile],
-      ...args,
-      `https://${NAME}:${port}/`,
-    ]);
+    curl(["--http1.1", "--cacert", material.caFile, ...resolve(host, port), ...args, `https://${NAME}:${port}/`]);
+
+  const resolve = (host: string, port: number): string[] => ["--resolve", `${NAME}:${port}:${host}`];
 
   const showing = (name: string, { pem, keyPem }: Issued): string[] => [
     "--cert",
