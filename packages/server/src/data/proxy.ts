@@ -27,7 +27,7 @@ export interface Proxy extends ListenerProxy {
 
 /** What serves one listener's datagrams in one worker. */
 export interface DatagramProxy extends ListenerProxy {
-  /** Takes a datagram, and answers through the socket that it came by. The view is only valid until this returns. */
+  /** Takes a datagram, and answers through the socket that it came by. */
   receive(bytes: Uint8Array, from: DatagramEndpoint, socket: BoundSocket): void;
   /** A datagram to a client could not be sent, and is lost. */
   onLoss(error: TransportError): void;

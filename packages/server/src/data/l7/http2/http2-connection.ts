@@ -29,6 +29,8 @@ const BLOCK_SLACK_BYTES = 4096;
 const TRAILER_LIMIT_BYTES = 16_384;
 /** After GOAWAY for an error the client may go on sending for so long, so that no reset takes the reason away. */
 const LINGER_MS = 2000;
+/** Frames that the client does not read: far more than is ever written while it does not. */
+const MAX_PENDING_BYTES = 1024 * 1024;
 /** The PING behind the first GOAWAY: once it is answered, no stream is on its way any more. */
 const DRAIN_PING = Buffer.from("draining", "latin1");
 
@@ -125,6 +127,8 @@ export class Http2Connection implements ConnectionHandlers, ReceiverOwner, Strea
   onData(_from: Connection, bytes: Uint8Array): void {
     this.context.shared.account.count(bytes.length, 0);
     if (this.#state >= LINGERING) return;
+    // Asks for more answers without reading any.
+    if (this.output.isBlocked && this.connection.pendingBytes > MAX_PENDING_BYTES) return this.abort();
     this.#receiver.read(bytes);
     this.#watch();
   }
@@ -182,12 +186,9 @@ export class Http2Connection implements ConnectionHandlers, ReceiverOwner, Strea
   }
 
   requestRead(id: number, isEnd: boolean): void {
-    if (this.#state >= LEAVING) return this.#refuse(id);
-    if (this.#streams.size >= MAX_CONCURRENT_STREAMS) {
-      if (this.#resets.spend()) this.#refuse(id);
-      else this.fail(Http2ErrorCode.ENHANCE_YOUR_CALM);
-      return;
-    }
+    // The client may send it again, here or elsewhere: nothing of it was looked at.
+    const isRefused = this.#state >= LEAVING || this.#streams.size >= MAX_CONCURRENT_STREAMS;
+    if (isRefused) return this.streamFailed(id, undefined, Http2ErrorCode.REFUSED_STREAM);
     const head = requestHead.finish(isEnd);
     if (head === undefined) {
       this.context.shared.account.reject("bad-request");
@@ -343,12 +344,6 @@ export class Http2Connection implements ConnectionHandlers, ReceiverOwner, Strea
     stream.session = new Http1Session(stream, this);
     stream.session.start();
     return stream;
-  }
-
-  /** The client may send it again, here or elsewhere: nothing of it was looked at. */
-  #refuse(id: number): void {
-    this.output.rstStream(id, Http2ErrorCode.REFUSED_STREAM);
-    this.wrote();
   }
 
   #pump(): void {
