@@ -339,6 +339,7 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
   #flush(): void {
     const backlog = this.#backlog;
     if (backlog !== undefined && !this.#closing) {
+      if (backlog.isWriting) return;
       if (!backlog.empty) this.#writeOn(backlog);
       if (this.#closing || !backlog.empty) return;
       this.#backlog = undefined;
