@@ -265,7 +265,6 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
     tls.handle.onerror = onTlsError;
     tls.handle.useUserBuffer(this.#io.readBuffer);
     // A handshake does not wait for an owner who has paused.
-    this.#reading = false;
     this.#startReading();
   }
 
