@@ -7,6 +7,7 @@ import type { Balancer } from "./balancer.ts";
 import { CounterTable, type Row } from "./counters.ts";
 import { TcpProxy } from "./l4/tcp-proxy.ts";
 import { BackendProtocols } from "./l7/backend-protocols.ts";
+import { type ConnectFailure, ConnectFailures } from "./l7/connect-failures.ts";
 import type { FindHttpPool, HttpPool } from "./l7/http-pools.ts";
 import { Http1Proxy } from "./l7/http1-proxy.ts";
 import { RequestIds } from "./l7/request-id.ts";
@@ -26,6 +27,8 @@ export interface ServingOptions extends WorkerStart {
   readonly random: Random;
   /** See {@link Listeners}. */
   readonly onAcceptError: (failure: BindFailure) => void;
+  /** A backend can't be connected to; told at times, not each time. */
+  readonly onConnectFailed?: (failure: ConnectFailure) => void;
 }
 
 /** Everything that one worker serves: the pools and listeners of all load balancers. */
@@ -46,8 +49,10 @@ export class Serving {
 
   constructor(options: ServingOptions) {
     this.#options = options;
-    const { transport, clock, random, memory, onAcceptError } = options;
-    this.#upstreams = new Upstreams({ transport, clock });
+    const { transport, clock, random, memory, onAcceptError, onConnectFailed = () => {} } = options;
+    const failures = new ConnectFailures({ clock, report: onConnectFailed });
+    const onConnectError = failures.note.bind(failures);
+    this.#upstreams = new Upstreams({ transport, clock, onConnectError });
     this.#backendProtocols = new BackendProtocols((unit) => new PoolTls(unit));
     this.#requestIds = new RequestIds(random);
     const createProxy = (listener: ProxiedListener): Proxy => this.#createProxy(listener);
