@@ -280,8 +280,11 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
   #opened(): void {
     this.#io.deadlines.delete(this);
     this.#connected = true;
+    // What was written before; a write of TLS that begins in `onConnect` goes on by itself.
+    const waits = this.#backlog !== undefined;
     this.handlers.onConnect?.(this);
-    this.#flush();
+    if (waits) this.#flush();
+    else this.#settle();
     if (this.#paused) this.#stopReading();
     else this.read();
   }
