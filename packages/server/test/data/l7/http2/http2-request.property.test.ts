@@ -183,7 +183,7 @@ describe("header blocks as requests of HTTP/1.1", () => {
         token.filter((name) => /[a-z]/.test(name)),
         fc.nat(20),
         (name, at) => {
-          const i = [...name].findIndex((char, index) => index >= at % name.length && /[a-z]/.test(char));
+          const i = name.split("").findIndex((char, index) => index >= at % name.length && /[a-z]/.test(char));
           if (i < 0) return;
           const upper = name.slice(0, i) + (name[i] as string).toUpperCase() + name.slice(i + 1);
           expect(lower(upper)).toBe(name);
