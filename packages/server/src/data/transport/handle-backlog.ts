@@ -8,6 +8,8 @@ export class HandleBacklog {
   #writing = false;
   /** The owner was told to stop and waits to hear that everything has gone out. */
   drainWanted = false;
+  /** What the write under way is read from, when that memory is to be taken back after it. */
+  lent: Uint8Array | undefined;
 
   constructor(handle: TcpHandle) {
     this.#handle = handle;

@@ -75,7 +75,7 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
     this.#connected = target === undefined;
     handle.owner = this;
     handle.onread = onRead;
-    handle.useUserBuffer(io.readBuffer);
+    handle.useUserBuffer(target === undefined ? io.acceptedBuffer : io.readBuffer);
     handle.setNoDelay(true);
   }
 
@@ -235,6 +235,7 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
   writeDone(status: number): void {
     if (this.#closing) return;
     if (status < 0) return this.#fail(status, "write");
+    this.#takeBack();
     this.#backlog?.writeDone();
     this.#flush();
   }
@@ -331,11 +332,20 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
   }
 
   #awaitWrite(request: WriteRequest, bytes: Uint8Array): boolean {
-    if (this.#tls === undefined) this.#io.giveAwayStaged();
+    const isStaged = this.#tls === undefined;
+    if (isStaged) this.#io.giveAwayStaged(bytes);
     const backlog = (this.#backlog ??= new HandleBacklog(this.#handle));
     const outcome = backlog.track(request, bytes, onWritten);
+    if (outcome === undefined && isStaged) backlog.lent = bytes;
     if (outcome === undefined) return this.#belowHighWater(backlog);
     return outcome < 0 ? this.#writeFailed(outcome) : true;
+  }
+
+  #takeBack(): void {
+    const backlog = this.#backlog;
+    if (backlog?.lent === undefined) return;
+    this.#io.takeBack(backlog.lent);
+    backlog.lent = undefined;
   }
 
   /** Writes what waits; when nothing does any more, tells the owner and does what was put off until then. */
