@@ -17,6 +17,7 @@ function reasons(wanted: { listener?: object; pool?: object; policy?: boolean })
 }
 
 const HTTP = { protocol: "HTTP" };
+const UDP = { protocol: "UDP" };
 
 describe("unservedSettings", () => {
   it("knows policies of HTTP listeners", () => expect(reasons({ listener: HTTP, policy: true })).toEqual([]));
@@ -32,6 +33,7 @@ describe("unservedSettings", () => {
     [{ listener: { acceptProxyProtocol: true } }, "listener in: accept_proxy_protocol is not served"],
     [{ listener: { newConnectionsPerSPerSource: 5 } }, "listener in: new_connections_per_s_per_source is not served"],
     [{ listener: { accessLog: { format: "JSON" } } }, "listener in: access_log is not served"],
+    [{ listener: { ...UDP, newConnectionsPerSPerSource: 5 } }, "listener in: new_connections_per_s_per_source is not"],
     [{ listener: { ...HTTP, accessLog: { format: "JSON" } } }, "listener in: access_log is not served"],
     [{ listener: { ...HTTP, requestsPerSPerSource: 5 } }, "listener in: requests_per_s_per_source is not served"],
     [{ pool: { protocol: "HTTPS" } }, "pool app: protocol HTTPS is not served"],

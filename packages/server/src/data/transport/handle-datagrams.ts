@@ -121,7 +121,7 @@ class HandleBoundSocket implements BoundSocket, Waiting {
 
   close(): Promise<void> {
     // The handle is closed at once; libuv calls back at the end of this round of the event loop.
-    this.#closed ??= new Promise((resolve) => void this.#handle.close(resolve));
+    this.#closed ??= new Promise((resolve) => this.#handle.close(resolve));
     return this.#closed;
   }
 
