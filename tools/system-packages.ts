@@ -19,6 +19,12 @@ export const systemPackages: readonly SystemPackage[] = [
   { debian: "iproute2", program: "ip", suites: ["network namespaces", "virtual addresses"] },
   { debian: "nftables", program: "nft", suites: ["kernel driver"] },
   { debian: "haproxy", program: "haproxy", suites: ["PROXY protocol against HAProxy", "bench"] },
+  {
+    debian: "wrk",
+    program: "wrk",
+    suites: ["HTTP load while backends die", "HTTP load while settings change", "bench"],
+  },
+  { debian: "nghttp2-client", program: "h2load", suites: ["HTTP/2 load while backends die"] },
   { debian: "nginx-light", program: "nginx", suites: ["HTTP against nginx"] },
 ];
 

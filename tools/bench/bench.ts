@@ -8,33 +8,34 @@ import { parseArgs } from "node:util";
 import type { BenchContext } from "./bench-context.ts";
 import { benchConfigLatency } from "./config-latency.ts";
 import { benchControlPlane } from "./control-plane.ts";
-import { benchL4 } from "./l4.ts";
-import { benchL7 } from "./l7.ts";
+import { type IsolatedSuite, runIsolated, type Sections } from "./isolation.ts";
 import { describeMachine } from "./machine.ts";
 import { benchMaglev } from "./maglev.ts";
 import { markdownTable, replaceSection } from "./markdown.ts";
+import { providePrograms } from "./programs.ts";
 import { terminalProgress } from "./progress.ts";
 import { benchScale } from "./scale.ts";
 import { benchStore } from "./store.ts";
 import { type BenchTable, renderTable } from "./table.ts";
-import { benchUdp } from "./udp.ts";
 
 const PAGE = fileURLToPath(new URL("../../docs/benchmarks.md", import.meta.url));
 
 const HELP = `npm run bench [-- SUITE… OPTIONS]
 
-Suites (default: all, in this order; together about 11 minutes)
+Suites (default: all, in this order; together about 16 minutes)
   maglev    building and changing Maglev tables, looking up flows        20 s
   store     transactions and reads of the stores                         15 s
   l4        CPU per request and per connection against HAProxy            2 min
-  udp       CPU per datagram and per flow, datagrams a second             2 min
-  l7        CPU per HTTP request against HAProxy                          1 min
+  l7        CPU per HTTP request against HAProxy, nginx, http-proxy       6 min
+  memory    of the balancer: idle clients, slow and large uploads         2 min
   config    from an API call to the data plane, 1,000 load balancers      2 min
   control   API calls a second                                            1 min
   scale     memory, CPU and start of a node with 1,000 load balancers     2 min
 
 Options
   --quick          a tenth of the size: to see that it works, not to publish
+  --only TEXT      of l7 and memory, what has this in its name: http1, https, http2, handshake, 64 KiB
+  --profile        of l7: where FiberLB's time goes, by function
   --size N         load balancers of config and scale (default 1000)
   --markdown       print Markdown tables
   --write          put the tables into docs/benchmarks.md
@@ -44,25 +45,35 @@ Examples
   npm run bench -- maglev store
   npm run bench -- config --quick
   npm run bench -- scale --size 5000
+  npm run bench -- l7 --only http1 --profile
   npm run bench -- --write
 
 Each figure is of this machine at this moment: stop what else runs on it before you compare.`;
 
 interface Options {
   readonly size: number;
+  readonly only: string;
+  readonly profile: boolean;
 }
 
-type Suite = (context: BenchContext, options: Options) => Promise<BenchTable>;
+type Suite = (context: BenchContext, options: Options) => Promise<Sections>;
+
+const isolated =
+  (suite: IsolatedSuite): Suite =>
+  async ({ quick }, { only, profile }) => {
+    for (const line of await providePrograms()) console.error(line);
+    return runIsolated(suite, { quick, only, profile });
+  };
 
 const suites: Readonly<Record<string, Suite>> = {
-  maglev: () => benchMaglev(),
-  store: () => benchStore(),
-  l4: ({ quick }) => benchL4(quick ? { rounds: 1, seconds: 1 } : {}),
-  udp: ({ quick }) => benchUdp(quick ? { rounds: 1, seconds: 1 } : {}),
-  l7: ({ quick }) => benchL7(quick ? { rounds: 1, seconds: 1 } : {}),
-  config: (context, { size }) => benchConfigLatency(context, { size }),
-  control: (context) => benchControlPlane(context),
-  scale: (context, { size }) => benchScale(context, { size }),
+  maglev: async () => ({ maglev: await benchMaglev() }),
+  store: async () => ({ store: await benchStore() }),
+  l4: isolated("l4"),
+  l7: isolated("l7"),
+  memory: isolated("memory"),
+  config: async (context, { size }) => ({ config: await benchConfigLatency(context, { size }) }),
+  control: async (context) => ({ control: await benchControlPlane(context) }),
+  scale: async (context, { size }) => ({ scale: await benchScale(context, { size }) }),
 };
 
 /** A mistake of the person who called: told in one line, exit code 2. */
@@ -78,6 +89,8 @@ function readArguments() {
         write: { type: "boolean", default: false },
         help: { type: "boolean", default: false },
         size: { type: "string", default: "1000" },
+        only: { type: "string", default: "" },
+        profile: { type: "boolean", default: false },
       },
     });
   } catch (error) {
@@ -102,10 +115,12 @@ async function main(): Promise<void> {
   try {
     for (const name of chosen) {
       progress(`${name} …`);
-      const table = await suites[name]!({ directory, progress, quick: values.quick }, { size });
+      const sections = await suites[name]!({ directory, progress, quick: values.quick }, { ...values, size });
       progress.clear();
-      console.log(values.markdown ? `## ${table.title}\n\n${markdownTable(table)}\n` : `${renderTable(table)}\n`);
-      if (values.write) write(name, table, machine);
+      for (const [section, table] of Object.entries(sections)) {
+        console.log(values.markdown ? `## ${table.title}\n\n${markdownTable(table)}\n` : `${renderTable(table)}\n`);
+        if (values.write) write(section, table, machine);
+      }
     }
   } finally {
     rmSync(directory, { recursive: true, force: true });

@@ -1,11 +1,12 @@
 import type { BenchTable } from "./table.ts";
 
-/** The table in Markdown; notes as a list below. */
-export function markdownTable({ columns, rows, notes = [] }: BenchTable): string {
+/** The table in Markdown; notes as a list below, then the listings. */
+export function markdownTable({ columns, rows, notes = [], listings = [] }: BenchTable): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
   const rule = line(columns.map((_, index) => (index === 0 ? "---" : "---:")));
   const list = notes.length === 0 ? [] : ["", ...notes.map((note) => `- ${note}`)];
-  return [line(columns), rule, ...rows.map(line), ...list].join("\n");
+  const code = listings.map(({ title, text }) => `\n${title}:\n\n\`\`\`text\n${text.trimEnd()}\n\`\`\``);
+  return [line(columns), rule, ...rows.map(line), ...list, ...code].join("\n");
 }
 
 /**

@@ -3,7 +3,8 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 
 import { type Log, parseConfig, startServer } from "@fiberlb/server";
 
-import type { FromNode, NodeSettings, ToNode } from "./node.ts";
+import type { FromNode, NodeMemory, NodeSettings, ToNode } from "./node.ts";
+import { type ThreadMemory, WorkerThreads } from "./worker-threads.ts";
 
 const RESOLUTION_MS = 1;
 
@@ -33,12 +34,38 @@ async function main(): Promise<void> {
   tell({ kind: "up", apiUrl: server.apiUrl, tookMs: monotonicMs() - startedMs });
   delays.enable();
   process.on("message", (message: ToNode) => {
-    if (message.kind === "vitals") tell({ kind: "vitals", vitals: vitals() });
-    else if (message.kind === "cpu") tell({ kind: "cpu", cpuMs: cpuMs() });
     // Nothing here is worth draining.
-    else void server.stop().then(() => process.exit(0));
+    if (message.kind === "stop") void server.stop().then(() => process.exit(0));
+    else void answer(message.kind).then(tell);
   });
   process.on("disconnect", () => process.exit(1));
+}
+
+const threads = new WorkerThreads();
+
+async function answer(question: Exclude<ToNode["kind"], "stop">): Promise<FromNode> {
+  switch (question) {
+    case "vitals":
+      return { kind: "vitals", vitals: vitals() };
+    case "cpu":
+      return { kind: "cpu", cpuMs: cpuMs() };
+    case "memory":
+      return { kind: "memory", memory: await memory() };
+    case "start-profile":
+      await threads.startProfiles();
+      return { kind: "profiling" };
+    case "stop-profile":
+      return { kind: "profile", profiles: await threads.stopProfiles() };
+  }
+}
+
+async function memory(): Promise<NodeMemory> {
+  globalThis.gc?.();
+  const workers = await threads.collectGarbage();
+  const { rss, heapUsed, external } = process.memoryUsage();
+  const sum = (first: number, key: keyof ThreadMemory): number =>
+    workers.reduce((bytes, worker) => bytes + worker[key], first);
+  return { rssBytes: rss, heapBytes: sum(heapUsed, "heapBytes"), externalBytes: sum(external, "externalBytes") };
 }
 
 function cpuMs(): number {

@@ -8,10 +8,18 @@ export interface BenchTable {
   rows: string[][];
   /** Lines below the table: targets, conditions, what was skipped and why. */
   notes?: string[];
+  /** Longer texts below that: configurations, profiles. */
+  listings?: Listing[];
 }
 
-/** The table as aligned plain text: labels to the left, figures to the right, notes below. No line break at the end. */
-export function renderTable({ title, columns, rows, notes = [] }: BenchTable): string {
+/** A text of several lines that belongs to a table. */
+export interface Listing {
+  readonly title: string;
+  readonly text: string;
+}
+
+/** The table as aligned plain text: labels to the left, figures to the right, notes and listings below. No line break at the end. */
+export function renderTable({ title, columns, rows, notes = [], listings = [] }: BenchTable): string {
   const widths = columns.map((column, i) => Math.max(column.length, ...rows.map((row) => (row[i] ?? "").length)));
   const line = (cells: readonly string[]): string =>
     widths
@@ -19,5 +27,9 @@ export function renderTable({ title, columns, rows, notes = [] }: BenchTable): s
       .join("  ")
       .trimEnd();
   const rule = widths.map((width) => "-".repeat(width)).join("  ");
-  return [title, "", line(columns), rule, ...rows.map(line), ...notes.map((note) => `* ${note}`)].join("\n");
+  const below = [
+    ...notes.map((note) => `* ${note}`),
+    ...listings.map(({ title: head, text }) => `\n${head}\n\n${text}`),
+  ];
+  return [title, "", line(columns), rule, ...rows.map(line), ...below].join("\n");
 }

@@ -7,10 +7,11 @@ import type { ApplyReport, DataPlane } from "./data/data-plane.ts";
 import { routeProblems } from "./data/l7/route-problems.ts";
 import type { HealthMonitor } from "./health/monitor.ts";
 import type { Verdict } from "./health/target.ts";
-import { healthTargets, type TargetLookups } from "./health/targets.ts";
+import { healthTargets } from "./health/targets.ts";
 import type { Log } from "./log.ts";
 import type { NodeSession } from "./repository/node-session.ts";
-import type { CertificateShelf } from "./snapshot/certificate-shelf.ts";
+import { certificateProblems } from "./snapshot/compile-tls.ts";
+import type { Lookups } from "./snapshot/compile.ts";
 import type { MaglevTables } from "./snapshot/maglev-tables.ts";
 import type { Published } from "./snapshot/publisher.ts";
 import type { Problem, Snapshot } from "./snapshot/snapshot.ts";
@@ -33,8 +34,7 @@ export interface ForwardingParts {
   readonly monitor: HealthMonitor;
   readonly binder: VipBinder;
   readonly session: NodeSession;
-  readonly lookups: TargetLookups;
-  readonly certificates: Pick<CertificateShelf, "fetch">;
+  readonly lookups: Lookups;
   /** Names that backends are called by: to be resolved from now on. */
   readonly followNames: (hosts: ReadonlySet<string>) => void;
   readonly clock: Clock;
@@ -54,6 +54,7 @@ export class Forwarding {
   /** By load balancer and listener. */
   #problemsBefore = new Map<string, string>();
   #vipProblems: readonly Problem[] = [];
+  /** What the store says and this node does not serve, by load balancer. */
   readonly #unserved = new Map<string, readonly Problem[]>();
   /** Policies that can't be carried out, by load balancer. */
   readonly #routeProblems = new Map<string, readonly Problem[]>();
@@ -92,7 +93,6 @@ export class Forwarding {
       this.#noteUnserved(trees);
       this.#noteRouteProblems(snapshot);
       this.#follow(names);
-      await this.#fetchCertificates(trees);
       this.#check(trees);
       this.#touched.clear();
       this.report(report);
@@ -182,24 +182,13 @@ export class Forwarding {
     this.#names = names;
   }
 
-  /** What the pools' backends are verified with, and what they want to see. */
-  async #fetchCertificates(trees: Published["trees"]): Promise<void> {
-    for (const id of this.#touched) {
-      const tree = trees.get(id);
-      const ids = tree?.pools.flatMap(({ backendTls: tls }) => [tls?.caCertificateId, tls?.clientCertificateId]);
-      if (tree !== undefined)
-        await this.#parts.certificates.fetch(
-          tree.loadBalancer,
-          (ids ?? []).filter((one) => one !== undefined),
-        );
-    }
-  }
-
-  /** Settings that are asked for in vain, by load balancer. */
+  /** Settings that are asked for in vain, and certificates that cannot be used, by load balancer. */
   #noteUnserved(trees: Published["trees"]): void {
+    const { findCertificate } = this.#parts.lookups;
     for (const id of this.#touched) {
       const tree = trees.get(id);
-      const problems = tree === undefined ? [] : unservedSettings(tree);
+      const problems =
+        tree === undefined ? [] : [...unservedSettings(tree), ...certificateProblems(tree, findCertificate)];
       if (problems.length > 0) this.#unserved.set(id, problems);
       else this.#unserved.delete(id);
     }

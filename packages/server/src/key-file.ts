@@ -20,8 +20,14 @@ export function loadKey({ store, secrets }: Config): Uint8Array {
 }
 
 /** What session cookies are signed with, so that what is shown to clients says nothing of the key that seals. */
-export const deriveSessionKey = (key: Uint8Array): Uint8Array =>
-  new Uint8Array(hkdfSync("sha256", key, "", "fiberlb session cookies", KEY_BYTES));
+export const deriveSessionKey = (key: Uint8Array): Uint8Array => derive(key, "fiberlb session cookies");
+
+/** What the keys of TLS session tickets are made from; the same on every node with the same key, so that they resume each other's sessions. */
+export const deriveTicketSecret = (key: Uint8Array): Uint8Array => derive(key, "fiberlb TLS session tickets");
+
+/** HKDF (RFC 5869): secrets of different labels say nothing of each other, nor of the key. */
+const derive = (key: Uint8Array, label: string): Uint8Array =>
+  new Uint8Array(hkdfSync("sha256", key, "", label, KEY_BYTES));
 
 /** One line of base64, so that it can be copied. undefined when there is a file already. */
 function createKey(path: string): Uint8Array | undefined {

@@ -17,7 +17,7 @@ import type { DataPlane } from "./data/data-plane.ts";
 import { createDataPlane } from "./data/pool.ts";
 import type { Forwarding } from "./forwarding.ts";
 import type { HealthMonitor } from "./health/monitor.ts";
-import { deriveSessionKey, loadKey } from "./key-file.ts";
+import { deriveSessionKey, deriveTicketSecret, loadKey } from "./key-file.ts";
 import type { Log } from "./log.ts";
 import { ApiCalls } from "./metrics/api-calls.ts";
 import { renderMetrics } from "./metrics/exposition.ts";
@@ -69,6 +69,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     clock,
     log,
     sessionKey: deriveSessionKey(key),
+    ticketSecret: deriveTicketSecret(key),
     onReport: (report) => forwarding?.report(report),
   });
   cleanup.defer(() => dataPlane.stop({ drainTimeoutMs: config.shutdown.drainTimeoutMs }));

@@ -3,20 +3,20 @@
  */
 import { hostname } from "node:os";
 
-import { type Cidr, DomainError, type IpAddress, rangeMatcher } from "@fiberlb/types";
+import { type Cidr, type IpAddress, rangeMatcher } from "@fiberlb/types";
 
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config/config.ts";
-import { keyContext } from "./control/certificate-service.ts";
 import type { DataPlane } from "./data/data-plane.ts";
 import { Forwarding } from "./forwarding.ts";
 import { createHealthMonitor, type HealthMonitor } from "./health/monitor.ts";
+import { loadCertificate } from "./load-certificate.ts";
 import type { Log } from "./log.ts";
 import { type Random, systemRandom } from "./random.ts";
 import type { KeyRing } from "./repository/key-ring.ts";
 import type { Repository } from "./repository/repository.ts";
-import { type CertificateMaterial, type CertificateOwner, CertificateShelf } from "./snapshot/certificate-shelf.ts";
-import type { ResolveHost } from "./snapshot/compile.ts";
+import { CertificateShelf } from "./snapshot/certificate-shelf.ts";
+import type { Lookups } from "./snapshot/compile.ts";
 import { createSystemLookup } from "./snapshot/lookup.ts";
 import { MaglevTables } from "./snapshot/maglev-tables.ts";
 import { Publisher } from "./snapshot/publisher.ts";
@@ -32,7 +32,7 @@ export interface ForwardingInputs {
   readonly random?: Random;
   readonly repository: Repository;
   readonly dataPlane: DataPlane;
-  /** Opens the private keys that backends want to see. */
+  /** Opens the private keys of certificates. */
   readonly keyRing: KeyRing;
 }
 
@@ -64,9 +64,12 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
       publisher.resolved(new Set([name]));
     },
   });
-  const resolveHost: ResolveHost = (host) => resolver.resolve(host);
   const monitor = createHealthMonitor({ clock, random, onVerdict: (verdict) => forwarding.verdict(verdict) });
-  const certificates = new CertificateShelf((owner, id) => loadCertificate(parts, owner, id));
+  const certificates = new CertificateShelf((named) => loadCertificate(parts, named));
+  const lookups: Lookups = {
+    resolveHost: (host) => resolver.resolve(host),
+    findCertificate: (id) => certificates.find(id),
+  };
   const session = repository.openNodeSession();
   const forwarding = new Forwarding({
     identity: { name: config.node.name ?? hostname(), version, startedAt: new Date(clock.epochMs()).toISOString() },
@@ -75,15 +78,15 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
     monitor,
     binder,
     session,
-    lookups: { resolveHost, certificate: (id) => certificates.get(id) },
-    certificates,
+    lookups,
     followNames: (hosts) => resolver.apply(hosts),
     clock,
     log,
   });
   const publisher = new Publisher({
     source: repository,
-    resolveHost,
+    resolveHost: lookups.resolveHost,
+    certificates,
     onSnapshot: (published) => forwarding.apply(published),
     clock,
     log,
@@ -109,21 +112,4 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
 function refuseDenied(denied: readonly string[]): (address: string) => string | undefined {
   const isDenied = rangeMatcher(denied as readonly Cidr[]);
   return (address) => (isDenied(address as IpAddress) ? `${address} is in backends.deniedCidrs` : undefined);
-}
-
-async function loadCertificate(
-  { repository, keyRing }: ForwardingInputs,
-  { orgId, projectId }: CertificateOwner,
-  id: string,
-): Promise<CertificateMaterial | undefined> {
-  try {
-    const { entity } = await repository.get({ orgId, projectId }, "certificate", id);
-    const sealed = entity.sealedPrivateKey;
-    const key = sealed === undefined ? undefined : keyRing.open(sealed, keyContext(entity.fingerprintSha256));
-    return { certificatePem: entity.certificatePem, ...(key !== undefined && { privateKeyPem: key }) };
-  } catch (error) {
-    // Deleted between the read of the pool and this one: the next change of the pool brings the truth.
-    if (error instanceof DomainError && error.kind === "not-found") return undefined;
-    throw error;
-  }
 }

@@ -6,13 +6,15 @@ import type { HealthMonitor } from "../src/health/monitor.ts";
 import type { HealthTarget } from "../src/health/target.ts";
 import { silentLog } from "../src/log.ts";
 import type { NodeSession } from "../src/repository/node-session.ts";
-import { compile, type UnitSource } from "../src/snapshot/compile.ts";
+import { compile, type Lookups, type UnitSource } from "../src/snapshot/compile.ts";
 import type { MaglevTables } from "../src/snapshot/maglev-tables.ts";
 import type { Published } from "../src/snapshot/publisher.ts";
 import type { Problem, Snapshot } from "../src/snapshot/snapshot.ts";
 import { FakeClock } from "./fake-clock.ts";
-import { entity } from "./snapshot/entities.ts";
+import { noCertificate } from "./snapshot/certificates.ts";
+import { entity, nextId } from "./snapshot/entities.ts";
 
+const lookups: Lookups = { resolveHost: (address) => ({ address }), findCertificate: noCertificate };
 /** What the parts were told. */
 let steps: string[];
 let checks: (readonly [loadBalancerId: string, backends: readonly string[]])[];
@@ -63,8 +65,7 @@ beforeEach(() => {
       recordHealth: () => void steps.push("session"),
       forgetHealth: (gone: readonly { backendId: string }[]) => forgotten.push(...gone.map((one) => one.backendId)),
     } as unknown as NodeSession,
-    certificates: { fetch: () => Promise.resolve() },
-    lookups: { resolveHost: (host) => ({ address: host }), certificate: () => undefined },
+    lookups,
     followNames: (set) => names.push([...set]),
     clock: new FakeClock(),
     log: silentLog,
@@ -85,7 +86,7 @@ let revision = 0;
 /** Hands these trees over; `touched` absent: all of them. */
 function apply(trees: readonly UnitSource[], touched?: readonly UnitSource[], nameSet = NO_NAMES): Promise<void> {
   const byId = new Map<string, UnitSource>(trees.map((one) => [one.loadBalancer.id, one]));
-  const units = new Map([...byId].map(([id, one]) => [id, compile(one, (address) => ({ address }))]));
+  const units = new Map([...byId].map(([id, one]) => [id, compile(one, lookups)]));
   const ids = new Set<string>((touched ?? trees).map(({ loadBalancer }) => loadBalancer.id));
   const handed: Published = { snapshot: { revision: ++revision, units }, trees: byId, touched: ids, names: nameSet };
   return forwarding.apply(handed);
@@ -161,6 +162,18 @@ describe("Forwarding", () => {
     expect(published.at(-1)!.problems).toEqual([]);
     await apply([a], []);
     expect(bound).toHaveLength(3);
+  });
+
+  it("says why a listener without its certificate is closed, until it has one or goes", async () => {
+    const a = tree("127.10.0.1");
+    const { id: loadBalancerId } = a.loadBalancer;
+    const fields = { loadBalancerId, name: "https", protocol: "HTTPS", port: 443, certificateIds: [nextId()] };
+    const listener = entity("listener", fields);
+    await apply([{ ...a, listeners: [listener] }]);
+    const reason = expect.stringContaining("Cannot open listener a-loadBalancer/https: certificate ");
+    expect(published.at(-1)!.problems).toEqual([{ loadBalancerId, listenerId: listener.id, reason }]);
+    await apply([a]);
+    expect(published.at(-1)!.problems).toEqual([]);
   });
 
   it("follows names when they change", async () => {

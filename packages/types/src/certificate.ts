@@ -18,13 +18,13 @@ export const certificateTypes = ["SERVER", "CLIENT_CA"] as const;
 export type CertificateType = (typeof certificateTypes)[number];
 
 const MAX_PEM_CHARS = 262_144;
-const pem = (label: string, expected: string) =>
-  field.text({
-    max: MAX_PEM_CHARS,
-    pattern: new RegExp(`-----BEGIN ${label}-----[^-]+-----END ${label}-----`),
-    expected,
-    secret: true,
-  });
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/;
+/** PKCS #8, PKCS #1 and SEC 1, and encrypted ones, which a rule refuses with what to do. */
+const PRIVATE_KEY = /-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----[^]+-----END (?:[A-Z]+ )?PRIVATE KEY-----/;
+/** Also the beginning of one. */
+const BEGIN_PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----/;
+/** PKCS #8, and the older form that OpenSSL writes with -traditional (RFC 1421 §4.6.1.1). */
+const ENCRYPTED = /-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: *4, *ENCRYPTED/m;
 
 const { adminStateUp: _, ...named } = commonSpec;
 
@@ -33,9 +33,22 @@ export const certificateSpec = field.message({
   ...named,
   type: field.choice("CERTIFICATE_TYPE", certificateTypes),
   /** The chain, leaf first. */
-  certificatePem: pem("CERTIFICATE", "a certificate in PEM form"),
+  certificatePem: field.text({
+    max: MAX_PEM_CHARS,
+    pattern: CERTIFICATE,
+    expected: "a certificate in PEM form",
+    // A file may hold a key besides.
+    secret: true,
+  }),
   /** Write-only. */
-  privateKeyPem: pem("(?:RSA |EC )?PRIVATE KEY", "an unencrypted private key in PEM form").optional(),
+  privateKeyPem: field
+    .text({
+      max: MAX_PEM_CHARS,
+      pattern: PRIVATE_KEY,
+      expected: "an unencrypted private key in PEM form",
+      secret: true,
+    })
+    .optional(),
 });
 
 /** A certificate as a client sends it, private key included. */
@@ -55,7 +68,14 @@ export interface CertificateRecord extends TenantRecord<CertificateId> {
 /** Key material of listeners and pools; the private key itself is never part of it. */
 export type Certificate = Omit<EntityOf<CertificateSpec, CertificateRecord>, "privateKeyPem">;
 
-const rules: Rules<CertificateSpec> = ({ type, privateKeyPem }, report) => {
+const rules: Rules<CertificateSpec> = ({ type, certificatePem, privateKeyPem }, report) => {
+  // It is answered to everybody who may read the certificate, and kept in clear.
+  if (certificatePem !== undefined && BEGIN_PRIVATE_KEY.test(certificatePem))
+    report("certificatePem", "must not hold a private key: put that into private_key_pem", "NOT_ALLOWED");
+  if (privateKeyPem !== undefined && ENCRYPTED.test(privateKeyPem)) {
+    const how = "remove its passphrase (openssl pkey -in KEY -out PLAIN_KEY); it is encrypted here when it is stored";
+    report("privateKeyPem", `must not be encrypted: ${how}`, "NOT_ALLOWED");
+  }
   if (type === "SERVER" && privateKeyPem === undefined)
     report("privateKeyPem", "is required with type SERVER", "REQUIRED");
   if (type === "CLIENT_CA" && privateKeyPem !== undefined) {

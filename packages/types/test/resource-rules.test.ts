@@ -87,10 +87,19 @@ describe("certificate", () => {
       "private_key_pem must not be given with type CLIENT_CA: a CA's key has no place on a load balancer",
     ],
     [{ certificatePem: privateKeyPem }, "certificate_pem must be a certificate in PEM form"],
-    [
-      { privateKeyPem: "-----BEGIN ENCRYPTED PRIVATE KEY-----\nx\n-----END ENCRYPTED PRIVATE KEY-----" },
-      "private_key_pem must be an unencrypted private key in PEM form",
-    ],
+    ...[privateKeyPem, "-----BEGIN EC PRIVATE KEY-----\nMI"].map((key): Case => [
+      { certificatePem: [minimal.certificate["certificatePem"], key].join("\n") },
+      "certificate_pem must not hold a private key: put that into private_key_pem",
+    ]),
+    [{ privateKeyPem: "KEY" }, "private_key_pem must be an unencrypted private key in PEM form"],
+    ...[
+      "-----BEGIN ENCRYPTED PRIVATE KEY-----\nx\n-----END ENCRYPTED PRIVATE KEY-----",
+      "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nx\n-----END RSA PRIVATE KEY-----",
+    ].map((encrypted): Case => [
+      { privateKeyPem: encrypted },
+      "private_key_pem must not be encrypted: remove its passphrase (openssl pkey -in KEY -out PLAIN_KEY); " +
+        "it is encrypted here when it is stored",
+    ]),
     [{ adminStateUp: true }, "admin_state_up is not a field that a certificate takes"],
   ]);
 

@@ -23,7 +23,8 @@ export async function readInput(io: CliIo, path: string): Promise<InputFile> {
   return { name, value: parseText(name, content), readRelated: (related) => readText(io, resolve(folder, related)) };
 }
 
-async function readText(io: CliIo, path: string): Promise<string> {
+/** A file's text, as it is. @throws CliExit that names the file and says why it cannot be read */
+export async function readText(io: CliIo, path: string): Promise<string> {
   try {
     return await io.readFile(path);
   } catch (error) {

@@ -2,7 +2,9 @@ import { createRequestSchemas, type Plain } from "@fiberlb/api";
 import { describeViolations, parseSpec, type ResourceKind } from "@fiberlb/types";
 import { type Command, Option } from "commander";
 
-import { readInput } from "../apply/read-file.ts";
+import { without } from "../apply/file-fields.ts";
+import { readInput, readText } from "../apply/read-file.ts";
+import { FILE_KEYS } from "../apply/schema.ts";
 import type { Session } from "../connection.ts";
 import { refusal, usageError } from "../exit.ts";
 import { isRecord, normaliseMessage } from "../fields/check-keys.ts";
@@ -30,7 +32,7 @@ const EXAMPLES: Readonly<Record<ResourceKind, string>> = {
   healthCheck: "fiberlb create hc --pool web/app --type http --http.path /healthz --interval-ms 1000",
   l7Policy: "fiberlb create l7policy --listener web/http --action redirect-to-pool --redirect-pool web/api",
   l7Rule: "fiberlb create l7rule --l7-policy web/http/api --type path --compare-type starts-with --value /api",
-  certificate: "fiberlb create cert -f site.yaml",
+  certificate: "fiberlb create cert --name site --type server --certificate-file site.crt --private-key-file site.key",
   vipPool: "fiberlb create vippool --name public --cidr 203.0.113.0/24",
 };
 
@@ -71,15 +73,36 @@ function addCreateKind(create: Command, io: CliIo, info: KindInfo & { readonly k
   const given: Plain = {};
   for (const field of settableFields(info.kind))
     for (const option of optionsOf(field, given)) command.addOption(option);
+  if (info.kind === "certificate") {
+    command.option("--certificate-file <path>", "the certificate, and those that it was issued with, in PEM");
+    command.option("--private-key-file <path>", "its key in PEM; on the command line itself others could see it");
+  }
   withExamples(command, [[EXAMPLES[info.kind], ""]]);
-  onServer<{ file?: string; output: string }>(command, io, async ({ flags, ...session }) => {
+  onServer<CreateFlags>(command, io, async ({ flags, ...session }) => {
     const format = parseOutputFormat(flags.output);
     const fromFile = flags.file === undefined ? {} : await readSpec(io, info.kind, flags.file);
-    const spec = await resolveReferences(session, info.kind, merge(fromFile, given));
+    const texts = await readTexts(flags, (path) => readText(io, path));
+    const spec = await resolveReferences(session, info.kind, merge(fromFile, { ...given, ...texts }));
     if (flags.file !== undefined) checkSpec(info.kind, spec);
     const answer = await createOne(session.client, info.kind, spec);
-    io.stdout.write(format === "table" ? createdLine(info.kind, answer) : formatAnswer(answer, format));
+    io.stdout.write(format === "table" ? createdLine(info.kind, answer, spec) : formatAnswer(answer, format));
   });
+}
+
+interface CreateFlags {
+  readonly file?: string;
+  readonly output: string;
+  readonly certificateFile?: string;
+  readonly privateKeyFile?: string;
+}
+
+/** The texts of the files that stand for fields, such as `privateKeyFile` for `privateKeyPem`. */
+async function readTexts(named: object, read: (path: string) => Promise<string>): Promise<Plain> {
+  const entries = Object.entries(named as Plain).flatMap(([key, path]) => {
+    const field = FILE_KEYS[key];
+    return field === undefined ? [] : [[field, path] as const];
+  });
+  return Object.fromEntries(await Promise.all(entries.map(async ([field, path]) => [field, await read(String(path))])));
 }
 
 /** Commander takes two spellings of a flag in one option; both write into `given`. */
@@ -96,9 +119,11 @@ function optionsOf(field: SettableField, given: Plain): readonly Option[] {
 }
 
 async function readSpec(io: CliIo, kind: ResourceKind, path: string): Promise<Plain> {
-  const { name, value } = await readInput(io, path);
+  const { name, value, readRelated } = await readInput(io, path);
   if (!isRecord(value)) throw refusal(`${name}: must hold the fields of one ${infoOf(kind).label}`);
-  const { value: spec, faults } = normaliseMessage(createRequestSchemas[kind], value, "");
+  const texts = kind === "certificate" ? await readTexts(value, readRelated) : {};
+  const own = kind === "certificate" ? without(value, ...Object.keys(FILE_KEYS)) : value;
+  const { value: spec, faults } = normaliseMessage(createRequestSchemas[kind], { ...own, ...texts }, "");
   if (faults.length > 0)
     throw refusal(`${name}: ${faults.map(({ where, problem }) => `${where}: ${problem}`).join("; ")}`);
   return spec as Plain;
@@ -142,8 +167,9 @@ function writePath(object: Plain, path: readonly string[], value: unknown): void
   if (isRecord(parent)) (parent as Plain)[path.at(-1) ?? ""] = value;
 }
 
-function createdLine(kind: ResourceKind, answer: Answer): string {
+function createdLine(kind: ResourceKind, answer: Answer, { validateOnly }: Plain): string {
   const { id, name } = resourceIn(kind, answer);
+  if (validateOnly === true) return `${infoOf(kind).label} ${name} is valid; nothing was created\n`;
   return `created ${infoOf(kind).label} ${name} (${id})\n`;
 }
 

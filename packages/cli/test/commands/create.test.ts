@@ -120,6 +120,34 @@ describe("create", () => {
     expect(world.server.rows("certificate")[0]).toMatchObject({ name: "site", type: "SERVER" });
   });
 
+  it("does not say that it made what it only had judged", async () => {
+    const judged = await new FakeWorld().run("create", "lb", "--name", "web", "--validate-only");
+    expect(judged).toEqual({ code: 0, stdout: "load balancer web is valid; nothing was created\n", stderr: "" });
+  });
+
+  it("takes a certificate and its key from the files that flags name", async () => {
+    const world = new FakeWorld();
+    world.files.set("site.crt", pem("A"));
+    world.files.set("site.key", KEY);
+    const flags = ["--name", "site", "--type", "server", "--certificate-file", "site.crt"];
+    expect((await world.run("create", "cert", ...flags, "--private-key-file", "site.key")).stderr).toBe("");
+    expect(world.server.rows("certificate")[0]).toMatchObject({ name: "site", certificatePem: pem("A") });
+    expect(await world.run("create", "cert", ...flags, "--private-key-file", "gone.key")).toMatchObject({
+      code: 1,
+      stderr: "error: cannot read gone.key: there is no such file\n",
+    });
+  });
+
+  it("takes them from the files that a file names, relative to it", async () => {
+    const world = new FakeWorld();
+    const fields = { name: "site", type: "SERVER", certificateFile: "site.crt", privateKeyFile: "keys/site.key" };
+    world.files.set("/etc/lb/cert.yaml", JSON.stringify(fields));
+    world.files.set("/etc/lb/site.crt", pem("A"));
+    world.files.set("/etc/lb/keys/site.key", KEY);
+    expect((await world.run("create", "cert", "-f", "/etc/lb/cert.yaml")).stderr).toBe("");
+    expect(world.server.rows("certificate")[0]).toMatchObject({ name: "site", certificatePem: pem("A") });
+  });
+
   it.each([
     ["an unknown key", "nam: x", "unknown key; did you mean name?"],
     ["a value of the wrong type", "vipAddress: 5", "vip_address must be an IP address, not 5"],

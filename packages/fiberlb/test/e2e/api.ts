@@ -53,6 +53,7 @@ export interface Declared {
   readonly host: string;
   readonly port: number;
   readonly loadBalancerId: string;
+  readonly listenerId: string;
   readonly poolId: string;
   readonly backendIds: readonly string[];
 }
@@ -63,6 +64,8 @@ export interface Declaration {
   readonly vipAddress?: string;
   readonly port: number;
   readonly pool?: object;
+  /** Default: TCP. */
+  readonly listener?: object;
   /** Backends on 127.0.0.1 unless they say otherwise. */
   readonly backends: readonly { readonly port: number; readonly address?: string }[];
   /** Fields of a TCP health check; absent: none. */
@@ -71,7 +74,7 @@ export interface Declaration {
 
 /** Makes a load balancer; resolves when the API has taken all of it, whether it serves or not. */
 export async function declare(api: Api, declaration: Declaration): Promise<Declared> {
-  const { name, vipAddress, port, pool: poolFields, backends, healthCheck } = declaration;
+  const { name, vipAddress, port, pool: poolFields, listener: listenerFields, backends, healthCheck } = declaration;
   const lb = await api.resource("LoadBalancerService/CreateLoadBalancer", { name, vipAddress });
   const loadBalancerId = lb.id;
   const pool = await api.resource("PoolService/CreatePool", { loadBalancerId, ...poolFields });
@@ -83,9 +86,10 @@ export async function declare(api: Api, declaration: Declaration): Promise<Decla
     const made = await api.resource("BackendService/CreateBackend", { poolId, address: "127.0.0.1", ...backend });
     backendIds.push(made.id);
   }
-  const listener = { loadBalancerId, protocol: "LISTENER_PROTOCOL_TCP", port, defaultPoolId: poolId };
-  await api.call("ListenerService/CreateListener", listener);
-  return { host: String(lb["vipAddress"]), port, loadBalancerId, poolId, backendIds };
+  const protocol = "LISTENER_PROTOCOL_TCP";
+  const wanted = { loadBalancerId, protocol, port, defaultPoolId: poolId, ...listenerFields };
+  const { id: listenerId } = await api.resource("ListenerService/CreateListener", wanted);
+  return { host: String(lb["vipAddress"]), port, loadBalancerId, listenerId, poolId, backendIds };
 }
 
 /** Waits for a load balancer's provisioning status; answers the load balancer. */

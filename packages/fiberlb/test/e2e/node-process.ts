@@ -32,6 +32,8 @@ export const newFolder = (): string => mkdtempSync(join(tmpdir(), "fiberlb-e2e-"
 
 /** Loopback addresses that no other test process uses at the same time. */
 export const VIP_NETWORK = `127.${30 + (process.pid % 200)}.77`;
+/** For backends whose port must still be free after they were away: no client calls from there. */
+export const BACKEND_NETWORK = `127.${30 + (process.pid % 200)}.78`;
 
 /** Writes the configuration file of a node with ports of the system's choice. A YAML file may be JSON. */
 export function writeConfig(folder: string, config: NodeOptions["config"] = {}): string {

@@ -22,8 +22,8 @@ export function certificateService(options: ServiceOptions): ServiceImpl<typeof 
 /** What a certificate's private key is sealed for: the certificate itself, so that no other can be given its key. */
 export const keyContext = (fingerprintSha256: string): string => `certificate ${fingerprintSha256}`;
 
-function sealed({ keyRing }: ServiceOptions, spec: CertificateSpec): Prepared<"certificate"> {
-  const parsed = parseCertificate(spec);
+function sealed({ keyRing, clock }: ServiceOptions, spec: CertificateSpec): Prepared<"certificate"> {
+  const parsed = parseCertificate(spec, clock.epochMs());
   if (!parsed.ok) throw invalid(parsed.violations);
   const { privateKeyPem, ...stored } = spec;
   const context = keyContext(parsed.facts.fingerprintSha256);

@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from "node:crypto";
 
-import type { KeyRing } from "../repository/key-ring.ts";
+import { type KeyRing, SealedSecretError } from "../repository/key-ring.ts";
 
 /** AES-256 keys, 12 bytes of nonce, 16 of tag (NIST SP 800-38D). */
 const KEY_BYTES = 32;
@@ -34,10 +34,9 @@ export function createKeyRing(keys: readonly Uint8Array[]): KeyRing {
     },
     open(sealed, context) {
       const [version, name = "", body = ""] = sealed.split(".");
-      if (version !== VERSION) throw new Error(`Cannot open a secret of ${context}: unknown format ${version}`);
+      if (version !== VERSION) throw new SealedSecretError(context, `unknown format ${version}`);
       const key = byFingerprint.get(name);
-      if (key === undefined)
-        throw new Error(`Cannot open a secret of ${context}: it was sealed with key ${name}, which is not here`);
+      if (key === undefined) throw new SealedSecretError(context, `it was sealed with key ${name}, which is not here`);
       return decrypt(Buffer.from(body, "base64"), { key, context });
     },
   };
@@ -50,9 +49,7 @@ function decrypt(bytes: Buffer, { key, context }: { readonly key: Uint8Array; re
   try {
     return decipher.update(bytes.subarray(NONCE_BYTES, end), undefined, "utf8") + decipher.final("utf8");
   } catch (error) {
-    throw new Error(`Cannot open a secret of ${context}: it was changed, or belongs to something else`, {
-      cause: error,
-    });
+    throw new SealedSecretError(context, "it was changed, or belongs to something else", { cause: error });
   }
 }
 

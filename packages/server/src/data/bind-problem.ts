@@ -10,12 +10,13 @@ export function bindProblem(unit: Unit, listener: ListenerUnit, code: string): P
   return { loadBalancerId, listenerId: listener.id, reason };
 }
 
-/** A listener that this data plane has no code for. */
-export function unservedProtocol({ loadBalancerId, name }: Unit, listener: ListenerUnit): Problem {
-  const reason =
-    `Cannot open listener ${name}/${listener.name}: protocol ${listener.protocol} is not served by this version's ` +
-    "data plane; use TCP, UDP or HTTP, or run a version that serves it";
-  return { loadBalancerId, listenerId: listener.id, reason };
+/** Why a listener that is open does not serve as it should. @param problem in a worker's words. */
+export function servingProblem({ loadBalancerId, name }: Unit, listener: ListenerUnit, problem: string): Problem {
+  return {
+    loadBalancerId,
+    listenerId: listener.id,
+    reason: `Cannot serve listener ${name}/${listener.name}: ${problem}`,
+  };
 }
 
 function explain(vip: string, { protocol, port }: ListenerUnit, code: string): string {

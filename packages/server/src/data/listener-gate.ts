@@ -1,5 +1,5 @@
 import type { ListenerUnit, Problem, Unit } from "../snapshot/snapshot.ts";
-import { bindProblem, unservedProtocol } from "./bind-problem.ts";
+import { bindProblem } from "./bind-problem.ts";
 import type { DatagramTransport } from "./transport/datagram.ts";
 import { type Transport, TransportError } from "./transport/transport.ts";
 
@@ -41,7 +41,6 @@ export class ListenerGate {
     const codes = await this.#look(units);
     return units.map((unit) => {
       const problems = unit.listeners.flatMap((listener) => {
-        if (!isServed(listener)) return [unservedProtocol(unit, listener)];
         const code = codes.get(endpointOf(unit, listener));
         return code === undefined ? [] : [bindProblem(unit, listener, code)];
       });
@@ -67,7 +66,7 @@ export class ListenerGate {
     for (const unit of units) {
       for (const listener of unit.listeners) {
         const endpoint = endpointOf(unit, listener);
-        if (!isServed(listener) || this.#options.join || this.#ours.has(endpoint)) continue;
+        if (this.#options.join || this.#ours.has(endpoint)) continue;
         unknown.set(endpoint, { protocol: listener.protocol, address: unit.vip, port: listener.port });
       }
     }
@@ -107,11 +106,6 @@ interface Place {
   readonly protocol: ListenerUnit["protocol"];
   readonly address: string;
   readonly port: number;
-}
-
-/** Whether this data plane has code for the listener's protocol. */
-export function isServed({ protocol }: Pick<ListenerUnit, "protocol">): boolean {
-  return protocol === "TCP" || protocol === "UDP" || protocol === "HTTP";
 }
 
 /** TCP and UDP have ports of their own. */

@@ -98,13 +98,16 @@ export class Listeners {
     await Promise.all([...touched].map((endpoint) => this.#settle(endpoint)));
   }
 
-  /** Every listener that should be open and is not. */
+  /** Every listener that should be open and is not, or does not serve as it should. */
   failures(): BindFailure[] {
-    return [...this.#endpoints.values()].flatMap(({ owner, failure }) =>
-      owner === undefined || failure === undefined
+    return [...this.#endpoints.values()].flatMap(({ owner, failure }) => {
+      if (owner === undefined) return [];
+      const { loadBalancerId, listenerId, proxy } = owner;
+      if (failure !== undefined) return [{ loadBalancerId, listenerId, code: failure }];
+      return proxy.problem === undefined
         ? []
-        : [{ loadBalancerId: owner.loadBalancerId, listenerId: owner.listenerId, code: failure }],
-    );
+        : [{ loadBalancerId, listenerId, code: "EINVAL", problem: proxy.problem }];
+    });
   }
 
   /** Stops accepting everywhere, lets connections finish for so long, ends the rest. */

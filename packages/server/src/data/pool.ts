@@ -13,13 +13,13 @@ import { createNodeTransport } from "./transport/node-transport.ts";
 import type { Transport } from "./transport/transport.ts";
 import { diffUnits } from "./unit-diff.ts";
 import { type SpawnWorker, spawnWorker, WorkerHandle } from "./worker-handle.ts";
-import type { ApplyMessage, BindFailure, ToWorker, UnitAssignment } from "./worker-protocol.ts";
+import type { ApplyMessage, BindFailure, ToWorker, UnitAssignment, WorkerStart } from "./worker-protocol.ts";
 
 /** Listeners that could not be opened are tried again after so long. */
 export const RETRY_INTERVAL_MS = 3000;
 /** A worker that has not confirmed a change by then is a problem, and no longer waited for. */
 export const APPLY_DEADLINE_MS = 5000;
-const SESSION_KEY_BYTES = 32;
+const SECRET_BYTES = 32;
 /** Beyond the drain time, for the last resets to leave. */
 const STOP_GRACE_MS = 2000;
 
@@ -36,6 +36,8 @@ export interface DataPlaneOptions {
   readonly joinListeners?: boolean;
   /** At least 32 secret bytes that session cookies are signed with. Default: by chance, so that a restart ends sessions. */
   readonly sessionKey?: Uint8Array;
+  /** At least 32 secret bytes that keys of TLS session tickets are derived from. Default: by chance, so that a restart ends resumption. */
+  readonly ticketSecret?: Uint8Array;
   /** Binds endpoints for a look before workers open them; default node:net. */
   readonly transport?: Transport;
   /** The same for UDP; default node:dgram. */
@@ -60,7 +62,7 @@ class WorkerPool implements DataPlane {
   readonly #gate: ListenerGate;
   readonly #problems: Problems;
   readonly #handles: readonly WorkerHandle[];
-  readonly #sessionKey: Uint8Array;
+  readonly #secrets: Pick<WorkerStart, "sessionKey" | "ticketSecret">;
   #units: Units = new Map();
   /** What workers have been told: what one that starts is told at once. */
   readonly #assignments = new Map<string, UnitAssignment>();
@@ -84,7 +86,10 @@ class WorkerPool implements DataPlane {
       throw new RangeError(`Cannot start ${count} data plane workers: dataPlane.workers is "auto" or a number from 1`);
     }
     this.#options = options;
-    this.#sessionKey = options.sessionKey ?? randomBytes(SESSION_KEY_BYTES);
+    this.#secrets = {
+      sessionKey: options.sessionKey ?? randomBytes(SECRET_BYTES),
+      ticketSecret: options.ticketSecret ?? randomBytes(SECRET_BYTES),
+    };
     this.#ledger = new Ledger(count);
     this.#gate = new ListenerGate({ transport, datagrams, join: joinListeners });
     this.#problems = new Problems(count);
@@ -261,7 +266,7 @@ class WorkerPool implements DataPlane {
     return new WorkerHandle({
       clock,
       spawn,
-      start: () => ({ index, memory: this.#ledger.memory, sessionKey: this.#sessionKey }),
+      start: () => ({ index, memory: this.#ledger.memory, ...this.#secrets }),
       onReady: () => this.#bringUp(index),
       onLost: (reason, pauseMs) => this.#lose(index, { reason, pauseMs }),
       onAcceptFailed: (failure) =>

@@ -1,6 +1,6 @@
 import type { ListenerUnit, Problem, Unit } from "../snapshot/snapshot.ts";
-import { bindProblem } from "./bind-problem.ts";
-import { type Admission, isServed } from "./listener-gate.ts";
+import { bindProblem, servingProblem } from "./bind-problem.ts";
+import type { Admission } from "./listener-gate.ts";
 import type { BindFailure } from "./worker-protocol.ts";
 
 /** A change that a worker has not confirmed in time. */
@@ -65,7 +65,7 @@ export class Problems {
   unbound(units: ReadonlyMap<string, Unit>): Unbound[] {
     const held = [...this.#held.values()].flat().flatMap(({ loadBalancerId, listenerId = "" }) => {
       const found = find(units, { loadBalancerId, listenerId });
-      return found !== undefined && isServed(found.listener) ? [{ ...found, isOpenSomewhere: false }] : [];
+      return found !== undefined ? [{ ...found, isOpenSomewhere: false }] : [];
     });
     const failed = [...this.#failuresByListener(units).values()].map(({ unit, listener, workers }) => ({
       unit,
@@ -88,8 +88,8 @@ export class Problems {
   }
 
   #all(units: ReadonlyMap<string, Unit>): Problem[] {
-    const bind = [...this.#failuresByListener(units).values()].map(({ unit, listener, code, workers }) => {
-      const problem = bindProblem(unit, listener, code);
+    const bind = [...this.#failuresByListener(units).values()].map(({ unit, listener, code, said, workers }) => {
+      const problem = said === undefined ? bindProblem(unit, listener, code) : servingProblem(unit, listener, said);
       const total = this.#failures.length;
       return workers === total ? problem : { ...problem, reason: `${problem.reason} (${workers} of ${total} workers)` };
     });
@@ -105,7 +105,7 @@ export class Problems {
       const found = find(units, failure);
       if (found === undefined) continue;
       const workers = (failed.get(failure.listenerId)?.workers ?? 0) + 1;
-      failed.set(failure.listenerId, { ...found, code: failure.code, workers });
+      failed.set(failure.listenerId, { ...found, code: failure.code, said: failure.problem, workers });
     }
     return failed;
   }
@@ -115,6 +115,8 @@ interface Failed {
   readonly unit: Unit;
   readonly listener: ListenerUnit;
   readonly code: string;
+  /** See {@link BindFailure.problem}. */
+  readonly said: string | undefined;
   /** In how many workers. */
   readonly workers: number;
 }

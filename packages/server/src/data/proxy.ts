@@ -7,6 +7,8 @@ import type { Connection, TransportError } from "./transport/transport.ts";
 export interface ListenerProxy {
   /** Connections, or flows of datagrams, being served. */
   readonly active: number;
+  /** Why it serves nobody, or not as it should, for people; absent while all is well. */
+  readonly problem?: string | undefined;
   /** Takes the listener's new configuration; no connection is closed. */
   update(listener: ListenerUnit): void;
   /** The listener goes: connections on which nothing is under way end now, where the protocol tells. */

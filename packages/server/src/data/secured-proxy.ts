@@ -1,26 +1,25 @@
-import type { ListenerUnit } from "../snapshot/snapshot.ts";
+import { isDeepStrictEqual } from "node:util";
+
+import type { ListenerUnit, TlsUnit } from "../snapshot/snapshot.ts";
 import type { RevokeReason } from "./balancer.ts";
 import type { RejectReason } from "./data-plane.ts";
 import { AllowedCidrs } from "./l4/allowed-cidrs.ts";
 import type { ListenerAccount } from "./l4/listener-account.ts";
 import type { Proxy } from "./proxy.ts";
-import type { Connection, ConnectionHandlers, TlsServer, Transport, TransportError } from "./transport/transport.ts";
+import { TlsConfigurationError } from "./tls/secure-context.ts";
+import type { ListenerTls } from "./tls/tls-server.ts";
+import type { Connection, ConnectionHandlers, Transport, TransportError } from "./transport/transport.ts";
 
 /** A client has so long for its handshake. */
 export const HANDSHAKE_TIMEOUT_MS = 10_000;
-
-/** How a listener speaks TLS now, and from a change of its unit on. */
-export interface ListenerTlsSource {
-  readonly server: TlsServer;
-  update(listener: ListenerUnit): void;
-}
 
 /** What a {@link SecuredProxy} needs. */
 export interface SecuredProxyOptions {
   readonly listener: ListenerUnit;
   readonly transport: Transport;
   readonly account: ListenerAccount;
-  readonly tls: ListenerTlsSource;
+  /** @throws TlsConfigurationError when the unit's certificates cannot be used. */
+  readonly createTls: (unit: TlsUnit) => ListenerTls;
   /** Serves what comes out of TLS. */
   readonly inner: Proxy;
 }
@@ -32,6 +31,10 @@ export interface SecuredProxyOptions {
 export class SecuredProxy implements Proxy, ConnectionHandlers {
   readonly #options: SecuredProxyOptions;
   readonly #handshakes = new Set<Connection>();
+  /** undefined: no unit could be used so far, and everybody is turned away. */
+  #tls: ListenerTls | undefined;
+  #unit: TlsUnit | undefined;
+  #problem: string | undefined;
   #listener: ListenerUnit;
   #allowed: AllowedCidrs;
 
@@ -39,6 +42,11 @@ export class SecuredProxy implements Proxy, ConnectionHandlers {
     this.#options = options;
     this.#listener = options.listener;
     this.#allowed = new AllowedCidrs(options.listener.allowedCidrs);
+    this.#useTls(options.listener);
+  }
+
+  get problem(): string | undefined {
+    return this.#problem;
   }
 
   /** Connections being served, those in their handshake included. */
@@ -50,8 +58,23 @@ export class SecuredProxy implements Proxy, ConnectionHandlers {
   update(listener: ListenerUnit): void {
     if (listener.allowedCidrs !== this.#listener.allowedCidrs) this.#allowed = new AllowedCidrs(listener.allowedCidrs);
     this.#listener = listener;
-    this.#options.tls.update(listener);
+    this.#useTls(listener);
     this.#options.inner.update(listener);
+  }
+
+  /** What cannot be used is a problem of this listener alone; what was there before goes on. */
+  #useTls({ tls: unit }: ListenerUnit): void {
+    // Units come as copies: the same settings are not the same object.
+    if (unit === undefined || isDeepStrictEqual(unit, this.#unit)) return;
+    this.#unit = unit;
+    try {
+      if (this.#tls === undefined) this.#tls = this.#options.createTls(unit);
+      else this.#tls.update(unit);
+      this.#problem = undefined;
+    } catch (error) {
+      if (!(error instanceof TlsConfigurationError)) throw error;
+      this.#problem = error.message;
+    }
   }
 
   /** Made to be handed to `Transport.listen` as it is. */
@@ -62,9 +85,13 @@ export class SecuredProxy implements Proxy, ConnectionHandlers {
   };
 
   serve(client: Connection): void {
-    const { transport, tls } = this.#options;
-    const options = { server: tls.server, handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS };
-    this.#handshakes.add(transport.secure(client, options, this));
+    const server = this.#tls?.server;
+    if (server === undefined) {
+      this.#turnAway(client, "tls-handshake");
+      return this.#options.account.close();
+    }
+    const options = { server, handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS };
+    this.#handshakes.add(this.#options.transport.secure(client, options, this));
   }
 
   drain(): void {

@@ -2,12 +2,14 @@ import { createHmac } from "node:crypto";
 
 import type { Clock } from "../clock.ts";
 import type { Random } from "../random.ts";
-import type { ListenerUnit, MaglevTableUnit, MaglevUnit, PoolUnit } from "../snapshot/snapshot.ts";
+import type { ListenerUnit, MaglevTableUnit, MaglevUnit, PoolUnit, TlsUnit, Unit } from "../snapshot/snapshot.ts";
 import type { Balancer } from "./balancer.ts";
 import { CounterTable, type Row } from "./counters.ts";
 import { FlowBudget } from "./l4/flow-budget.ts";
 import { TcpProxy } from "./l4/tcp-proxy.ts";
 import { UdpProxy } from "./l4/udp-proxy.ts";
+import type { BackendProtocol } from "./l7/backend-protocol.ts";
+import { BackendProtocols } from "./l7/backend-protocols.ts";
 import type { FindHttpPool, HashKey, HttpPool } from "./l7/http-pools.ts";
 import { Http1Proxy } from "./l7/http1-proxy.ts";
 import { RequestIds } from "./l7/request-id.ts";
@@ -16,6 +18,10 @@ import { Upstreams } from "./l7/upstreams.ts";
 import { type DesiredListeners, Listeners, type ProxiedListener } from "./listeners.ts";
 import { PoolBalancer, type PoolBalancerOptions } from "./pool-balancer.ts";
 import type { DatagramProxy, Proxy } from "./proxy.ts";
+import { SecuredProxy } from "./secured-proxy.ts";
+import { TlsConfigurationError } from "./tls/secure-context.ts";
+import { PoolTls } from "./tls/tls-client.ts";
+import { ListenerTls } from "./tls/tls-server.ts";
 import type { DatagramTransport } from "./transport/datagram.ts";
 import type { Transport } from "./transport/transport.ts";
 import type { ApplyMessage, BindFailure, SharedMemory, UnitAssignment, WorkerStart } from "./worker-protocol.ts";
@@ -37,11 +43,14 @@ export class Serving {
   readonly #options: ServingOptions;
   readonly #listeners: Listeners;
   readonly #balancers = new Map<string, PoolBalancer>();
-  /** Of {@link #balancers} those that are spoken to in cleartext HTTP/1. */
+  /** Of {@link #balancers} those that are spoken to in HTTP. */
   readonly #httpPools = new Map<string, HttpPool>();
+  readonly #backendProtocols: BackendProtocols;
   readonly #upstreams: Upstreams;
   readonly #flowBudget: FlowBudget;
   readonly #requestIds: RequestIds;
+  /** Of pools that cannot be spoken to, by pool: their listeners. */
+  readonly #poolFailures = new Map<string, readonly BindFailure[]>();
   readonly #poolsOf = new Map<string, ReadonlySet<string>>();
   readonly #tables = new Map<string, MaglevTableUnit>();
   readonly #shared: Readonly<Record<keyof SharedMemory, CounterTable>>;
@@ -52,6 +61,7 @@ export class Serving {
     this.#options = options;
     const { transport, datagrams, clock, random, memory, onAcceptError } = options;
     this.#upstreams = new Upstreams({ transport, clock });
+    this.#backendProtocols = new BackendProtocols((tls) => new PoolTls(tls));
     this.#requestIds = new RequestIds(random);
     this.#flowBudget = new FlowBudget(options.maxFlows);
     const createProxy = (listener: ProxiedListener): Proxy | DatagramProxy => this.#createProxy(listener);
@@ -73,7 +83,7 @@ export class Serving {
         ...message.removed.map((loadBalancerId) => ({ loadBalancerId, vip: "", listeners: [] })),
       ]);
       for (const loadBalancerId of message.removed) this.#retirePools(loadBalancerId, new Set());
-      return this.#listeners.failures();
+      return [...this.#listeners.failures(), ...[...this.#poolFailures.values()].flat()];
     });
   }
 
@@ -118,7 +128,7 @@ export class Serving {
           pool.id,
           this.#createBalancer(pool, { row: this.#row("pools", slots.pools[pool.id]), rowOf }),
         );
-      this.#noteHttp(pool);
+      this.#noteHttp(pool, unit);
     }
     const ids = new Set(unit.pools.map(({ id }) => id));
     this.#retirePools(unit.loadBalancerId, ids);
@@ -126,25 +136,50 @@ export class Serving {
   }
 
   /** Sessions are made anew with the pool: their cookies are the same as long as the backends are. */
-  #noteHttp(pool: PoolUnit): void {
-    const { id: poolId, protocol, session, backends, maglev } = pool;
-    if (protocol !== "HTTP") return void this.#httpPools.delete(poolId);
+  #noteHttp(pool: PoolUnit, unit: Unit): void {
+    const { id: poolId, session, backends, maglev } = pool;
+    const protocol = this.#protocolOf(pool, unit);
+    if (protocol === undefined) return void this.#httpPools.delete(poolId);
     const backendIds = backends.map(({ id }) => id);
     const hmac: Hmac = (bytes) => createHmac("sha256", this.#options.sessionKey).update(bytes).digest();
     const sessions =
       session === undefined ? undefined : new PoolSessions({ poolId, session, backendIds, hmacs: [hmac] });
     const balancer = this.#balancers.get(poolId) as PoolBalancer;
-    this.#httpPools.set(poolId, { balancer, sessions, hashKey: hashKeyOf(maglev) });
+    this.#httpPools.set(poolId, { balancer, sessions, protocol, hashKey: hashKeyOf(maglev) });
   }
 
-  #createProxy({ vip, unit, account }: ProxiedListener): Proxy | DatagramProxy {
-    const { transport, datagrams, clock, random } = this.#options;
-    if (unit.protocol !== "HTTP") {
-      const balancer = (poolId: string): Balancer | undefined => this.#balancers.get(poolId);
-      const common = { listener: unit, vip, clock, account, balancer };
-      if (unit.protocol !== "UDP") return new TcpProxy({ ...common, transport });
-      return new UdpProxy({ ...common, transport: datagrams, budget: this.#flowBudget });
+  /** A pool whose certificates cannot be used is a problem of the listeners that lead to it, and of nobody else. */
+  #protocolOf(pool: PoolUnit, { loadBalancerId, listeners }: Unit): BackendProtocol | undefined {
+    this.#poolFailures.delete(pool.id);
+    try {
+      return this.#backendProtocols.of(pool);
+    } catch (error) {
+      if (!(error instanceof TlsConfigurationError)) throw error;
+      const problem = `pool ${pool.name}: ${error.message}`;
+      const users = listeners.filter((listener) => poolIdsOf(listener).includes(pool.id));
+      const failures = users.map(({ id: listenerId }) => ({ loadBalancerId, listenerId, code: "EINVAL", problem }));
+      this.#poolFailures.set(pool.id, failures);
+      return undefined;
     }
+  }
+
+  #createProxy(listener: ProxiedListener): Proxy | DatagramProxy {
+    const { vip, unit, account } = listener;
+    const { transport, datagrams, clock, ticketSecret: secret } = this.#options;
+    const balancer = (poolId: string): Balancer | undefined => this.#balancers.get(poolId);
+    const common = { listener: unit, vip, clock, account };
+    if (unit.protocol === "UDP") {
+      return new UdpProxy({ ...common, balancer, transport: datagrams, budget: this.#flowBudget });
+    }
+    const inner =
+      unit.http === undefined ? new TcpProxy({ ...common, balancer, transport }) : this.#createHttpProxy(listener);
+    if (unit.tls === undefined) return inner;
+    const createTls = (tls: TlsUnit): ListenerTls => new ListenerTls({ listenerId: unit.id, unit: tls, secret, clock });
+    return new SecuredProxy({ listener: unit, transport, account, createTls, inner });
+  }
+
+  #createHttpProxy({ vip, unit, account }: ProxiedListener): Proxy {
+    const { clock, random } = this.#options;
     const pool: FindHttpPool = (poolId) => this.#httpPools.get(poolId);
     const upstreams = this.#upstreams;
     return new Http1Proxy({
@@ -170,6 +205,8 @@ export class Serving {
       this.#balancers.get(poolId)?.retire();
       this.#balancers.delete(poolId);
       this.#httpPools.delete(poolId);
+      this.#backendProtocols.forget(poolId);
+      this.#poolFailures.delete(poolId);
       this.#tables.delete(poolId);
     }
     if (staying.size === 0) this.#poolsOf.delete(loadBalancerId);

@@ -26,8 +26,10 @@ export interface UnitAssignment {
 export interface BindFailure {
   readonly loadBalancerId: string;
   readonly listenerId: string;
-  /** The system's error name: EADDRINUSE, EADDRNOTAVAIL, EACCES… */
+  /** The system's error name: EADDRINUSE, EADDRNOTAVAIL, EACCES…; `EINVAL` with a problem. */
   readonly code: string;
+  /** Set when it is open and can't serve: why, for people. */
+  readonly problem?: string;
 }
 
 /** `workerData` of a worker thread. */
@@ -37,6 +39,8 @@ export interface WorkerStart {
   readonly memory: SharedMemory;
   /** What session cookies are signed with; the same in every worker, and on every node that should know them. */
   readonly sessionKey: Uint8Array;
+  /** What the keys of TLS session tickets are derived from; the same in every worker, and on every node that should resume sessions. */
+  readonly ticketSecret: Uint8Array;
 }
 
 /** Load balancers to serve from now on, as they say, and those to stop serving. Others stay as they are. */

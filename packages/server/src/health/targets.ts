@@ -3,7 +3,9 @@
  */
 import type { Backend, HealthCheck, Pool } from "@fiberlb/types";
 
-import type { CertificateMaterial } from "../snapshot/certificate-shelf.ts";
+import { compileBackendTls } from "../snapshot/compile-tls.ts";
+import type { Lookups } from "../snapshot/compile.ts";
+import type { BackendTlsUnit } from "../snapshot/snapshot.ts";
 import type { BackendTlsOptions } from "./probes/probe.ts";
 import type { HealthCheckSettings, HealthTarget } from "./target.ts";
 
@@ -15,21 +17,16 @@ export interface TargetSource {
   readonly healthChecks: readonly HealthCheck[];
 }
 
-/** What the targets need that is in no entity below the load balancer. */
-export interface TargetLookups {
-  /** What a name or address stands for now. */
-  readonly resolveHost: (host: string) => { readonly address?: string; readonly problem?: string };
-  /** A certificate with its key, if it has one; undefined when there is none with this id. */
-  readonly certificate: (id: string) => CertificateMaterial | undefined;
-}
-
 /** One target for each backend that is administratively up, of each pool with a health check that is. */
-export function healthTargets(source: TargetSource, lookups: TargetLookups): readonly HealthTarget[] {
+export function healthTargets(source: TargetSource, lookups: Lookups): readonly HealthTarget[] {
   if (!source.loadBalancer.adminStateUp) return [];
   return source.healthChecks.flatMap((check) => {
     const pool = source.pools.find((candidate) => candidate.id === check.poolId);
     if (pool === undefined || !check.adminStateUp || !pool.adminStateUp) return [];
-    const settings = checkSettings(check, pool, lookups);
+    const tls = pool.backendTls === undefined ? undefined : compileBackendTls(pool.backendTls, lookups.findCertificate);
+    // Without what verifies the backends they get no traffic, and a check without it would say nothing of them.
+    if (pool.backendTls !== undefined && tls === undefined) return [];
+    const settings = checkSettings(check, tls);
     return source.backends
       .filter((backend) => backend.poolId === pool.id && backend.adminStateUp)
       .map((backend) => target(source, { pool, backend, settings, lookups }));
@@ -40,7 +37,7 @@ interface TargetParts {
   readonly pool: Pool;
   readonly backend: Backend;
   readonly settings: HealthCheckSettings;
-  readonly lookups: TargetLookups;
+  readonly lookups: Lookups;
 }
 
 function target(source: TargetSource, { pool, backend, settings, lookups }: TargetParts): HealthTarget {
@@ -61,9 +58,8 @@ function target(source: TargetSource, { pool, backend, settings, lookups }: Targ
   };
 }
 
-function checkSettings(check: HealthCheck, pool: Pool, lookups: TargetLookups): HealthCheckSettings {
+function checkSettings(check: HealthCheck, tls: BackendTlsUnit | undefined): HealthCheckSettings {
   const { type, intervalMs, timeoutMs, rise, fall, http, grpcService } = check;
-  const { backendTls: tls } = pool;
   return {
     type,
     intervalMs,
@@ -79,21 +75,18 @@ function checkSettings(check: HealthCheck, pool: Pool, lookups: TargetLookups): 
       },
     }),
     ...(grpcService !== undefined && { grpcService }),
-    ...(tls !== undefined && { backendTls: tlsOptions(tls, lookups) }),
+    ...(tls !== undefined && { backendTls: tlsOptions(tls) }),
   };
 }
 
-function tlsOptions(tls: NonNullable<Pool["backendTls"]>, lookups: TargetLookups): BackendTlsOptions {
-  const find = (id: string | undefined) => (id === undefined ? undefined : lookups.certificate(id));
-  const ca = find(tls.caCertificateId);
-  const own = find(tls.clientCertificateId);
+function tlsOptions({ caPem, serverName, clientCertificate, skipVerify }: BackendTlsUnit): BackendTlsOptions {
   return {
-    skipVerify: tls.skipVerify,
-    ...(ca !== undefined && { caPem: ca.certificatePem }),
-    ...(own?.privateKeyPem !== undefined && {
-      clientCertificatePem: own.certificatePem,
-      clientKeyPem: own.privateKeyPem,
+    skipVerify,
+    ...(caPem !== undefined && { caPem }),
+    ...(clientCertificate !== undefined && {
+      clientCertificatePem: clientCertificate.chainPem,
+      clientKeyPem: clientCertificate.privateKeyPem,
     }),
-    ...(tls.serverName !== undefined && { serverName: tls.serverName }),
+    ...(serverName !== undefined && { serverName }),
   };
 }

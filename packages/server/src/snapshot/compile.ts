@@ -4,7 +4,6 @@
 import { chooseTableSize, xxHash32 } from "@fiberlb/maglev";
 import {
   type Backend,
-  type BackendTls,
   DEFAULT_PERSISTENCE_COOKIE,
   type HealthCheck,
   type Listener,
@@ -12,17 +11,10 @@ import {
   type Pool,
 } from "@fiberlb/types";
 
+import type { FindCertificate } from "./certificate-shelf.ts";
 import { compileHttp, compilePolicies, type PolicySource } from "./compile-http.ts";
-import type {
-  BackendTlsUnit,
-  BackendUnit,
-  ListenerUnit,
-  MaglevUnit,
-  PolicyUnit,
-  PoolUnit,
-  SessionUnit,
-  Unit,
-} from "./snapshot.ts";
+import { compileBackendTls, compileTls, isTls } from "./compile-tls.ts";
+import type { BackendUnit, ListenerUnit, MaglevUnit, PolicyUnit, PoolUnit, SessionUnit, Unit } from "./snapshot.ts";
 
 /** A load balancer and what stands below it, as far as the data path cares. */
 export interface UnitSource extends PolicySource {
@@ -44,8 +36,14 @@ export interface ResolvedHost {
 /** Answers at once from what is known; an IP address is its own answer. */
 export type ResolveHost = (host: string) => ResolvedHost;
 
-/** Compiles one load balancer. Equal sources give equal units. */
-export function compile(source: UnitSource, resolveHost: ResolveHost): Unit {
+/** What a unit needs that is in no entity below the load balancer. */
+export interface Lookups {
+  readonly resolveHost: ResolveHost;
+  readonly findCertificate: FindCertificate;
+}
+
+/** Compiles one load balancer. Equal sources and answers give equal units. */
+export function compile(source: UnitSource, lookups: Lookups): Unit {
   const { loadBalancer } = source;
   const serves = loadBalancer.adminStateUp && loadBalancer.deletingSince === undefined;
   return {
@@ -54,8 +52,8 @@ export function compile(source: UnitSource, resolveHost: ResolveHost): Unit {
     orgId: loadBalancer.orgId,
     projectId: loadBalancer.projectId,
     vip: loadBalancer.vipAddress,
-    listeners: serves ? compileListeners(source) : [],
-    pools: byId(source.pools).map((pool) => compilePool(pool, source, resolveHost)),
+    listeners: serves ? compileListeners(source, lookups) : [],
+    pools: byId(source.pools).map((pool) => compilePool(pool, source, lookups)),
   };
 }
 
@@ -64,15 +62,23 @@ function byId<T extends { readonly id: string }>(items: readonly T[]): readonly 
   return items.toSorted((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
 }
 
-function compileListeners(source: UnitSource): readonly ListenerUnit[] {
+function compileListeners(source: UnitSource, { findCertificate }: Lookups): readonly ListenerUnit[] {
   const policies = compilePolicies(source);
-  return byId(source.listeners.filter(({ adminStateUp }) => adminStateUp)).map((listener) =>
-    compileListener(listener, policies.get(listener.id)),
+  return byId(source.listeners.filter(({ adminStateUp }) => adminStateUp)).flatMap(
+    (listener) => compileListener(listener, { policies: policies.get(listener.id), findCertificate }) ?? [],
   );
 }
 
-function compileListener(listener: Listener, policies: readonly PolicyUnit[] | undefined): ListenerUnit {
+interface ListenerContext {
+  readonly policies: readonly PolicyUnit[] | undefined;
+  readonly findCertificate: FindCertificate;
+}
+
+/** undefined: without a certificate that it can use it must not be open. */
+function compileListener(listener: Listener, { policies, findCertificate }: ListenerContext): ListenerUnit | undefined {
   const http = compileHttp(listener, policies);
+  const tls = isTls(listener.protocol) ? compileTls(listener, findCertificate) : undefined;
+  if (isTls(listener.protocol) && tls === undefined) return undefined;
   return {
     id: listener.id,
     name: listener.name,
@@ -83,15 +89,23 @@ function compileListener(listener: Listener, policies: readonly PolicyUnit[] | u
     backendConnectTimeoutMs: listener.backendConnectTimeoutMs,
     allowedCidrs: listener.allowedCidrs,
     ...(listener.defaultPoolId !== undefined && { defaultPoolId: listener.defaultPoolId }),
+    ...(tls !== undefined && { tls }),
     ...(http !== undefined && { http }),
   };
 }
 
-function compilePool(pool: Pool, { backends, healthChecks }: UnitSource, resolveHost: ResolveHost): PoolUnit {
+/** Stands for every backend of a pool that must not be spoken to: without an address it is in no rotation and no session. */
+const noAddress: ResolveHost = () => ({});
+
+function compilePool(pool: Pool, { backends, healthChecks }: UnitSource, lookups: Lookups): PoolUnit {
   const monitored = healthChecks.some((check) => check.poolId === pool.id && check.adminStateUp);
   const members = byId(backends.filter((backend) => backend.poolId === pool.id));
   const maglev = compileMaglev(pool, members.length);
   const session = compileSession(pool);
+  const backendTls =
+    pool.backendTls === undefined ? undefined : compileBackendTls(pool.backendTls, lookups.findCertificate);
+  const isBroken = pool.backendTls !== undefined && backendTls === undefined;
+  const resolveHost = isBroken ? noAddress : lookups.resolveHost;
   return {
     id: pool.id,
     name: pool.name,
@@ -99,7 +113,7 @@ function compilePool(pool: Pool, { backends, healthChecks }: UnitSource, resolve
     algorithm: pool.algorithm,
     sourceIpPersistence: pool.sessionPersistence?.type === "SOURCE_IP",
     ...(session !== undefined && { session }),
-    ...(pool.backendTls !== undefined && { backendTls: compileBackendTls(pool.backendTls) }),
+    ...(backendTls !== undefined && { backendTls }),
     drainTimeoutMs: pool.drainTimeoutS * 1000,
     slowStartMs: pool.slowStartS * 1000,
     panicThresholdPercent: pool.panicThresholdPercent,
@@ -113,15 +127,6 @@ function compileSession({ sessionPersistence }: Pool): SessionUnit | undefined {
   if (sessionPersistence === undefined || sessionPersistence.type === "SOURCE_IP") return undefined;
   const { type, cookieName = DEFAULT_PERSISTENCE_COOKIE, timeoutS } = sessionPersistence;
   return { type, cookieName, timeoutS };
-}
-
-function compileBackendTls(tls: BackendTls): BackendTlsUnit {
-  const { serverName, skipVerify, alpnProtocols } = tls;
-  return {
-    ...(serverName !== undefined && { serverName }),
-    skipVerify,
-    alpnProtocols,
-  };
 }
 
 function compileMaglev(pool: Pool, backendCount: number): MaglevUnit | undefined {

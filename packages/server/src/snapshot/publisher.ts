@@ -8,6 +8,8 @@ import { type Clock, delay } from "../clock.ts";
 import type { Log } from "../log.ts";
 import type { TreeAddress } from "../repository/tree.ts";
 import type { UnitChange } from "../repository/unit-changes.ts";
+import type { CertificateShelf } from "./certificate-shelf.ts";
+import { certificateIdsOf } from "./compile-tls.ts";
 import { compile, type ResolveHost, type UnitSource } from "./compile.ts";
 import { NameUsers } from "./name-users.ts";
 import type { Snapshot, Unit } from "./snapshot.ts";
@@ -39,6 +41,8 @@ export interface Published {
 export interface PublisherOptions {
   readonly source: PublisherSource;
   readonly resolveHost: ResolveHost;
+  /** Filled with what a load balancer names before it is compiled, and relieved of what none names any more. */
+  readonly certificates: CertificateShelf;
   /** Makes it so. Called one at a time; changes that come meanwhile are gathered into the next call. Must not reject. */
   readonly onSnapshot: (published: Published) => Promise<void>;
   readonly clock: Clock;
@@ -91,6 +95,7 @@ export class Publisher {
   async #reload(): Promise<void> {
     const { revision, trees } = await this.#options.source.loadAll();
     const ids = new Set<string>(trees.map((tree) => tree.loadBalancer.id));
+    await this.#fetchCertificates(trees);
     for (const id of this.#trees.keys()) if (!ids.has(id)) this.#forget(id);
     for (const tree of trees) this.#take(tree);
     this.#revision = revision;
@@ -129,13 +134,22 @@ export class Publisher {
 
   async #read(address: TreeAddress): Promise<void> {
     const tree = await this.#options.source.readTree(address, this.#trees.get(address.loadBalancerId));
-    if (tree === undefined) this.#forget(address.loadBalancerId);
-    else this.#take(tree);
+    if (tree === undefined) return this.#forget(address.loadBalancerId);
+    await this.#fetchCertificates([tree]);
+    this.#take(tree);
+  }
+
+  /** Most load balancers name none, and those that are at hand are not read again. */
+  async #fetchCertificates(trees: readonly UnitSource[]): Promise<void> {
+    const named = trees.flatMap((tree) => [...certificateIdsOf(tree)].map((id) => ({ owner: tree.loadBalancer, id })));
+    if (named.length > 0) await this.#options.certificates.fetch(named);
   }
 
   #take(tree: UnitSource): void {
     const { id } = tree.loadBalancer;
     this.#trees.set(id, tree);
+    // Only now: until here it was compiled with those it named before.
+    this.#options.certificates.use(id, certificateIdsOf(tree));
     this.#nameUsers.set(
       id,
       tree.backends.flatMap(({ address, monitorAddress = address }) => [address, monitorAddress]),
@@ -145,6 +159,7 @@ export class Publisher {
 
   #forget(id: string): void {
     this.#trees.delete(id);
+    this.#options.certificates.use(id, new Set());
     this.#nameUsers.set(id, []);
     this.#stale.delete(id);
     this.#units.delete(id);
@@ -155,7 +170,8 @@ export class Publisher {
   #compile(id: string, tree: UnitSource): void {
     this.#stale.delete(id);
     this.#touched.add(id);
-    const unit = compile(tree, this.#options.resolveHost);
+    const { resolveHost, certificates } = this.#options;
+    const unit = compile(tree, { resolveHost, findCertificate: (one) => certificates.find(one) });
     if (isDeepStrictEqual(unit, this.#units.get(id))) return;
     this.#units.set(id, unit);
   }

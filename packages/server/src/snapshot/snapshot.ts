@@ -29,7 +29,7 @@ export interface Unit {
   readonly projectId: string;
   /** The VIP, canonical text, IPv4 or IPv6. */
   readonly vip: string;
-  /** Listeners that should be open; one that is administratively down is not in here. */
+  /** Listeners that should be open; one that is administratively down, or has no certificate to use, is not in here. */
   readonly listeners: readonly ListenerUnit[];
   readonly pools: readonly PoolUnit[];
 }
@@ -200,7 +200,10 @@ export interface PoolUnit {
   readonly sourceIpPersistence: boolean;
   /** Set when a cookie keeps clients with their backend. */
   readonly session?: SessionUnit;
-  /** Set when backends are spoken to over TLS. */
+  /**
+   * Set when backends are spoken to over TLS. Absent on an HTTPS pool: what they are verified with, or shown, cannot be had;
+   * then none of them has an address, because they must not be spoken to in any other way.
+   */
   readonly backendTls?: BackendTlsUnit;
   /** How long a backend that leaves (weight 0, removed, administratively down) keeps its connections. */
   readonly drainTimeoutMs: number;
@@ -257,7 +260,7 @@ export interface BackendUnit {
   readonly name: string;
   /** As the user wrote it: an IP address or a DNS name. */
   readonly host: string;
-  /** Where to connect: canonical IP text. Absent while a DNS name has no answer: unusable. */
+  /** Where to connect: canonical IP text. Absent while a DNS name has no answer, or the pool's certificates: unusable. */
   readonly address?: string;
   readonly port: number;
   /** 0 to 256; 0 = drain. */

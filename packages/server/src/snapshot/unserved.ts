@@ -30,9 +30,8 @@ export function unservedSettings({ loadBalancer, listeners, pools, l7Policies }:
   return [...ofListeners, ...ofPools];
 }
 
-/** Protocols other than TCP, UDP and HTTP are the data plane's own to refuse, with all that belongs to them. */
+/** What a protocol cannot have, the API refuses. */
 function listenerSettings(listener: Listener, policies: readonly L7Policy[]): readonly string[] {
-  if (!["TCP", "UDP", "HTTP"].includes(listener.protocol)) return [];
   const hasPolicies = policies.some((policy) => policy.listenerId === listener.id && policy.adminStateUp);
   return [
     ...(listener.acceptProxyProtocol ? ["accept_proxy_protocol"] : []),
@@ -46,9 +45,6 @@ function listenerSettings(listener: Listener, policies: readonly L7Policy[]): re
 function poolSettings(pool: Pool): readonly string[] {
   const release = "is not served by this release; remove it";
   return [
-    ...(pool.protocol === "HTTPS" || pool.protocol === "H2C"
-      ? [`protocol ${pool.protocol} is not served by this release, its requests are answered with 503; use HTTP`]
-      : []),
     ...(pool.forwarding === "NAT_MASQUERADE"
       ? []
       : [

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "@jest/globals";
 
 import type { ApplyReport, DataPlane } from "../../src/data/data-plane.ts";
-import { APPLY_DEADLINE_MS, createDataPlane, RETRY_INTERVAL_MS } from "../../src/data/pool.ts";
+import { APPLY_DEADLINE_MS, createDataPlane, type DataPlaneOptions, RETRY_INTERVAL_MS } from "../../src/data/pool.ts";
 import { type ListeningSocket, type Transport, TransportError } from "../../src/data/transport/transport.ts";
 import type { MaglevTableUnit } from "../../src/snapshot/snapshot.ts";
 import { FakeClock } from "../fake-clock.ts";
@@ -26,12 +26,12 @@ beforeEach(async () => {
   await plane.start();
 });
 
-function create(joinListeners = false): DataPlane {
+function create(options: Partial<DataPlaneOptions> = {}): DataPlane {
   return createDataPlane({
     workers: 2,
     clock,
     transport,
-    joinListeners,
+    ...options,
     onReport: (report) => reports.push(report),
     spawn: (start) => {
       const worker = new FakeWorker(start);
@@ -66,6 +66,22 @@ const web = (weight = 1) =>
   });
 const other = () => unit({ loadBalancerId: "other" });
 const [first, second] = [() => workers[0] as FakeWorker, () => workers[1] as FakeWorker];
+
+describe("what workers start with", () => {
+  it("is the same secrets for each, those that were given or some by chance", async () => {
+    const secrets = { sessionKey: new Uint8Array(32).fill(1), ticketSecret: new Uint8Array(32).fill(2) };
+    const given = create({ ...secrets });
+    await given.start();
+    expect(workers.slice(2).map(({ start }) => start)).toEqual([
+      expect.objectContaining(secrets),
+      expect.objectContaining(secrets),
+    ]);
+    const [{ start: own }, { start: others }] = [first(), second()];
+    expect(own.ticketSecret).toHaveLength(32);
+    expect(own.ticketSecret).toEqual(others.ticketSecret);
+    expect(own.ticketSecret).not.toEqual(own.sessionKey);
+  });
+});
 
 /** What a worker was told, in short. */
 function told(worker: FakeWorker): string[] {
@@ -171,7 +187,7 @@ describe("endpoints", () => {
   });
 
   it("are not looked at when another process of ours may hold them", async () => {
-    const joining = create(true);
+    const joining = create({ joinListeners: true });
     await joining.start();
     await joining.apply(snapshot(1, [web()]));
     expect(looks).toEqual([]);

@@ -230,16 +230,6 @@ describe("apply", () => {
     expect(servers.map(({ name }) => plane.backendFigures(name).connectionsTotal)).toEqual([2, 2, 2]);
     expect(plane.listenerFigures("listener").connectionsTotal).toBe(6);
   });
-
-  it("says which protocols it does not serve, and serves the rest", async () => {
-    const tls = listenerUnit({ id: "tls", name: "mail", protocol: "TLS", port: 993 });
-    const { problems } = await plane.apply(snapshot(1, [{ ...web(), listeners: [...web().listeners, tls] }]));
-    const reason =
-      "Cannot open listener web/mail: protocol TLS is not served by this version's data plane; use TCP, UDP or HTTP, or " +
-      "run a version that serves it";
-    expect(problems).toEqual([{ loadBalancerId: "lb", listenerId: "tls", reason }]);
-    expect(["a", "b", "c"]).toContain(await whoServes(port, VIP));
-  });
 });
 
 describe("a port that can't be bound", () => {

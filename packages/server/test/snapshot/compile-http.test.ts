@@ -3,6 +3,7 @@ import fc from "fast-check";
 
 import { compile, type UnitSource } from "../../src/snapshot/compile.ts";
 import type { HttpUnit, PolicyUnit, PoolUnit } from "../../src/snapshot/snapshot.ts";
+import { server, shelfOf } from "./certificates.ts";
 import { entity, nextId } from "./entities.ts";
 
 const listenerId = nextId();
@@ -45,7 +46,8 @@ function source({ listener, pool, policies = [], rules = [] }: Wanted): UnitSour
   };
 }
 
-const unitOf = (from: UnitSource) => compile(from, () => ({}));
+const unitOf = (from: UnitSource) =>
+  compile(from, { resolveHost: () => ({}), findCertificate: shelfOf({ [certificateId]: server(certificateId) }) });
 const httpOf = (wanted: Wanted): HttpUnit | undefined => unitOf(source(wanted)).listeners[0]!.http;
 const policiesOf = (wanted: Wanted): readonly PolicyUnit[] => httpOf(wanted)!.policies;
 const poolOf = (pool: object): PoolUnit => unitOf(source({ pool })).pools[0]!;

@@ -2,10 +2,13 @@ import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 
 import { healthTargets } from "../../src/health/targets.ts";
-import { compile, type ResolveHost, type UnitSource } from "../../src/snapshot/compile.ts";
+import { compile, type Lookups, type ResolveHost, type UnitSource } from "../../src/snapshot/compile.ts";
+import { authority, noCertificate, server, shelfOf } from "./certificates.ts";
 import { entity, nextId } from "./entities.ts";
 
 const literal: ResolveHost = (host) => (/^[\d.]+$|:/.test(host) ? { address: host } : { problem: "no answer so far" });
+
+const lookups: Lookups = { resolveHost: literal, findCertificate: noCertificate };
 
 interface Wanted {
   readonly loadBalancer?: object;
@@ -41,7 +44,7 @@ function source({ loadBalancer, listener, pool, backends = [{}], healthCheck }: 
 describe("compile", () => {
   it("makes a unit of effective values", () => {
     const from = source({ healthCheck: {} });
-    expect(compile(from, literal)).toEqual({
+    expect(compile(from, lookups)).toEqual({
       loadBalancerId: from.loadBalancer.id,
       name: "web",
       orgId: "acme",
@@ -102,7 +105,7 @@ describe("compile", () => {
       },
     ],
   ])("opens no listener while %s, and keeps the pool so that connections drain", (_why, wanted) => {
-    const unit = compile(source(wanted), literal);
+    const unit = compile(source(wanted), lookups);
     expect(unit.listeners).toEqual([]);
     expect(unit.pools).toHaveLength(1);
   });
@@ -115,17 +118,17 @@ describe("compile", () => {
       { backends: [{ record: { drainingSince: "2026-01-01T00:00:00.000Z" } }] },
     ],
   ])("disables a backend while %s", (_why, wanted) => {
-    expect(compile(source(wanted), literal).pools[0]!.backends[0]!.enabled).toBe(false);
+    expect(compile(source(wanted), lookups).pools[0]!.backends[0]!.enabled).toBe(false);
   });
 
   it("leaves the address of a name without an answer open", () => {
-    const backend = compile(source({ backends: [{ address: "app.internal" }] }), literal).pools[0]!.backends[0]!;
+    const backend = compile(source({ backends: [{ address: "app.internal" }] }), lookups).pools[0]!.backends[0]!;
     expect(backend).toMatchObject({ host: "app.internal" });
     expect(backend.address).toBeUndefined();
   });
 
   it("does not monitor a pool whose health check is down", () => {
-    const unit = compile(source({ healthCheck: { adminStateUp: false } }), literal);
+    const unit = compile(source({ healthCheck: { adminStateUp: false } }), lookups);
     expect(unit.pools[0]!.backends[0]!.monitored).toBe(false);
   });
 
@@ -142,7 +145,7 @@ describe("compile", () => {
         16_381,
       ],
     ])("%s", (_what, pool, size) => {
-      expect(compile(source({ pool }), literal).pools[0]!.maglev).toMatchObject({
+      expect(compile(source({ pool }), lookups).pools[0]!.maglev).toMatchObject({
         tableSize: size,
         hashKey: "FIVE_TUPLE",
       });
@@ -150,7 +153,7 @@ describe("compile", () => {
 
     it("is what source-address persistence uses, whatever the algorithm", () => {
       const pool = { algorithm: "LEAST_CONNECTIONS", sessionPersistence: { type: "SOURCE_IP" } };
-      expect(compile(source({ pool }), literal).pools[0]).toMatchObject({
+      expect(compile(source({ pool }), lookups).pools[0]).toMatchObject({
         sourceIpPersistence: true,
         maglev: { hashKey: "SOURCE_IP" },
       });
@@ -161,17 +164,17 @@ describe("compile", () => {
       ["COOKIE", "Session", "Session"],
     ])("hashes a %s by its name", (hashKey, hashKeyName, name) => {
       const pool = { protocol: "HTTP", algorithm: "MAGLEV", maglev: { hashKey, hashKeyName } };
-      expect(compile(source({ pool }), literal).pools[0]!.maglev).toMatchObject({ hashKey, hashKeyName: name });
+      expect(compile(source({ pool }), lookups).pools[0]!.maglev).toMatchObject({ hashKey, hashKeyName: name });
       // Persistence by source address goes before.
       const sticky = { ...pool, sessionPersistence: { type: "SOURCE_IP" } };
-      const { maglev } = compile(source({ pool: sticky }), literal).pools[0]!;
+      const { maglev } = compile(source({ pool: sticky }), lookups).pools[0]!;
       expect(maglev).toMatchObject({ hashKey: "SOURCE_IP" });
       expect(maglev).not.toHaveProperty("hashKeyName");
     });
 
     it("seeds every pool differently, and the same pool always the same", () => {
       const [a, b] = [source({ pool: { algorithm: "MAGLEV" } }), source({ pool: { algorithm: "MAGLEV" } })];
-      const seed = (from: UnitSource) => compile(from, literal).pools[0]!.maglev!.seed;
+      const seed = (from: UnitSource) => compile(from, lookups).pools[0]!.maglev!.seed;
       expect(seed(a)).toBe(seed(a));
       expect(seed(a)).not.toBe(seed(b));
     });
@@ -179,18 +182,16 @@ describe("compile", () => {
 
   it("gives the same unit whatever the order of its sources", () => {
     const from = source({ backends: [{}, {}, {}, {}], pool: { algorithm: "MAGLEV" } });
-    const expected = compile(from, literal);
+    const expected = compile(from, lookups);
     fc.assert(
       fc.property(fc.shuffledSubarray([...from.backends], { minLength: 4 }), (backends) => {
-        expect(compile({ ...from, backends }, literal)).toEqual(expected);
+        expect(compile({ ...from, backends }, lookups)).toEqual(expected);
       }),
     );
   });
 });
 
 describe("healthTargets", () => {
-  const lookups = { resolveHost: literal, certificate: () => undefined };
-
   it("knocks at the monitor address and port where there are some", () => {
     const from = source({ healthCheck: {}, backends: [{ monitorAddress: "10.1.1.1", monitorPort: 99 }, {}] });
     expect(healthTargets(from, lookups).map(({ address, port }) => `${address}:${port}`)).toEqual([
@@ -221,11 +222,24 @@ describe("healthTargets", () => {
       pool: { protocol: "HTTPS", backendTls: { caCertificateId: ca, serverName: "app.internal" } },
       healthCheck: { type: "HTTPS" },
     });
-    const targets = healthTargets(from, {
-      ...lookups,
-      certificate: (id) => (id === ca ? { certificatePem: "PEM" } : undefined),
-    });
+    const targets = healthTargets(from, { ...lookups, findCertificate: shelfOf({ [ca]: authority("PEM") }) });
     expect(targets[0]!.check.backendTls).toEqual({ caPem: "PEM", serverName: "app.internal", skipVerify: false });
+  });
+
+  it("shows the pool's certificate", () => {
+    const own = nextId();
+    const pool = { protocol: "HTTPS", backendTls: { clientCertificateId: own } };
+    const found = { ...lookups, findCertificate: shelfOf({ [own]: server(own) }) };
+    expect(healthTargets(source({ pool, healthCheck: {} }), found)[0]!.check.backendTls).toEqual({
+      clientCertificatePem: `chain of ${own}`,
+      clientKeyPem: `key of ${own}`,
+      skipVerify: false,
+    });
+  });
+
+  it("checks nothing without the pool's authority, lest the system's be trusted instead", () => {
+    const pool = { protocol: "HTTPS", backendTls: { caCertificateId: nextId() } };
+    expect(healthTargets(source({ pool, healthCheck: {} }), lookups)).toEqual([]);
   });
 
   it.each([

@@ -3,10 +3,12 @@ import { describe, expect, it } from "@jest/globals";
 import { silentLog } from "../../src/log.ts";
 import type { TreeAddress } from "../../src/repository/tree.ts";
 import type { UnitChange } from "../../src/repository/unit-changes.ts";
+import { type CertificateAnswer, CertificateShelf } from "../../src/snapshot/certificate-shelf.ts";
 import type { UnitSource } from "../../src/snapshot/compile.ts";
 import { type Published, Publisher, type PublisherSource } from "../../src/snapshot/publisher.ts";
 import { FakeClock } from "../fake-clock.ts";
-import { entity } from "./entities.ts";
+import { server, unusable } from "./certificates.ts";
+import { entity, nextId } from "./entities.ts";
 
 /** A store in memory whose changes the test makes. */
 class Source implements PublisherSource {
@@ -74,6 +76,29 @@ function tree(name: string, backend = "10.0.0.1"): UnitSource {
   };
 }
 
+/** A load balancer with an HTTPS listener of these certificates. */
+function secureTree(name: string, ...certificateIds: string[]): UnitSource {
+  const plain = tree(name);
+  const { id: loadBalancerId } = plain.loadBalancer;
+  return {
+    ...plain,
+    listeners: [entity("listener", { loadBalancerId, protocol: "HTTPS", port: 443, certificateIds })],
+  };
+}
+
+/** A certificate may be put here, or an error that asking for it ends with. */
+const certificates = new Map<string, CertificateAnswer | Error>();
+let asked: string[] = [];
+
+function createShelf(): CertificateShelf {
+  asked = [];
+  return new CertificateShelf(({ owner, id }) => {
+    asked.push(`${owner.orgId}/${owner.projectId}/${id}`);
+    const found = certificates.get(id) ?? unusable(id);
+    return found instanceof Error ? Promise.reject(found) : Promise.resolve(found);
+  });
+}
+
 function setUp({ hold = false } = {}) {
   const source = new Source();
   const clock = new FakeClock();
@@ -81,8 +106,10 @@ function setUp({ hold = false } = {}) {
   const resolved = new Map<string, string>();
   const waiting: (() => void)[] = [];
   let wake: (() => void) | undefined;
+  const shelf = createShelf();
   const publisher = new Publisher({
     source,
+    certificates: shelf,
     clock,
     log: silentLog,
     resolveHost: (host) => {
@@ -100,7 +127,7 @@ function setUp({ hold = false } = {}) {
     while (got.length < count) await new Promise<void>((resolve) => (wake = resolve));
     return got[count - 1]!;
   };
-  return { source, clock, publisher, got, until, resolved, waiting };
+  return { source, clock, publisher, got, until, resolved, waiting, shelf };
 }
 
 describe("Publisher", () => {
@@ -248,6 +275,86 @@ describe("Publisher", () => {
     const { snapshot, touched } = await until(2);
     expect(snapshot.units.get(a.loadBalancer.id)!.pools[0]!.backends[0]!.address).toBe("10.9.9.9");
     expect(touched).toEqual(new Set([a.loadBalancer.id]));
+    await publisher.stop();
+  });
+});
+
+describe("Publisher with certificates", () => {
+  /** Certificates that can be had. */
+  const issue = (): string => {
+    const id = nextId();
+    certificates.set(id, server(id));
+    return id;
+  };
+  const tlsOf = (published: Published, { loadBalancer }: UnitSource) =>
+    published.snapshot.units.get(loadBalancer.id)!.listeners[0]?.tls;
+
+  it("has those of every load balancer at hand at its start, and asks for none where none is named", async () => {
+    const { source, publisher, until } = setUp();
+    const [first, second] = [issue(), issue()];
+    const [a, b] = [secureTree("a", first), secureTree("b", first, second)];
+    for (const one of [a, b, tree("c")]) source.put(one);
+    await publisher.start();
+    const published = await until(1);
+    expect(tlsOf(published, a)?.certificates.map(({ id }) => id)).toEqual([first]);
+    expect(tlsOf(published, b)?.certificates.map(({ id }) => id)).toEqual([first, second]);
+    expect(tlsOf(published, a)?.certificates[0]).toBe(tlsOf(published, b)?.certificates[0]);
+    expect(asked.toSorted()).toEqual([`acme/web/${first}`, `acme/web/${second}`]);
+    await publisher.stop();
+  });
+
+  it("reads those of a change before it is handed over, and drops those that it replaces", async () => {
+    const { source, publisher, until, shelf } = setUp();
+    const [before, after] = [issue(), issue()];
+    const a = secureTree("a", before);
+    source.put(a);
+    await publisher.start();
+    const changed = { ...a, listeners: a.listeners.map((one) => ({ ...one, certificateIds: [after] })) };
+    source.put(changed as unknown as UnitSource);
+    expect(tlsOf(await until(2), a)?.certificates.map(({ id }) => id)).toEqual([after]);
+    expect(shelf.find(before).ok).toBe(false);
+    source.delete(a.loadBalancer.id);
+    await until(3);
+    expect(shelf.find(after).ok).toBe(false);
+    await publisher.stop();
+  });
+
+  it("keeps the unit the same object while its certificates stay", async () => {
+    const { source, publisher, until } = setUp();
+    const a = secureTree("a", issue());
+    source.put(a);
+    await publisher.start();
+    const { snapshot: before } = await until(1);
+    source.put({ ...a, loadBalancer: { ...a.loadBalancer, description: "new words" } });
+    const { snapshot: after } = await until(2);
+    expect(after.units.get(a.loadBalancer.id)).toBe(before.units.get(a.loadBalancer.id));
+    await publisher.stop();
+  });
+
+  it("goes on with all others when one cannot be had", async () => {
+    const { source, publisher, until } = setUp();
+    const [a, b] = [secureTree("a", nextId()), secureTree("b", issue())];
+    source.put(a);
+    source.put(b);
+    await publisher.start();
+    const published = await until(1);
+    expect(published.snapshot.units.get(a.loadBalancer.id)!.listeners).toEqual([]);
+    expect(published.snapshot.units.get(b.loadBalancer.id)!.listeners).toHaveLength(1);
+    await publisher.stop();
+  });
+
+  it("tries again when the store did not answer", async () => {
+    const { source, publisher, until, clock } = setUp();
+    await publisher.start();
+    const id = nextId();
+    certificates.set(id, new Error("store not reachable"));
+    const a = secureTree("a", id);
+    source.put(a);
+    while (clock.pending === 0) await new Promise((resolve) => setImmediate(resolve));
+    certificates.set(id, server(id));
+    source.announce(a.loadBalancer.id);
+    clock.advance(1000);
+    expect(tlsOf(await until(2), a)?.certificates).toHaveLength(1);
     await publisher.stop();
   });
 });

@@ -1,8 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 
-import { CertificateShelf } from "../../src/snapshot/certificate-shelf.ts";
 import { unservedSettings } from "../../src/snapshot/unserved.ts";
-import { entity } from "./entities.ts";
+import { entity, nextId } from "./entities.ts";
 
 function reasons(wanted: { listener?: object; pool?: object; policy?: boolean }): string[] {
   const loadBalancer = entity("loadBalancer", { record: { vipAddress: "127.10.0.1", vipPool: "default" } });
@@ -17,7 +16,8 @@ function reasons(wanted: { listener?: object; pool?: object; policy?: boolean })
 }
 
 const HTTP = { protocol: "HTTP" };
-const UDP = { protocol: "UDP" };
+const HTTPS = { protocol: "HTTPS", certificateIds: [nextId()] };
+const TLS = { protocol: "TLS", certificateIds: [nextId()] };
 
 describe("unservedSettings", () => {
   it("knows policies of HTTP listeners", () => expect(reasons({ listener: HTTP, policy: true })).toEqual([]));
@@ -29,15 +29,21 @@ describe("unservedSettings", () => {
 
   it("has nothing to say of defaults", () => expect(reasons({})).toEqual([]));
 
+  it.each(["TCP", "HTTP", "HTTPS", "H2C"])("has nothing to say of %s pools", (protocol) =>
+    expect(reasons({ pool: { protocol } })).toEqual([]),
+  );
+
+  it.each([TLS, HTTPS])("has nothing to say of TLS: %j", (listener) => expect(reasons({ listener })).toEqual([]));
+
   it.each<[object, string]>([
     [{ listener: { acceptProxyProtocol: true } }, "listener in: accept_proxy_protocol is not served"],
     [{ listener: { newConnectionsPerSPerSource: 5 } }, "listener in: new_connections_per_s_per_source is not served"],
     [{ listener: { accessLog: { format: "JSON" } } }, "listener in: access_log is not served"],
-    [{ listener: { ...UDP, newConnectionsPerSPerSource: 5 } }, "listener in: new_connections_per_s_per_source is not"],
     [{ listener: { ...HTTP, accessLog: { format: "JSON" } } }, "listener in: access_log is not served"],
     [{ listener: { ...HTTP, requestsPerSPerSource: 5 } }, "listener in: requests_per_s_per_source is not served"],
-    [{ pool: { protocol: "HTTPS" } }, "pool app: protocol HTTPS is not served"],
-    [{ pool: { protocol: "H2C" } }, "pool app: protocol H2C is not served"],
+    [{ listener: { ...HTTPS, requestsPerSPerSource: 5 } }, "listener in: requests_per_s_per_source is not served"],
+    [{ listener: { ...TLS, acceptProxyProtocol: true } }, "listener in: accept_proxy_protocol is not served"],
+    [{ listener: { protocol: "UDP", accessLog: { format: "JSON" } } }, "listener in: access_log is not served"],
     [{ policy: true }, "listener in: routing by SNI is not served"],
     [{ pool: { forwarding: "DSR" } }, "pool app: forwarding DSR needs the kernel driver"],
     [{ pool: { forwarding: "NAT" } }, "pool app: forwarding NAT needs the kernel driver"],
@@ -45,21 +51,4 @@ describe("unservedSettings", () => {
     [{ pool: { outlierDetection: {} } }, "pool app: outlier_detection is not served"],
     [{ pool: { queueTimeoutMs: 5 } }, "pool app: queue_timeout_ms is not served"],
   ])("says of %j: %s", (wanted, start) => expect(reasons(wanted)).toEqual([expect.stringContaining(start)]));
-});
-
-describe("CertificateShelf", () => {
-  const owner = { orgId: "acme", projectId: "web" };
-
-  it("reads a certificate once, and one that is not there again", async () => {
-    const asked: string[] = [];
-    const shelf = new CertificateShelf((_owner, id) => {
-      asked.push(id);
-      return Promise.resolve(id === "here" ? { certificatePem: "PEM" } : undefined);
-    });
-    await shelf.fetch(owner, ["here", "gone"]);
-    await shelf.fetch(owner, ["here", "gone"]);
-    expect(asked).toEqual(["here", "gone", "gone"]);
-    expect(shelf.get("here")).toEqual({ certificatePem: "PEM" });
-    expect(shelf.get("gone")).toBeUndefined();
-  });
 });

@@ -14,12 +14,12 @@ export interface EchoProcess {
   readonly ports: readonly number[];
 }
 
-const runScript = (name: string, argument: string, prefix: Prefix): Program =>
-  new Program([...prefix, process.execPath, fileURLToPath(new URL(`./${name}.ts`, import.meta.url)), argument]);
+const runScript = (name: string, args: readonly string[], prefix: Prefix = []): Program =>
+  new Program([...prefix, process.execPath, fileURLToPath(new URL(`./${name}.ts`, import.meta.url)), ...args]);
 
 /** Starts so many echo servers. */
 export async function startEchoProcess(servers: number, prefix: Prefix = []): Promise<EchoProcess> {
-  const program = runScript("echo-process", String(servers), prefix);
+  const program = runScript("echo-process", [String(servers)], prefix);
   await until(
     "the echo servers listen",
     () => program.stdout.length,
@@ -30,7 +30,31 @@ export async function startEchoProcess(servers: number, prefix: Prefix = []): Pr
 
 /** Moves data through listeners from a process of its own. @throws Error when that process fails. */
 export async function move(job: Job, prefix: Prefix = []): Promise<Report> {
-  const { code, stdout, stderr } = await runScript("load-generator", JSON.stringify(job), prefix).ended;
+  const { code, stdout, stderr } = await runScript("load-generator", [JSON.stringify(job)], prefix).ended;
   if (code !== 0) throw new Error(`the load generator failed: ${stderr.join("\n")}`);
   return JSON.parse(stdout[0]!) as Report;
+}
+
+/** An HTTP server in a process of its own. */
+export interface WebProcess {
+  readonly program: Program;
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Starts one, or starts one again. @param at without a port: any. */
+export async function startWebProcess({
+  name,
+  host,
+  port = 0,
+}: Pick<WebProcess, "name" | "host"> & { readonly port?: number }): Promise<WebProcess> {
+  const program = runScript("web-process", [name, host, String(port)]);
+  await until(
+    `${name} listens`,
+    () => ({ lines: program.stdout.length, isRunning: program.isRunning }),
+    ({ lines, isRunning }) => lines > 0 || !isRunning,
+  );
+  if (program.stdout.length === 0) throw new Error(`${name} ended: ${program.stderr.join("\n")}`);
+  return { program, name, host, port: Number(program.stdout[0]) };
 }

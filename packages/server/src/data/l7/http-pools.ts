@@ -1,4 +1,5 @@
 import type { Balancer, Lease } from "../balancer.ts";
+import type { BackendProtocol } from "./backend-protocol.ts";
 import type { PoolSessions, SessionDecision } from "./session.ts";
 
 /** A balancer that can also give one certain backend, for the sake of a session. */
@@ -12,6 +13,8 @@ export interface HttpPool {
   readonly balancer: SessionBalancer;
   /** Set when cookies keep clients with their backends. */
   readonly sessions: PoolSessions | undefined;
+  /** How its backends are spoken to. */
+  readonly protocol: BackendProtocol;
   /** Set when requests are told apart by one of their headers or cookies. */
   readonly hashKey?: HashKey | undefined;
 }
@@ -22,5 +25,5 @@ export interface HashKey {
   readonly name: string;
 }
 
-/** The pool of that id as of now; undefined when there is none that speaks cleartext HTTP/1. */
+/** The pool of that id as of now; undefined when there is none that speaks HTTP. */
 export type FindHttpPool = (poolId: string) => HttpPool | undefined;

@@ -9,6 +9,7 @@ import { HeadRequest } from "./head-request.ts";
 import type { FindHttpPool } from "./http-pools.ts";
 import { encodeText } from "./http1-bytes.ts";
 import { RequestHead } from "./http1-head.ts";
+import { type LocalResponse, type LocalResponseOptions, renderResponse } from "./local-response.ts";
 import { PoolEdits } from "./pool-edits.ts";
 import type { RequestIds } from "./request-id.ts";
 import { hstsLine } from "./response-headers.ts";
@@ -81,6 +82,13 @@ export class Http1Context {
     const { port, tls: unit } = this.listener;
     const certificateLines = clientCertificateLines(tls, unit !== undefined && unit.clientAuth !== "NONE");
     return new ForwardedClient({ address, protocol: tls === undefined ? "http" : "https", port, certificateLines });
+  }
+
+  /** The bytes of a response of our own; why it came to this is said only where the listener says so. */
+  render(full: LocalResponse, options: Omit<LocalResponseOptions, "hstsMaxAgeS">): Uint8Array {
+    const { reason: _, ...plain } = full;
+    const response = this.http.exposeReasonHeader ? full : plain;
+    return renderResponse(response, { ...options, hstsMaxAgeS: this.hstsMaxAgeS });
   }
 
   /** What a route changes in heads. */

@@ -1,28 +1,25 @@
-import type { Lease, Refusal, RevokeReason } from "../balancer.ts";
+import type { Lease, RevokeReason } from "../balancer.ts";
 import type { RejectReason } from "../data-plane.ts";
 import type { TransportError } from "../transport/transport.ts";
 import type { ExchangeClient } from "./exchange-client.ts";
+import { expired } from "./exchange-timeouts.ts";
 import { HeaderEdits } from "./header-edits.ts";
 import type { HttpPool } from "./http-pools.ts";
 import type { Http1Context } from "./http1-context.ts";
 import { isIdempotent, Method, type MethodId } from "./http1-names.ts";
 import type { ByteRanges } from "./http1-ranges.ts";
-import { type LocalResponse, renderResponse, statusResponse } from "./local-response.ts";
-import { choosePool, type IncomingRequest, writePoolRequest } from "./pool-request.ts";
+import { REFUSED, STREAM_RESET } from "./http2-upstream-stream.ts";
+import { type LocalResponse, statusResponse } from "./local-response.ts";
+import { choosePool, type IncomingRequest, reasonOf, writePoolRequest } from "./pool-request.ts";
 import { ResponseRelay } from "./response-relay.ts";
 import { answerOf } from "./route-answer.ts";
 import type { PoolRoute } from "./route-outcome.ts";
 import { sessionCookieLine } from "./session-headers.ts";
 import type { Upstream, UpstreamUser } from "./upstream.ts";
-import { MAX_IDLE_MS } from "./upstreams.ts";
+import { FRESH_MS, MAX_IDLE_MS } from "./upstreams.ts";
 
 /** Backends tried for one request while nothing of it was delivered. */
 export const MAX_CONNECT_ATTEMPTS = 3;
-/**
- * A request that must not arrive twice takes only a connection that was in use a moment ago: one that a backend may be
- * about to close would leave unknown whether the request was carried out.
- */
-const FRESH_MS = 1000;
 
 const IDLE = 0;
 const CONNECTING = 1;
@@ -140,23 +137,21 @@ export class Http1Exchange implements UpstreamUser {
    * @param quietMs how long neither side has moved a byte.
    */
   tick(nowMs: number, quietMs: number): void {
-    const { backendIdleTimeoutMs } = this.#context.http;
-    const { clientIdleTimeoutMs } = this.#context.listener;
     const connection = this.#upstream?.connection;
     // A connect has its own timeout.
     if (this.#phase === CONNECTING || this.#phase === IDLE || connection === undefined) return;
-    if (this.#phase === WAITING && nowMs >= this.#deadlineMs) return this.giveUp(504, "backend-timeout");
-    if (this.#phase === TUNNEL) return this.#tickTunnel(quietMs);
-    const isBackendsTurn = this.#isBodyComplete || connection.pendingBytes > 0;
-    const backendQuiet = backendIdleTimeoutMs > 0 && quietMs >= backendIdleTimeoutMs;
-    if (isBackendsTurn && !this.#relay.isBlocked && backendQuiet) return this.giveUp(504, "backend-timeout");
-    const clientQuiet = clientIdleTimeoutMs > 0 && quietMs >= clientIdleTimeoutMs;
-    if (clientQuiet && (!isBackendsTurn || this.#relay.isBlocked)) this.giveUp(408, "client-timeout");
-  }
-
-  #tickTunnel(quietMs: number): void {
-    const { clientIdleTimeoutMs } = this.#context.listener;
-    if (clientIdleTimeoutMs === 0 || quietMs < clientIdleTimeoutMs) return;
+    const timeout = expired({
+      phase: this.#phase === WAITING ? "response" : this.#phase === TUNNEL ? "tunnel" : "body",
+      nowMs,
+      deadlineMs: this.#deadlineMs,
+      quietMs,
+      backendIdleTimeoutMs: this.#context.http.backendIdleTimeoutMs,
+      clientIdleTimeoutMs: this.#context.listener.clientIdleTimeoutMs,
+      isBackendsTurn: this.#isBodyComplete || connection.pendingBytes > 0,
+      isBlocked: this.#relay.isBlocked,
+    });
+    if (timeout === undefined) return;
+    if (this.#phase !== TUNNEL) return this.giveUp(timeout.status, timeout.reason);
     this.abort();
     this.#client.cut();
   }
@@ -191,7 +186,8 @@ export class Http1Exchange implements UpstreamUser {
 
   upstreamClosed(error: TransportError | undefined): void {
     if (this.#phase === CONNECTING) return this.#connectFailed();
-    if (this.#phase !== TUNNEL) return this.#backendFailed();
+    if (this.#phase === WAITING && error?.code === REFUSED) return this.#refusedUnseen();
+    if (this.#phase !== TUNNEL) return this.#backendFailed(error);
     this.#end();
     if (error === undefined) this.#client.answered(false);
     else this.#client.cut();
@@ -214,8 +210,9 @@ export class Http1Exchange implements UpstreamUser {
     this.#isDetour = resumed === "detour";
     const choice = typeof resumed === "object" ? resumed : pool.balancer.pick(this.#client);
     if (choice.kind === "refusal") return this.#refuse(reasonOf(choice), choice.reason);
-    const isSafe = isIdempotent(this.#method);
-    const upstream = context.shared.upstreams.take(choice.backend, isSafe ? MAX_IDLE_MS : FRESH_MS, this);
+    const target = { backend: choice.backend, protocol: pool.protocol };
+    const maxIdleMs = isIdempotent(this.#method) ? MAX_IDLE_MS : FRESH_MS;
+    const upstream = context.shared.upstreams.take(target, maxIdleMs, this);
     if (upstream === undefined) return this.#connect(choice);
     this.#lease = choice;
     choice.onRevoke = this.#revoked;
@@ -232,7 +229,8 @@ export class Http1Exchange implements UpstreamUser {
     this.#phase = CONNECTING;
     this.#client.pauseBody();
     const { listener, shared } = this.#context;
-    this.#upstream = shared.upstreams.connect(lease.backend, listener.backendConnectTimeoutMs, this);
+    const target = { backend: lease.backend, protocol: (this.#pool as HttpPool).protocol };
+    this.#upstream = shared.upstreams.connect(target, listener.backendConnectTimeoutMs, this);
   }
 
   #send(bytes: Uint8Array): void {
@@ -340,11 +338,11 @@ export class Http1Exchange implements UpstreamUser {
   }
 
   /** The backend ended or broke the connection before it had answered, or in the middle of it. */
-  #backendFailed(): void {
+  #backendFailed(error?: TransportError): void {
     const upstream = this.#upstream as Upstream;
     const mayArriveTwice = this.#replay !== undefined && isIdempotent(this.#method);
     if (this.#phase !== WAITING || !mayArriveTwice) return this.giveUp(502, "bad-response");
-    if (upstream.isReused) return this.#replaceStale();
+    if (upstream.isReused && error?.code !== STREAM_RESET) return this.#replaceStale();
     if (this.#wasResent) return this.giveUp(502, "bad-response");
     this.#wasResent = true;
     upstream.abort();
@@ -356,6 +354,14 @@ export class Http1Exchange implements UpstreamUser {
     const lease = this.#lease as Lease;
     this.#upstream?.abort();
     this.#connect(lease);
+  }
+
+  /** The backend lets go of a request that it has not looked at, mostly because it closes the connection (GOAWAY). */
+  #refusedUnseen(): void {
+    if (this.#replay === undefined) return this.giveUp(502, "backend-lost");
+    if (this.#wasResent) return this.#connectFailed();
+    this.#wasResent = true;
+    this.#replaceStale();
   }
 
   /** The backend goes away. A request that may be given to another is; any other is cut. */
@@ -373,13 +379,10 @@ export class Http1Exchange implements UpstreamUser {
   }
 
   #answer(full: LocalResponse): void {
-    const { reason: _, ...plain } = full;
-    const response = this.#context.http.exposeReasonHeader ? full : plain;
     const keepAlive = this.#isPersistent && this.#isBodyComplete && !this.#context.shared.isDraining;
     const implied = this.#minorVersion === 1 ? "implied" : "keep-alive";
-    const connection = keepAlive ? implied : "close";
-    const { hstsMaxAgeS } = this.#context;
-    this.#client.write(renderResponse(response, { connection, isHead: this.#method === Method.HEAD, hstsMaxAgeS }));
+    const isHead = this.#method === Method.HEAD;
+    this.#client.write(this.#context.render(full, { connection: keepAlive ? implied : "close", isHead }));
     this.#client.answered(keepAlive);
   }
 
@@ -396,5 +399,3 @@ export class Http1Exchange implements UpstreamUser {
     lease.release();
   }
 }
-
-const reasonOf = ({ reason }: Refusal): RejectReason => (reason === "backend-limit" ? "backend-limit" : "no-backend");

@@ -108,7 +108,10 @@ function hashOf(bytes: Uint8Array, start: number, end: number): number {
 const spelled = (name: string): string =>
   name === "OTHER" || name === "LOOKALIKE" ? "" : name.toLowerCase().replaceAll("_", "-");
 
-const headers = hashed(Object.keys(HeaderName).map(spelled));
+/** Header names in lower case by {@link HeaderName} number; empty for `OTHER` and `LOOKALIKE`. */
+export const knownHeaderNames: readonly string[] = Object.keys(HeaderName).map(spelled);
+
+const headers = hashed(knownHeaderNames);
 const methods = hashed(methodNames);
 
 /** Number of a header's name whose {@link nextNameHash} is known. */

@@ -5,10 +5,12 @@ import type { Proxy } from "../proxy.ts";
 import type { Connection } from "../transport/transport.ts";
 import { Http1Context, type Http1Shared } from "./http1-context.ts";
 import { type Http1Owner, Http1Session } from "./http1-session.ts";
-import { TimeoutSweep } from "./timeout-sweep.ts";
+import { Http2Connection } from "./http2/http2-connection.ts";
+import { type Timed, TimeoutSweep } from "./timeout-sweep.ts";
 
 /** Clients above the connection limit that are told so at the same time; further ones are reset. */
 const MAX_TURNED_AWAY = 64;
+const NOTHING = new Uint8Array(0);
 
 /** What an {@link Http1Proxy} needs. */
 export interface Http1ProxyOptions extends Omit<Http1Shared, "isDraining"> {
@@ -16,15 +18,23 @@ export interface Http1ProxyOptions extends Omit<Http1Shared, "isDraining"> {
   readonly listener: ListenerUnit;
 }
 
+/** A client's connection, whatever it speaks. */
+interface ClientConnection extends Timed {
+  /** The listener goes: ends when nothing is being answered any more. */
+  drain(): void;
+  /** Ends at once, with a reset. */
+  abort(): void;
+}
+
 /**
- * Serves one listener's HTTP/1.0 and 1.1 connections in one worker: admits them (allowed CIDRs, connection limit), has
+ * Serves one listener's connections in one worker, HTTP/1.0, 1.1 and 2: admits them (allowed CIDRs, connection limit), has
  * each request routed and answered, and looks after the timeouts.
  */
 export class Http1Proxy implements Proxy, Http1Owner {
   readonly #shared: Http1Shared;
-  readonly #sessions = new Set<Http1Session>();
-  /** Of {@link #sessions} those that hold no place. */
-  readonly #turnedAway = new Set<Http1Session>();
+  readonly #clients = new Set<ClientConnection>();
+  /** Of {@link #clients} those that hold no place. */
+  readonly #turnedAway = new Set<ClientConnection>();
   readonly #timeouts: TimeoutSweep;
   #context: Http1Context;
   #allowed: AllowedCidrs;
@@ -34,7 +44,7 @@ export class Http1Proxy implements Proxy, Http1Owner {
     this.#shared = { ...shared, isDraining: false };
     this.#context = new Http1Context(listener, this.#shared);
     this.#allowed = new AllowedCidrs(listener.allowedCidrs);
-    this.#timeouts = new TimeoutSweep(shared.clock, this.#sessions, timeoutsOf(listener));
+    this.#timeouts = new TimeoutSweep(shared.clock, this.#clients, timeoutsOf(listener));
   }
 
   /** The configuration for requests that begin now. */
@@ -44,7 +54,7 @@ export class Http1Proxy implements Proxy, Http1Owner {
 
   /** Connections being served, idle ones included. */
   get active(): number {
-    return this.#sessions.size;
+    return this.#clients.size;
   }
 
   /** Takes the listener's new configuration: requests that begin from now on follow it; nothing is closed. */
@@ -71,8 +81,12 @@ export class Http1Proxy implements Proxy, Http1Owner {
   };
 
   serve(client: Connection): void {
+    if (client.tls?.alpnProtocol === "h2") {
+      this.#timeouts.start();
+      return this.#beginHttp2(client, NOTHING);
+    }
     const session = new Http1Session(client, this);
-    this.#sessions.add(session);
+    this.#clients.add(session);
     this.#timeouts.start();
     session.start();
   }
@@ -81,7 +95,7 @@ export class Http1Proxy implements Proxy, Http1Owner {
   #turnAway(client: Connection): void {
     const session = new Http1Session(client, this);
     this.#turnedAway.add(session);
-    this.#sessions.add(session);
+    this.#clients.add(session);
     this.#timeouts.start();
     session.turnAway();
   }
@@ -89,19 +103,37 @@ export class Http1Proxy implements Proxy, Http1Owner {
   /** No request more: idle connections are closed, the others after the response at hand. */
   drain(): void {
     this.#shared.isDraining = true;
-    for (const session of this.#sessions) session.drain();
+    for (const client of this.#clients) client.drain();
   }
 
   /** Ends every connection with a reset, so that no peer takes a cut message for a complete one. */
   closeAll(_reason: RevokeReason): void {
-    for (const session of this.#sessions) session.abort();
+    for (const client of this.#clients) client.abort();
   }
 
-  /** For its sessions only. */
-  forget(session: Http1Session): void {
-    if (!this.#sessions.delete(session)) return;
-    if (!this.#turnedAway.delete(session)) this.#shared.account.close();
-    if (this.#sessions.size === 0) this.#timeouts.stop();
+  /** For its connections only. */
+  count(bytesIn: number, bytesOut: number): void {
+    this.#shared.account.count(bytesIn, bytesOut);
+  }
+
+  /** For its sessions only: the client speaks HTTP/2 without having negotiated it (prior knowledge). */
+  startHttp2(session: Http1Session, client: Connection, received: Uint8Array): boolean {
+    this.#clients.delete(session);
+    this.#beginHttp2(client, received);
+    return true;
+  }
+
+  #beginHttp2(client: Connection, received: Uint8Array): void {
+    const connection = new Http2Connection(client, this);
+    this.#clients.add(connection);
+    connection.start(received);
+  }
+
+  /** For its connections only. */
+  forget(client: ClientConnection): void {
+    if (!this.#clients.delete(client)) return;
+    if (!this.#turnedAway.delete(client)) this.#shared.account.close();
+    if (this.#clients.size === 0) this.#timeouts.stop();
   }
 }
 

@@ -7,7 +7,8 @@ import { BodyScan } from "./http1-body.ts";
 import type { Http1Context } from "./http1-context.ts";
 import { Http1Exchange } from "./http1-exchange.ts";
 import type { RequestHead } from "./http1-head.ts";
-import { renderResponse, statusResponse } from "./local-response.ts";
+import { isPreface } from "./http2/http2-frame.ts";
+import { statusResponse } from "./local-response.ts";
 import type { Timed } from "./timeout-sweep.ts";
 
 /** After the last response a client may go on sending for so long; then the connection is closed. */
@@ -33,6 +34,13 @@ const TOO_LARGE = { status: 413, reason: undefined } as const;
 export interface Http1Owner {
   /** The configuration for requests that begin now. */
   readonly context: Http1Context;
+  /** Bytes from the client (`in`) and to it (`out`). */
+  count(bytesIn: number, bytesOut: number): void;
+  /**
+   * The first bytes of the connection are those of HTTP/2 (RFC 9113 §3.3).
+   * @returns whether somebody speaks it from now on; then the session hears nothing more.
+   */
+  startHttp2(session: Http1Session, client: Connection, received: Uint8Array): boolean;
   /** Called once, when the connection is closed. */
   forget(session: Http1Session): void;
 }
@@ -114,7 +122,7 @@ export class Http1Session implements ConnectionHandlers, ExchangeClient, Timed {
 
   onData(_from: Connection, bytes: Uint8Array): void {
     this.#hasMoved = true;
-    this.#context.shared.account.count(bytes.length, 0);
+    this.#owner.count(bytes.length, 0);
     switch (this.#state) {
       case HEAD:
         return this.#readRequests(bytes);
@@ -179,7 +187,7 @@ export class Http1Session implements ConnectionHandlers, ExchangeClient, Timed {
 
   write(bytes: Uint8Array): boolean {
     this.#hasMoved = true;
-    this.#context.shared.account.count(0, bytes.length);
+    this.#owner.count(0, bytes.length);
     if (this.#client.write(bytes)) return true;
     this.#isBlocked = true;
     return false;
@@ -267,12 +275,24 @@ export class Http1Session implements ConnectionHandlers, ExchangeClient, Timed {
     this.#deadlineMs = Infinity;
     if (state === "failed") {
       const { status, reason } = head.error!;
-      this.#refuse(status, "bad-request", reason);
+      if (!this.#becomesHttp2(bytes, start, end)) this.#refuse(status, "bad-request", reason);
       return end;
     }
     const used = this.#begin(head, end);
     this.#returnHead();
     return used;
+  }
+
+  /** What is no request of HTTP/1 may be the preface of HTTP/2, where a connection begins. */
+  #becomesHttp2(bytes: Uint8Array, start: number, end: number): boolean {
+    if (this.#exchange !== undefined || !isPreface(bytes, start, end)) return false;
+    // A copy: it may lie in the stash, which is let go of.
+    const received = Uint8Array.from(bytes.subarray(start, end));
+    this.#returnHead();
+    this.#state = CLOSED;
+    if (this.#owner.startHttp2(this, this.#client, received)) return true;
+    this.#state = HEAD;
+    return false;
   }
 
   #awaitHead(): number {
@@ -336,9 +356,8 @@ export class Http1Session implements ConnectionHandlers, ExchangeClient, Timed {
 
   /** A request that can't be served; nothing after it can be understood. */
   #refuse(status: number, reason: RejectReason, detail?: string): void {
-    const { hstsMaxAgeS, shared } = this.#context;
-    shared.account.reject(reason);
-    this.write(renderResponse(statusResponse(status, detail), { connection: "close", isHead: false, hstsMaxAgeS }));
+    this.#context.shared.account.reject(reason);
+    this.write(this.#context.render(statusResponse(status, detail), { connection: "close", isHead: false }));
     this.#linger();
   }
 

@@ -1,3 +1,5 @@
+import type { Refusal } from "../balancer.ts";
+import type { RejectReason } from "../data-plane.ts";
 import { cookieValues } from "./cookie.ts";
 import type { ForwardedClient } from "./forwarded.ts";
 import { cookieHeaders, headerValues } from "./head-request.ts";
@@ -51,6 +53,10 @@ function hashText(pool: HttpPool | undefined, head: RequestHead): string | undef
   const values = headerValues(head, name);
   return values.length === 0 ? undefined : values.join(", ");
 }
+
+/** What a refusal counts as. */
+export const reasonOf = ({ reason }: Refusal): RejectReason =>
+  reason === "backend-limit" ? "backend-limit" : "no-backend";
 
 /** How a request leaves for a pool. */
 export interface Departure {

@@ -7,6 +7,8 @@ import { responseHeadBound, type ResponseRewrite, writeResponseHead } from "./re
 import { scratch } from "./scratch.ts";
 
 const NOTHING = new Uint8Array(0);
+/** From this size on a body that comes with its head is worth not being copied. */
+const LARGE_BYTES = 2048;
 
 /** A {@link ResponseRewrite} that is filled in anew for each response, since they are written one at a time. */
 class MutableRewrite implements ResponseRewrite {
@@ -33,11 +35,32 @@ const rangesOf = (body: BodyScan, mode: BodyMode): ByteRanges => (mode === "as-i
  */
 export function writeResponse(head: ResponseHead, body: BodyScan | undefined): Uint8Array {
   const mode = responseRewrite.body;
+  if (body !== undefined && mode !== "chunked") {
+    const written = writeInPlace(head, rangesOf(body, mode));
+    if (written !== undefined) return written;
+  }
   const out = scratch(responseHeadBound(head, responseRewrite) + (body === undefined ? 0 : bodyBound(body, mode)));
   let at = writeResponseHead(head, responseRewrite, out, 0);
   if (body !== undefined) at = putBody(head.bytes, body, { mode, out, at });
   responseRewrite.lines = NOTHING;
   return out.subarray(0, at);
+}
+
+/**
+ * Puts the new head where the old one ended, so that a large body leaves with it and is not copied; undefined when there
+ * is no such body, or the new head is longer than what stood before the body.
+ */
+function writeInPlace(head: ResponseHead, body: ByteRanges): Uint8Array | undefined {
+  const start = body.start(0);
+  const end = body.end(0);
+  if (body.count !== 1 || end - start < LARGE_BYTES) return undefined;
+  const out = scratch(responseHeadBound(head, responseRewrite));
+  const length = writeResponseHead(head, responseRewrite, out, 0);
+  if (length > start) return undefined;
+  const { bytes } = head;
+  bytes.set(out.subarray(0, length), start - length);
+  responseRewrite.lines = NOTHING;
+  return bytes.subarray(start - length, end);
 }
 
 /** The next part of a body, as it goes out. Holds until the next message is written. */

@@ -1,5 +1,5 @@
-import type { BackendUnit } from "../../snapshot/snapshot.ts";
 import type { Connection, ConnectionHandlers, TransportError } from "../transport/transport.ts";
+import type { BackendProtocol, UpstreamTarget } from "./backend-protocol.ts";
 import { ByteStash } from "./byte-stash.ts";
 import { BodyScan } from "./http1-body.ts";
 import { ResponseHead } from "./http1-head.ts";
@@ -18,9 +18,23 @@ export interface UpstreamUser {
   upstreamClosed(error: TransportError | undefined): void;
 }
 
-/** One connection to a backend, with what is needed to read one response after the other. */
+/** Who keeps connections to backends. */
+export interface UpstreamOwner {
+  /** It is closed, or has to be, while nobody uses it. */
+  gone(upstream: Upstream): void;
+  /** It could not be made. */
+  failed(upstream: Upstream, error: TransportError): void;
+  /** Its user is done with it, and it can carry another request. */
+  give(upstream: Upstream): void;
+}
+
+/**
+ * One connection to a backend, with what is needed to read one response after the other. With HTTP/2 it is one stream,
+ * and for the next request it gets another.
+ */
 export class Upstream implements ConnectionHandlers {
   readonly backendId: string;
+  readonly protocol: BackendProtocol;
   readonly address: string;
   readonly port: number;
   readonly head = new ResponseHead(RESPONSE_LIMITS);
@@ -35,14 +49,15 @@ export class Upstream implements ConnectionHandlers {
   isReused = false;
   /** Monotonic milliseconds since when nobody uses it. */
   idleSinceMs = 0;
-  readonly #onGone: (upstream: Upstream) => void;
+  /** Who keeps it between requests. */
+  owner: UpstreamOwner;
 
-  /** @param onGone called when it is closed, or has to be, while nobody uses it. */
-  constructor({ id, address = "", port }: BackendUnit, onGone: (upstream: Upstream) => void) {
-    this.backendId = id;
-    this.address = address;
-    this.port = port;
-    this.#onGone = onGone;
+  constructor({ backend, protocol }: UpstreamTarget, owner: UpstreamOwner) {
+    this.backendId = backend.id;
+    this.address = backend.address ?? "";
+    this.port = backend.port;
+    this.protocol = protocol;
+    this.owner = owner;
   }
 
   /** Ready for the next response. */
@@ -79,12 +94,13 @@ export class Upstream implements ConnectionHandlers {
   }
 
   onClose(_connection: Connection, error: TransportError | undefined): void {
+    if (!this.isConnected && error !== undefined) this.owner.failed(this, error);
     if (this.user !== undefined) this.user.upstreamClosed(error);
-    else this.#onGone(this);
+    else this.owner.gone(this);
   }
 
   #leave(): void {
-    this.#onGone(this);
+    this.owner.gone(this);
     this.connection?.close();
   }
 }

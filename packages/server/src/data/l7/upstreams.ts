@@ -1,10 +1,16 @@
 import type { Cancel, Clock } from "../../clock.ts";
-import type { BackendUnit } from "../../snapshot/snapshot.ts";
-import type { Transport } from "../transport/transport.ts";
-import { Upstream, type UpstreamUser } from "./upstream.ts";
+import type { Transport, TransportError } from "../transport/transport.ts";
+import { mayBeHttp2, type UpstreamTarget } from "./backend-protocol.ts";
+import { Http2Upstreams } from "./http2-upstreams.ts";
+import { Upstream, type UpstreamOwner, type UpstreamUser } from "./upstream.ts";
 
 /** Idle connections are kept so long: less than the 5 s of Node and Apache, so that ours is the side that closes. */
 export const MAX_IDLE_MS = 4000;
+/**
+ * A request that must not arrive twice takes only a connection that was in use a moment ago: one that a backend may be
+ * about to close would leave unknown whether the request was carried out.
+ */
+export const FRESH_MS = 1000;
 /** Idle connections kept to one backend, in one worker. */
 export const MAX_IDLE_PER_BACKEND = 256;
 const SWEEP_MS = 1000;
@@ -13,33 +19,44 @@ const SWEEP_MS = 1000;
 export interface UpstreamsOptions {
   readonly transport: Transport;
   readonly clock: Clock;
+  /** A connection could not be made, or what speaks there is not what the pool expects. */
+  readonly onConnectError?: (backendId: string, error: TransportError) => void;
 }
 
 /**
  * The connections of one worker to backends, kept open between requests. The one used last is used next, so that as few
- * as possible are in use and the others can go.
+ * as possible are in use and the others can go. Requests to a backend that speaks HTTP/2 share connections.
  */
-export class Upstreams {
+export class Upstreams implements UpstreamOwner {
   readonly #options: UpstreamsOptions;
   /** By backend, the one used last at the end. */
   readonly #idle = new Map<string, Upstream[]>();
+  readonly #http2 = new Map<string, Http2Upstreams>();
+  /** Made for an address or protocol that the backend no longer has. */
+  readonly #outdated = new Set<Http2Upstreams>();
   #cancelSweep: Cancel | undefined;
-  readonly #gone = (upstream: Upstream): void => this.#remove(upstream);
 
   constructor(options: UpstreamsOptions) {
     this.#options = options;
   }
 
-  /** An idle connection to the backend, used last at most `maxIdleMs` ago. */
-  take(backend: BackendUnit, maxIdleMs: number, user: UpstreamUser): Upstream | undefined {
+  /**
+   * A connection that stands: an idle one, used last at most `maxIdleMs` ago, or a place in one that carries many requests.
+   */
+  take(target: UpstreamTarget, maxIdleMs: number, user: UpstreamUser): Upstream | undefined {
+    const idle = this.#takeIdle(target, maxIdleMs);
+    if (idle === undefined) return mayBeHttp2(target.protocol) ? this.#http2Of(target).take(user) : undefined;
+    idle.isReused = true;
+    idle.begin(user);
+    return idle;
+  }
+
+  #takeIdle({ backend, protocol }: UpstreamTarget, maxIdleMs: number): Upstream | undefined {
     const idle = this.#idle.get(backend.id);
     for (let upstream = idle?.pop(); upstream !== undefined; upstream = idle?.pop()) {
-      const isSame = upstream.address === backend.address && upstream.port === backend.port;
-      if (isSame && this.#options.clock.nowMs() - upstream.idleSinceMs <= maxIdleMs) {
-        upstream.isReused = true;
-        upstream.begin(user);
-        return upstream;
-      }
+      const { address, port } = upstream;
+      const isSame = address === backend.address && port === backend.port && upstream.protocol === protocol;
+      if (isSame && this.#options.clock.nowMs() - upstream.idleSinceMs <= maxIdleMs) return upstream;
       if (isSame) {
         // Those below are older still, and good for others.
         idle?.push(upstream);
@@ -50,53 +67,94 @@ export class Upstreams {
     return undefined;
   }
 
-  /** A new connection to the backend; its user hears when it stands. */
-  connect(backend: BackendUnit, timeoutMs: number, user: UpstreamUser): Upstream {
-    const upstream = new Upstream(backend, this.#gone);
+  /** A new connection to the backend, or a place in one that is being made; its user hears when it stands. */
+  connect(target: UpstreamTarget, timeoutMs: number, user: UpstreamUser): Upstream {
+    const { backend, protocol } = target;
+    if (mayBeHttp2(protocol)) {
+      this.#sweepLater();
+      return this.#http2Of(target).connect(timeoutMs, user);
+    }
+    const upstream = new Upstream(target, this);
     upstream.begin(user);
     const { address, port } = upstream;
-    upstream.connection = this.#options.transport.connect({ address, port, timeoutMs }, upstream);
+    const tls = protocol.kind === "tls" ? { tls: protocol.tls.clientOf(backend.host) } : {};
+    upstream.connection = this.#options.transport.connect({ address, port, timeoutMs, ...tls }, upstream);
     return upstream;
   }
 
-  /** Its user is done with a connection that can carry another request. */
   give(upstream: Upstream): void {
+    if (upstream.owner !== this) return upstream.owner.give(upstream);
     upstream.user = undefined;
     upstream.idleSinceMs = this.#options.clock.nowMs();
     const idle = this.#idle.get(upstream.backendId);
     if (idle === undefined) this.#idle.set(upstream.backendId, [upstream]);
     else if (idle.length >= MAX_IDLE_PER_BACKEND) return upstream.connection?.close();
     else idle.push(upstream);
-    this.#cancelSweep ??= this.#options.clock.after(SWEEP_MS, () => this.#sweep());
+    this.#sweepLater();
   }
 
-  /** The backend is down or gone: idle connections to it are closed. */
-  forget(backendId: string): void {
-    for (const { connection } of this.#idle.get(backendId) ?? []) connection?.close();
-    this.#idle.delete(backendId);
-  }
-
-  /** Closes everything that nobody uses. */
-  close(): void {
-    for (const backendId of this.#idle.keys()) this.forget(backendId);
-    this.#cancelSweep?.();
-    this.#cancelSweep = undefined;
-  }
-
-  #remove(upstream: Upstream): void {
+  gone(upstream: Upstream): void {
     const idle = this.#idle.get(upstream.backendId);
     const index = idle?.indexOf(upstream) ?? -1;
     if (index >= 0) idle?.splice(index, 1);
   }
 
+  failed({ backendId }: Upstream, error: TransportError): void {
+    this.#options.onConnectError?.(backendId, error);
+  }
+
+  /** The backend is down or gone: idle connections to it are closed, the others carry no further request. */
+  forget(backendId: string): void {
+    for (const { connection } of this.#idle.get(backendId) ?? []) connection?.close();
+    this.#idle.delete(backendId);
+    this.#http2.get(backendId)?.drain();
+  }
+
+  /** Closes everything that nobody uses. */
+  close(): void {
+    for (const backendId of [...this.#idle.keys(), ...this.#http2.keys()]) this.forget(backendId);
+    this.#cancelSweep?.();
+    this.#cancelSweep = undefined;
+  }
+
+  #http2Of(target: UpstreamTarget): Http2Upstreams {
+    const { id } = target.backend;
+    const known = this.#http2.get(id);
+    if (known?.serves(target) === true) return known;
+    if (known !== undefined) {
+      known.drain();
+      this.#outdated.add(known);
+    }
+    const { transport, clock } = this.#options;
+    const made = new Http2Upstreams({ ...target, transport, clock, http1: this });
+    this.#http2.set(id, made);
+    return made;
+  }
+
+  #sweepLater(): void {
+    this.#cancelSweep ??= this.#options.clock.after(SWEEP_MS, () => this.#sweep());
+  }
+
   #sweep(): void {
     this.#cancelSweep = undefined;
-    const oldestMs = this.#options.clock.nowMs() - MAX_IDLE_MS;
+    const nowMs = this.#options.clock.nowMs();
+    this.#sweepIdle(nowMs - MAX_IDLE_MS);
+    for (const [backendId, http2] of this.#http2) {
+      http2.tick(nowMs);
+      if (http2.isEmpty) this.#http2.delete(backendId);
+    }
+    for (const http2 of this.#outdated) {
+      http2.tick(nowMs);
+      if (http2.isEmpty) this.#outdated.delete(http2);
+    }
+    if (this.#idle.size + this.#http2.size + this.#outdated.size > 0) this.#sweepLater();
+  }
+
+  #sweepIdle(oldestMs: number): void {
     for (const [backendId, idle] of this.#idle) {
       const kept = idle.findIndex(({ idleSinceMs }) => idleSinceMs >= oldestMs);
       for (const { connection } of idle.splice(0, kept < 0 ? idle.length : kept)) connection?.close();
       if (idle.length === 0) this.#idle.delete(backendId);
     }
-    if (this.#idle.size > 0) this.#cancelSweep = this.#options.clock.after(SWEEP_MS, () => this.#sweep());
   }
 }

@@ -1,14 +1,30 @@
 import { constants } from "node:os";
+import type { Duplex } from "node:stream";
 
 import type { Deadline } from "./connect-deadlines.ts";
 import { HandleBacklog } from "./handle-backlog.ts";
+import {
+  type HandleOwner,
+  onClosed,
+  onConnected,
+  onHandshakeDone,
+  onRead,
+  onShutdown,
+  onTlsError,
+  onWritten,
+} from "./handle-callbacks.ts";
 import type { HandleIo } from "./handle-io.ts";
-import { type Operation, connectTimeout, hostPort, systemError, unmapIpv4 } from "./system-error.ts";
-import type { SocketName, TcpHandle, WriteRequest } from "./tcp-binding.ts";
+import { nameOf } from "./handle-name.ts";
+import { socketOf } from "./handle-socket.ts";
+import { HandleTls } from "./handle-tls.ts";
+import { type Operation, connectTimeout, hostPort, systemError } from "./system-error.ts";
+import type { SocketName, StreamHandle, TcpHandle, WriteRequest } from "./tcp-binding.ts";
+import { handshakeCut, handshakeTimeout, tlsError } from "./tls-error.ts";
 import {
   type ConnectOptions,
   type Connection,
   type ConnectionHandlers,
+  type SecureOptions,
   type TlsFacts,
   type TransportError,
   noHandlers,
@@ -20,17 +36,22 @@ const HIGH_WATER_BYTES = 16_384;
 const UV_EOF = -4095;
 const UV_ENOTCONN = -constants.errno.ENOTCONN;
 
-/** One connection on a TCP handle of Node. */
-export class HandleConnection implements Connection, Deadline {
+/** One connection on a TCP handle of Node, or on TLS over one. */
+export class HandleConnection implements Connection, Deadline, HandleOwner {
   handlers: ConnectionHandlers = noHandlers;
-  readonly tls: TlsFacts | undefined = undefined;
   deadlineMs = Infinity;
   readonly #io: HandleIo;
   readonly #handle: TcpHandle;
   readonly #target: ConnectOptions | undefined;
+  /** What bytes go through: the TCP handle, or TLS over it. */
+  #stream: StreamHandle;
+  #tls: HandleTls | undefined;
+  /** Set while this end is the server of TLS. */
+  #accepting: SecureOptions | undefined;
   #remote: SocketName | undefined;
   #backlog: HandleBacklog | undefined;
   #error: TransportError | undefined;
+  /** The owner may be told of bytes and may send some: after the connect, and after the handshake. */
   #connected: boolean;
   #paused = false;
   #reading = false;
@@ -39,6 +60,7 @@ export class HandleConnection implements Connection, Deadline {
   /** The owner wants FIN sent, or has had it sent. */
   #shutdownWanted = false;
   #shutdownRunning = false;
+  #farewell: "unsaid" | "put off" | "said" = "unsaid";
   #closeWanted = false;
   #resetWanted = false;
   /** The handle is being closed; only `onClose` is still to come. */
@@ -48,12 +70,17 @@ export class HandleConnection implements Connection, Deadline {
   constructor(io: HandleIo, handle: TcpHandle, target?: ConnectOptions) {
     this.#io = io;
     this.#handle = handle;
+    this.#stream = handle;
     this.#target = target;
     this.#connected = target === undefined;
     handle.owner = this;
     handle.onread = onRead;
     handle.useUserBuffer(io.readBuffer);
     handle.setNoDelay(true);
+  }
+
+  get tls(): TlsFacts | undefined {
+    return this.#tls?.facts;
   }
 
   get remoteAddress(): string {
@@ -83,28 +110,28 @@ export class HandleConnection implements Connection, Deadline {
       this.#backlog.push(Buffer.from(bytes));
       return this.#belowHighWater(this.#backlog);
     }
-    const staged = this.#io.stage(bytes);
-    const result = this.#handle.writeBuffer(null, staged);
+    // TLS has read the bytes when this returns; TCP may go on reading them.
+    const staged = this.#tls === undefined ? this.#io.stage(bytes) : bytes;
+    const result = this.#stream.writeBuffer(null, staged);
     if (result === 0) return true;
     return typeof result === "number" ? this.#writeFailed(result) : this.#awaitWrite(result, staged);
   }
 
   pause(): void {
     this.#paused = true;
-    this.#stopReading();
+    if (this.#connected) this.#stopReading();
   }
 
   resume(): void {
     this.#paused = false;
-    this.read();
+    if (this.#tls?.holds === true) queueMicrotask(() => this.#tellHeld());
+    else this.read();
   }
 
   /** Reads from now on, unless the owner has paused or nothing more is to come. */
   read(): void {
     if (this.#reading || this.#paused || !this.#connected || this.#ended || this.#closing || this.#closeWanted) return;
-    this.#reading = true;
-    const errno = this.#handle.readStart();
-    if (errno < 0) this.#fail(errno, "read");
+    this.#startReading();
   }
 
   shutdown(): void {
@@ -115,7 +142,9 @@ export class HandleConnection implements Connection, Deadline {
 
   close(): void {
     this.#closeWanted = true;
-    this.#stopReading();
+    // TLS reads on and drops it: with bytes unread (session tickets, say) the system would reset the connection.
+    if (this.#tls === undefined) this.#stopReading();
+    else this.#startReading();
     this.#settle();
   }
 
@@ -127,59 +156,82 @@ export class HandleConnection implements Connection, Deadline {
     if (!this.#shutdownRunning) this.#release();
   }
 
-  toDuplex(): never {
-    throw new Error("Cannot make a stream of this connection: not built yet");
+  toDuplex(unread: Uint8Array): Duplex {
+    this.#stopReading();
+    this.#closing = true;
+    this.handlers = noHandlers;
+    this.#stream.owner = undefined;
+    const socket = socketOf(this.#handle, this.#tls?.handle, this.#io.readBuffer);
+    for (let held = this.#tls?.takeHeld(); held !== undefined; held = this.#tls?.takeHeld()) socket.push(held);
+    if (this.#tls?.endHeld === true) socket.push(null);
+    if (unread.length > 0) socket.unshift(Buffer.from(unread));
+    // HTTP/2 takes what the handle reads, and does not start it.
+    socket.read(0);
+    return socket;
+  }
+
+  /** Speaks TLS as the server from now on; the handshake's outcome is told to the handlers. */
+  secure(options: SecureOptions): void {
+    if (this.#closing) return;
+    this.#connected = false;
+    this.#accepting = options;
+    this.#setDeadline(options.handshakeTimeoutMs);
+    const tls = HandleTls.accept(this.#io.binding, this.#handle, options);
+    this.#speak(tls);
+    if (options.received !== undefined) tls.handle.receive(options.received);
   }
 
   /** Starts to connect. */
   connect(target: ConnectOptions): void {
     const { address, port, timeoutMs } = target;
-    const { binding, deadlines } = this.#io;
+    const { binding } = this.#io;
     const request = new binding.ConnectRequest();
     request.oncomplete = onConnected;
     const errno = address.includes(":")
       ? this.#handle.connect6(request, address, port)
       : this.#handle.connect(request, address, port);
     if (errno !== 0) return this.#fail(errno, "connect");
-    this.deadlineMs = deadlines.nowMs + timeoutMs;
-    deadlines.add(this);
+    this.#setDeadline(timeoutMs);
   }
 
-  /** The connect timeout is over. */
+  /** The time to connect, or to speak TLS, is over. */
   expire(): void {
-    this.#error = connectTimeout(this.#peer, this.#target?.timeoutMs ?? 0);
+    this.#error =
+      this.#accepting === undefined
+        ? connectTimeout(this.#peer, this.#target?.timeoutMs ?? 0)
+        : handshakeTimeout(this, this.#accepting.handshakeTimeoutMs);
     this.#release();
   }
 
-  /** For the handle's callbacks only: the outcome of `connect`. */
   connectDone(status: number): void {
     if (this.#closing) return;
-    this.#io.deadlines.delete(this);
     if (status !== 0) return this.#fail(status, "connect");
-    this.#connected = true;
-    this.handlers.onConnect?.(this);
-    this.#flush();
-    this.read();
+    if (this.#target?.tls === undefined) return this.#opened();
+    const tls = HandleTls.connect(this.#io.binding, this.#handle, this.#target.tls);
+    this.#speak(tls);
+    tls.handle.start();
   }
 
-  /** For the handle's callbacks only: something was read, or the peer's end. */
+  handshakeDone(): void {
+    this.#tls?.handshakeDone();
+    setImmediate(() => this.#verify());
+  }
+
+  tlsFailed(cause: Error | undefined): void {
+    const phase = this.#connected ? "open" : "handshake";
+    this.#failWith(tlsError(this, cause ?? new Error("TLS failed"), phase));
+  }
+
   readDone(): void {
     if (this.#closing) return;
     const { state, readBytesIndex } = this.#io.binding;
     const count = state[readBytesIndex]!;
-    if (count > 0) {
-      this.handlers.onData(this, this.#io.received(count));
-    } else if (count === UV_EOF) {
-      this.#ended = true;
-      this.#stopReading();
-      this.handlers.onEnd(this);
-      this.#settle();
-    } else if (count < 0) {
-      this.#fail(count, "read");
-    }
+    if (this.#tls !== undefined && count !== 0) this.#decrypted(this.#tls, count);
+    else if (count > 0) this.handlers.onData(this, this.#io.received(count));
+    else if (count === UV_EOF) this.#tellEnd();
+    else if (count < 0) this.#fail(count, "read");
   }
 
-  /** For the handle's callbacks only: a write that took time is over. */
   writeDone(status: number): void {
     if (this.#closing) return;
     if (status < 0) return this.#fail(status, "write");
@@ -187,17 +239,81 @@ export class HandleConnection implements Connection, Deadline {
     this.#flush();
   }
 
-  /** For the handle's callbacks only: FIN was sent. */
   shutdownDone(): void {
     this.#shutdownRunning = false;
     if (this.#resetWanted && !this.#closing) this.#release();
   }
 
-  /** For the handle's callbacks only: the socket is gone. */
   closeDone(): void {
     const { handlers } = this;
     this.handlers = noHandlers;
     handlers.onClose(this, this.#error);
+    this.#tls?.handle.destroySSL();
+  }
+
+  #setDeadline(timeoutMs: number): void {
+    this.deadlineMs = this.#io.deadlines.nowMs + timeoutMs;
+    this.#io.deadlines.add(this);
+  }
+
+  #speak(tls: HandleTls): void {
+    this.#tls = tls;
+    this.#stream = tls.handle;
+    tls.handle.owner = this;
+    tls.handle.onread = onRead;
+    tls.handle.onhandshakedone = onHandshakeDone;
+    tls.handle.onerror = onTlsError;
+    tls.handle.useUserBuffer(this.#io.readBuffer);
+    // A handshake does not wait for an owner who has paused.
+    this.#startReading();
+  }
+
+  /** The handshake is done: whether the peer may stay. */
+  #verify(): void {
+    const tls = this.#tls;
+    if (this.#closing || tls?.isToBeVerified !== true) return;
+    const refusal = tls.verify();
+    if (refusal === undefined) this.#opened();
+    else this.#failWith(tlsError(this, refusal, "handshake"));
+  }
+
+  #opened(): void {
+    this.#io.deadlines.delete(this);
+    this.#connected = true;
+    this.handlers.onConnect?.(this);
+    this.#flush();
+    if (this.#paused) this.#stopReading();
+    else this.read();
+  }
+
+  /** One of several records that came at once, maybe after the one in which the owner paused, or ended it. */
+  #decrypted(tls: HandleTls, count: number): void {
+    this.#verify();
+    if (this.#closing || this.#closeWanted) return;
+    if (count < 0 && count !== UV_EOF) return this.#fail(count, this.#connected ? "read" : "secure");
+    if (!this.#connected) return this.#failWith(handshakeCut(this));
+    const waits = this.#paused || tls.holds;
+    if (count > 0 && waits) tls.hold(this.#io.received(count));
+    else if (count > 0) this.handlers.onData(this, this.#io.received(count));
+    else if (waits) tls.endHeld = true;
+    else this.#tellEnd();
+  }
+
+  /** What came while the owner had paused. */
+  #tellHeld(): void {
+    const tls = this.#tls!;
+    while (!this.#paused && !this.#closing && !this.#closeWanted) {
+      const bytes = tls.takeHeld();
+      if (bytes === undefined) return tls.endHeld ? this.#tellEnd() : this.read();
+      this.handlers.onData(this, bytes);
+    }
+  }
+
+  #tellEnd(): void {
+    this.#ended = true;
+    this.#stopReading();
+    this.handlers.onEnd(this);
+    this.#settle();
   }
 
   #belowHighWater(backlog: HandleBacklog): boolean {
@@ -211,8 +327,8 @@ export class HandleConnection implements Connection, Deadline {
     return true;
   }
 
-  #awaitWrite(request: WriteRequest, bytes: Buffer): boolean {
-    this.#io.giveAwayStaged();
+  #awaitWrite(request: WriteRequest, bytes: Uint8Array): boolean {
+    if (this.#tls === undefined) this.#io.giveAwayStaged();
     const backlog = (this.#backlog ??= new HandleBacklog(this.#handle));
     const outcome = backlog.track(request, bytes, onWritten);
     if (outcome === undefined) return this.#belowHighWater(backlog);
@@ -233,7 +349,7 @@ export class HandleConnection implements Connection, Deadline {
 
   #writeOn(backlog: HandleBacklog): void {
     const bytes = backlog.take();
-    const result = this.#handle.writeBuffer(null, bytes);
+    const result = this.#stream.writeBuffer(null, bytes);
     if (result === 0) return;
     const outcome = typeof result === "number" ? result : backlog.track(result, bytes, onWritten);
     if (outcome !== undefined && outcome < 0) this.#writeFailed(outcome);
@@ -242,27 +358,48 @@ export class HandleConnection implements Connection, Deadline {
   /** FIN, or the end, once everything written has gone out. */
   #settle(): void {
     if (this.#closing || this.#backlog !== undefined) return;
-    if (this.#closeWanted || (this.#ended && this.#shutdownWanted)) this.#release();
-    else if (this.#shutdownWanted && this.#connected) this.#sendFin();
+    const isOver = this.#closeWanted || (this.#ended && this.#shutdownWanted);
+    // TCP says farewell by closing; TLS has words of its own (close_notify), without which all might seem cut off.
+    if (isOver && (this.#tls === undefined || !this.#connected)) return this.#release();
+    if ((isOver || this.#shutdownWanted) && this.#connected) this.#sendFin();
+    if (isOver && this.#farewell === "said") this.#release();
   }
 
   #sendFin(): void {
+    if (this.#farewell === "said") return;
+    // Session tickets that are under way leave no room for it in this turn.
+    if (this.#tls !== undefined && this.#tls.handle.writeQueueSize > 0 && this.#farewell === "unsaid") {
+      this.#farewell = "put off";
+      return void setImmediate(() => this.#settle());
+    }
+    this.#farewell = "said";
     const request = new this.#io.binding.ShutdownRequest();
     request.oncomplete = onShutdown;
-    const errno = this.#handle.shutdown(request);
+    const errno = this.#stream.shutdown(request);
     this.#shutdownRunning = errno === 0;
     // Not connected any more: the reading side hears why.
     if (errno < 0 && errno !== UV_ENOTCONN) this.#fail(errno, "shutdown");
   }
 
+  #startReading(): void {
+    if (this.#reading || this.#closing) return;
+    this.#reading = true;
+    const errno = this.#stream.readStart();
+    if (errno < 0) this.#fail(errno, "read");
+  }
+
   #stopReading(): void {
     if (!this.#reading || this.#closing) return;
     this.#reading = false;
-    this.#handle.readStop();
+    this.#stream.readStop();
   }
 
   #fail(errno: number, operation: Operation): void {
-    this.#error = systemError(operation, this.#peer, errno);
+    this.#failWith(systemError(operation, this.#peer, errno));
+  }
+
+  #failWith(error: TransportError): void {
+    if (!this.#closing) this.#error = error;
     this.#release();
   }
 
@@ -281,34 +418,4 @@ export class HandleConnection implements Connection, Deadline {
   #askRemote(): SocketName {
     return this.#target ?? nameOf(this.#closing ? undefined : (out) => this.#handle.getpeername(out));
   }
-}
-
-function nameOf(ask: ((out: Partial<SocketName>) => number) | undefined): SocketName {
-  const name = { address: "", port: 0 };
-  if (ask === undefined || ask(name) !== 0) return { address: "0.0.0.0", port: 0 };
-  return { address: unmapIpv4(name.address), port: name.port };
-}
-
-function ownerOf(handle: TcpHandle): HandleConnection {
-  return handle.owner as HandleConnection;
-}
-
-function onRead(this: TcpHandle): void {
-  ownerOf(this).readDone();
-}
-
-function onConnected(status: number, handle: TcpHandle): void {
-  ownerOf(handle).connectDone(status);
-}
-
-function onWritten(this: WriteRequest, status: number): void {
-  ownerOf(this.handle).writeDone(status);
-}
-
-function onShutdown(_status: number, handle: TcpHandle): void {
-  ownerOf(handle).shutdownDone();
-}
-
-function onClosed(this: TcpHandle): void {
-  ownerOf(this).closeDone();
 }

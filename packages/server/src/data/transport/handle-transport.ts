@@ -30,8 +30,11 @@ export function createHandleTransport(binding: TcpBinding, deadlines: ConnectDea
       connection.connect(options);
       return connection;
     },
-    secure() {
-      throw new Error("Cannot speak TLS: not built yet");
+    secure(accepted, options, handlers) {
+      const connection = accepted as HandleConnection;
+      connection.handlers = handlers;
+      connection.secure(options);
+      return connection;
     },
   };
 }

@@ -1,11 +1,19 @@
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { TLSSocket } from "node:tls";
 
 import type { ConnectDeadlines, Deadline } from "./connect-deadlines.ts";
+import { SocketListeners } from "./socket-listeners.ts";
 import { connectTimeout, hostPort, unmapIpv4, wrapError } from "./system-error.ts";
+import { handshakeCut, handshakeTimeout, tlsError } from "./tls-error.ts";
+import { HandshakeFacts } from "./tls-facts.ts";
+import { acceptTls, connectTls, sessionOf } from "./tls-socket.ts";
+import { verifyClient } from "./tls-verify.ts";
 import {
   type ConnectOptions,
   type Connection,
   type ConnectionHandlers,
+  type SecureOptions,
   type TlsFacts,
   type TransportError,
   noHandlers,
@@ -18,45 +26,64 @@ export interface StreamIo {
   inHand: ArrayBufferLike | undefined;
 }
 
-/** One connection on a `net.Socket`. */
+/** One connection on a `net.Socket`, or on a `TLSSocket` over one. */
 export class StreamConnection implements Connection, Deadline {
   handlers: ConnectionHandlers = noHandlers;
-  readonly tls: TlsFacts | undefined = undefined;
-  readonly deadlineMs: number;
-  readonly #socket: Socket;
+  deadlineMs = Infinity;
+  readonly #tcp: Socket;
   readonly #io: StreamIo;
   readonly #target: ConnectOptions | undefined;
+  readonly #listeners: SocketListeners;
+  /** What bytes go through: the TCP socket, or TLS over it. */
+  #socket: Socket;
+  #tls: TLSSocket | undefined;
+  /** Set while this end is the server of TLS. */
+  #accepting: SecureOptions | undefined;
+  #facts: HandshakeFacts | undefined;
   #connected: boolean;
   #paused = false;
   #endHeld = false;
   #closing = false;
+  /** Node's own from now on. */
+  #givenAway = false;
   #error: TransportError | undefined;
 
   /** @param target where the socket connects to; absent for an accepted one. */
   constructor(socket: Socket, io: StreamIo, target?: ConnectOptions) {
+    this.#tcp = socket;
     this.#socket = socket;
     this.#io = io;
     this.#target = target;
     this.#connected = target === undefined;
-    this.deadlineMs = target === undefined ? Infinity : io.deadlines.nowMs + target.timeoutMs;
-    if (target !== undefined) io.deadlines.add(this);
-    this.#listen();
+    this.#listeners = new SocketListeners({
+      data: (bytes: Buffer) => this.#received(bytes),
+      end: () => this.#ended(),
+      drain: () => this.#drained(),
+      error: (cause: NodeJS.ErrnoException) => this.#failed(cause),
+      close: () => this.#closed(),
+    });
+    if (target === undefined) this.#listeners.attach(socket);
+    else this.#connect(target);
+  }
+
+  get tls(): TlsFacts | undefined {
+    return this.#facts;
   }
 
   get remoteAddress(): string {
-    return this.#target?.address ?? unmapIpv4(this.#socket.remoteAddress ?? "0.0.0.0");
+    return this.#target?.address ?? unmapIpv4(this.#tcp.remoteAddress ?? "0.0.0.0");
   }
 
   get remotePort(): number {
-    return this.#target?.port ?? this.#socket.remotePort ?? 0;
+    return this.#target?.port ?? this.#tcp.remotePort ?? 0;
   }
 
   get localAddress(): string {
-    return unmapIpv4(this.#socket.localAddress ?? "0.0.0.0");
+    return unmapIpv4(this.#tcp.localAddress ?? "0.0.0.0");
   }
 
   get localPort(): number {
-    return this.#socket.localPort ?? 0;
+    return this.#tcp.localPort ?? 0;
   }
 
   get pendingBytes(): number {
@@ -98,36 +125,95 @@ export class StreamConnection implements Connection, Deadline {
   }
 
   reset(): void {
+    if (this.#givenAway) return;
     this.#closing = true;
     const socket = this.#socket;
     // While FIN is being sent libuv refuses a reset, which `resetAndDestroy` does not notice.
     const finIsGoingOut = socket.writableEnded && socket.writableLength === 0 && !socket.writableFinished;
-    if (!this.#connected) socket.destroy();
-    else if (finIsGoingOut) socket.once("finish", () => socket.resetAndDestroy());
-    else socket.resetAndDestroy();
+    if (this.#tcp.connecting) socket.destroy();
+    else if (finIsGoingOut) socket.once("finish", () => this.#tcp.resetAndDestroy());
+    else this.#tcp.resetAndDestroy();
   }
 
-  toDuplex(): never {
-    throw new Error("Cannot make a stream of this connection: not built yet");
+  /** Speaks TLS as the server from now on; the handshake's outcome is told to the handlers. */
+  secure(options: SecureOptions): void {
+    if (this.#closing) return;
+    this.#listeners.detach(this.#tcp);
+    this.#tcp.pause();
+    // A socket tells its peer only while it is open, and errors name it: asked once, it is remembered.
+    void this.#tcp.remoteAddress;
+    if (options.received !== undefined) this.#tcp.unshift(Buffer.from(options.received));
+    this.#accepting = options;
+    this.#connected = false;
+    this.#setDeadline(options.handshakeTimeoutMs);
+    const tls = acceptTls(this.#tcp, options.server);
+    tls.once("secure", () => this.#clientSecured(tls, options));
+    this.#speak(tls);
   }
 
-  /** The connect timeout is over. */
+  toDuplex(unread: Uint8Array): Duplex {
+    const socket = this.#socket;
+    this.handlers = noHandlers;
+    this.#closing = true;
+    this.#givenAway = true;
+    this.#listeners.detach(socket);
+    socket.pause();
+    if (unread.length > 0) socket.unshift(Buffer.from(unread));
+    // HTTP/2 takes what the handle reads, and does not start it.
+    socket.read(0);
+    return socket;
+  }
+
+  /** The time to connect, or to speak TLS, is over. */
   expire(): void {
-    this.#error = connectTimeout(this.#peer, this.#target?.timeoutMs ?? 0);
+    this.#error =
+      this.#accepting === undefined
+        ? connectTimeout(this.#peer, this.#target?.timeoutMs ?? 0)
+        : handshakeTimeout(this, this.#accepting.handshakeTimeoutMs);
     this.#closing = true;
     this.#socket.destroy();
   }
 
-  #listen(): void {
-    const socket = this.#socket;
-    socket.on("connect", () => this.#opened());
-    socket.on("data", (bytes: Buffer) => this.#received(bytes));
-    socket.on("end", () => this.#ended());
-    socket.on("drain", () => this.#drained());
-    socket.on("error", (cause) => this.#failed(cause));
-    socket.on("close", () => this.#closed());
-    // A listener for "data" sets the stream flowing.
-    socket.pause();
+  #setDeadline(timeoutMs: number): void {
+    this.deadlineMs = this.#io.deadlines.nowMs + timeoutMs;
+    this.#io.deadlines.add(this);
+  }
+
+  #connect(target: ConnectOptions): void {
+    this.#setDeadline(target.timeoutMs);
+    if (target.tls === undefined) {
+      this.#tcp.once("connect", () => this.#opened());
+      return this.#listeners.attach(this.#tcp);
+    }
+    const tls = connectTls(this.#tcp, target.tls);
+    tls.once("secureConnect", () => this.#secured(tls, undefined));
+    this.#speak(tls);
+  }
+
+  /** What fails below TLS is told by the TCP socket; what fails in it and after the handshake, by an event of its own. */
+  #speak(tls: TLSSocket): void {
+    this.#tls = tls;
+    this.#socket = tls;
+    this.#listeners.attach(tls);
+    this.#tcp.on("error", (cause) => this.#failed(cause));
+    tls.on("_tlsError", (cause: NodeJS.ErrnoException) => this.#failed(cause));
+  }
+
+  #clientSecured(tls: TLSSocket, { server }: SecureOptions): void {
+    const { certificate, refusal } = verifyClient(sessionOf(tls), server);
+    if (refusal !== undefined) return this.#failed(refusal);
+    // As a `tls.Server` does: HTTP/2 waits for it.
+    (tls as TLSSocket & { secureConnecting: boolean }).secureConnecting = false;
+    this.#secured(tls, certificate);
+  }
+
+  #secured(tls: TLSSocket, certificate: Buffer | undefined): void {
+    if (this.#closing) return;
+    const { alpnProtocol } = tls;
+    const { servername } = tls as TLSSocket & { readonly servername?: string | false };
+    const names = { serverName: this.#accepting && servername, alpnProtocol: alpnProtocol ?? false };
+    this.#facts = new HandshakeFacts(sessionOf(tls), names, certificate);
+    this.#opened();
   }
 
   #opened(): void {
@@ -148,8 +234,14 @@ export class StreamConnection implements Connection, Deadline {
   /** The stream may report the end although it was paused in the same turn: then it is held back. */
   #ended(): void {
     if (this.#closing) return;
+    if (!this.#connected) return this.#cut();
     this.#endHeld = this.#paused;
     if (!this.#paused) this.handlers.onEnd(this);
+  }
+
+  #cut(): void {
+    this.#error ??= handshakeCut(this);
+    this.#socket.destroy();
   }
 
   #drained(): void {
@@ -157,8 +249,15 @@ export class StreamConnection implements Connection, Deadline {
   }
 
   #failed(cause: NodeJS.ErrnoException): void {
-    if (this.#closing) return;
-    this.#error ??= wrapError(this.#connected ? "read" : "connect", this.#peer, cause);
+    if (!this.#closing) this.#error ??= this.#errorOf(cause);
+    this.#socket.destroy();
+  }
+
+  #errorOf(cause: NodeJS.ErrnoException): TransportError {
+    if (this.#tls !== undefined && !this.#tcp.connecting && !isConnectError(cause)) {
+      return tlsError(this, cause, this.#connected ? "open" : "handshake");
+    }
+    return wrapError(this.#connected ? "read" : "connect", this.#peer, cause);
   }
 
   #closed(): void {
@@ -172,4 +271,8 @@ export class StreamConnection implements Connection, Deadline {
   get #peer(): string {
     return hostPort(this.remoteAddress, this.remotePort);
   }
+}
+
+function isConnectError(cause: NodeJS.ErrnoException): boolean {
+  return cause.syscall === "connect";
 }

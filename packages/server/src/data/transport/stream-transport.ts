@@ -24,8 +24,11 @@ export function createStreamTransport(deadlines: ConnectDeadlines): Transport {
       connection.handlers = handlers;
       return connection;
     },
-    secure() {
-      throw new Error("Cannot speak TLS: not built yet");
+    secure(accepted, options, handlers) {
+      const connection = accepted as StreamConnection;
+      connection.handlers = handlers;
+      connection.secure(options);
+      return connection;
     },
   };
 }

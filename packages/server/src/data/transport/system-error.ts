@@ -3,7 +3,7 @@ import { getSystemErrorMessage, getSystemErrorName } from "node:util";
 import { TransportError } from "./transport.ts";
 
 /** What was tried; the same code of the system calls for different remedies. */
-export type Operation = "listen" | "accept" | "connect" | "read" | "write" | "shutdown";
+export type Operation = "listen" | "accept" | "connect" | "secure" | "read" | "write" | "shutdown";
 
 const OUT_OF_DESCRIPTORS = {
   EMFILE: "out of file descriptors; raise the limit (ulimit -n)",
@@ -29,6 +29,7 @@ const FAILED: Readonly<Record<Operation, string>> = {
   listen: "Cannot listen on",
   accept: "Cannot accept on",
   connect: "Cannot connect to",
+  secure: "Cannot speak TLS with",
   read: "Connection broken to",
   write: "Cannot write to",
   shutdown: "Cannot end the connection to",

@@ -19,9 +19,9 @@ export interface Transport {
   connect(options: ConnectOptions, handlers: ConnectionHandlers): Connection;
 
   /**
-   * Speaks TLS, as the server, on an accepted connection, which belongs to the answer from now on. The outcome of the
-   * handshake comes as `onConnect` or `onClose`, never before this call has returned; what was written before is sent
-   * after it.
+   * Speaks TLS, as the server, on an accepted connection of this transport on which nothing was written. That belongs
+   * to the answer from now on, which may be the same object. The outcome of the handshake comes as `onConnect` or
+   * `onClose`, never before this call has returned; what is written before is sent after it.
    */
   secure(accepted: Connection, options: SecureOptions, handlers: ConnectionHandlers): Connection;
 }
@@ -29,9 +29,9 @@ export interface Transport {
 /** How to speak TLS on an accepted connection. */
 export interface SecureOptions {
   readonly server: TlsServer;
-  /** Without a complete handshake by then: `onClose` with code ETIMEDOUT. */
+  /** From now on; without a complete handshake by then: `onClose` with code ETIMEDOUT. */
   readonly handshakeTimeoutMs: number;
-  /** What was read of the connection already: the beginning of the client's hello. */
+  /** What was read of the connection already: the beginning of the client's hello. Copied. */
   readonly received?: Uint8Array;
 }
 
@@ -39,8 +39,12 @@ export interface SecureOptions {
 export interface TlsServer {
   /** For clients that name no server, or none that is known. */
   readonly defaultContext: SecureContext;
-  /** @param serverName of the client's hello (SNI), in lower case. */
-  contextOf(serverName: string): SecureContext;
+  /**
+   * What is shown to a client that names a server; versions, ciphers and tickets are those of `defaultContext`
+   * nevertheless. Absent: the default is for all names.
+   * @param serverName of the client's hello (SNI), in lower case.
+   */
+  contextOf?(serverName: string): SecureContext;
   /** In order of our preference; empty = none is negotiated. */
   readonly alpnProtocols: readonly AlpnProtocol[];
   /**

@@ -1,6 +1,7 @@
 import { createHmac } from "node:crypto";
 
 import type { Lease } from "../../../src/data/balancer.ts";
+import { type BackendProtocol, HTTP1_CLEARTEXT } from "../../../src/data/l7/backend-protocol.ts";
 import type { HashKey, HttpPool, SessionBalancer } from "../../../src/data/l7/http-pools.ts";
 import { Http1Proxy } from "../../../src/data/l7/http1-proxy.ts";
 import { RequestIds } from "../../../src/data/l7/request-id.ts";
@@ -51,6 +52,14 @@ export class ScriptedSessions extends ScriptedBalancer implements SessionBalance
 
 const NO_FLOW = { clientAddress: "", clientPort: 0, vip: "", vipPort: 0 };
 
+/** What a rig is made with besides its listener. */
+export interface RigOptions {
+  /** How its pools' backends are spoken to. Default: HTTP/1.1 in cleartext. */
+  readonly protocol?: BackendProtocol;
+  /** Default: the one that runs wherever Node does. */
+  readonly transport?: (clock: FakeClock) => Transport;
+}
+
 /** An HTTP listener on real sockets between clients and backends that are plain `net`. Time is by hand. */
 export class HttpRig {
   readonly clock = new FakeClock();
@@ -61,15 +70,23 @@ export class HttpRig {
   readonly proxy: Http1Proxy;
   /** What chance says next. */
   random = 0;
+  /** What could not be connected to, and why. */
+  readonly connectErrors: string[] = [];
+  protocol: BackendProtocol;
   readonly #transport: Transport;
   readonly #clients: Peer[] = [];
   readonly #backends: PeerServer[] = [];
   #listening: ListeningSocket | undefined;
 
-  constructor(listener: RigListener = {}) {
-    this.#transport = createNodeTransport({ clock: this.clock });
+  constructor(listener: RigListener = {}, { protocol = HTTP1_CLEARTEXT, transport }: RigOptions = {}) {
+    this.protocol = protocol;
+    this.#transport = transport?.(this.clock) ?? createNodeTransport({ clock: this.clock });
     this.balancer = this.pool("pool");
-    this.upstreams = new Upstreams({ transport: this.#transport, clock: this.clock });
+    this.upstreams = new Upstreams({
+      transport: this.#transport,
+      clock: this.clock,
+      onConnectError: (id, { code, message }) => this.connectErrors.push(`${id} ${code} ${message}`),
+    });
     this.proxy = new Http1Proxy({
       listener: unitOf(listener),
       vip: "192.0.2.80",
@@ -94,6 +111,7 @@ export class HttpRig {
       balancer,
       hashKey,
       sessions: sessions === undefined ? undefined : new PoolSessions({ poolId: id, ...sessions, hmacs: [hmac] }),
+      protocol: this.protocol,
     });
     return balancer;
   }

@@ -1,9 +1,10 @@
 import { once } from "node:events";
 import net from "node:net";
+import tls from "node:tls";
 
 /**
- * The other end of a connection, on plain `net`: reads only when a test says so, may be half-closed, and tells what it
- * saw. Nothing of the code under test is in here.
+ * The other end of a connection, on plain `net` or `tls`: reads only when a test says so, may be half-closed, and tells
+ * what it saw. Nothing of the code under test is in here.
  */
 export class Peer {
   readonly socket: net.Socket;
@@ -14,18 +15,25 @@ export class Peer {
   /** Code of the error that ended it: ECONNRESET after a reset. */
   errorCode: string | undefined;
   readonly closed: Promise<void>;
+  readonly #tcp: net.Socket;
 
-  constructor(socket: net.Socket) {
+  /** @param tcp what `socket` speaks TLS over. */
+  constructor(socket: net.Socket, tcp: net.Socket = socket) {
     this.socket = socket;
+    this.#tcp = tcp;
     socket.on("end", () => (this.ended = true));
     socket.on("error", (error: NodeJS.ErrnoException) => (this.errorCode = error.code));
     this.closed = new Promise((resolve) => void socket.once("close", () => resolve()));
   }
 
-  static async connect(target: { readonly address: string; readonly port: number }): Promise<Peer> {
-    const socket = net.connect({ host: target.address, port: target.port, allowHalfOpen: true, noDelay: true });
-    await once(socket, "connect");
-    return new Peer(socket);
+  /** @param secure speaks TLS, with these options. */
+  static async connect(target: PeerTarget, secure?: tls.ConnectionOptions): Promise<Peer> {
+    const tcp = net.connect({ host: target.address, port: target.port, allowHalfOpen: true, noDelay: true });
+    await once(tcp, "connect");
+    if (secure === undefined) return new Peer(tcp);
+    const socket = tls.connect({ ...secure, socket: tcp });
+    await once(socket, "secureConnect");
+    return new Peer(socket, tcp);
   }
 
   /** Reads from now on. */
@@ -56,6 +64,11 @@ export class Peer {
     if (!this.ended) await once(this.socket, "end");
   }
 
+  /** Ends with a TCP reset. */
+  reset(): void {
+    this.#tcp.resetAndDestroy();
+  }
+
   /** Sends; resolves when the kernel has taken everything. */
   send(bytes: string | Uint8Array): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -64,30 +77,49 @@ export class Peer {
   }
 }
 
-/** A server on plain `net` that hands out its connections in order. */
+/** Where to connect. */
+export interface PeerTarget {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** A server on plain `net`, or `tls`, that hands out its connections in order. */
 export class PeerServer {
   readonly server: net.Server;
   readonly peers: Peer[] = [];
   readonly #waiting: ((peer: Peer) => void)[] = [];
   #handedOut = 0;
 
-  private constructor(server: net.Server) {
+  private constructor(server: net.Server, secure: tls.TlsOptions | undefined) {
     this.server = server;
-    server.on("connection", (socket: net.Socket) => {
-      const peer = new Peer(socket);
-      this.peers.push(peer);
-      const waiting = this.#waiting.shift();
-      if (waiting === undefined) return;
-      this.#handedOut += 1;
-      waiting(peer);
+    if (secure === undefined) {
+      server.on("connection", (socket: net.Socket) => this.#arrived(new Peer(socket)));
+      return;
+    }
+    const inner = tls.createServer({ ...secure, allowHalfOpen: true });
+    const below = new Map<number | undefined, net.Socket>();
+    server.on("connection", (tcp: net.Socket) => {
+      below.set(tcp.remotePort, tcp);
+      inner.emit("connection", tcp);
     });
+    inner.on("secureConnection", (socket) => this.#arrived(new Peer(socket, below.get(socket.remotePort))));
+    inner.on("tlsClientError", (_error, socket) => socket.destroy());
   }
 
-  static async listen(address = "127.0.0.1"): Promise<PeerServer> {
+  /** @param secure speaks TLS, with these options; connections are handed out after their handshake. */
+  static async listen(address = "127.0.0.1", secure?: tls.TlsOptions): Promise<PeerServer> {
     const server = net.createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true });
     server.listen(0, address);
     await once(server, "listening");
-    return new PeerServer(server);
+    return new PeerServer(server, secure);
+  }
+
+  #arrived(peer: Peer): void {
+    this.peers.push(peer);
+    const waiting = this.#waiting.shift();
+    if (waiting === undefined) return;
+    this.#handedOut += 1;
+    waiting(peer);
   }
 
   get address(): string {

@@ -1,7 +1,9 @@
 import { describe } from "@jest/globals";
 
 import { bytesContract } from "./contract/bytes.ts";
+import { duplexContract } from "./contract/duplex.ts";
 import { endingContract } from "./contract/ending.ts";
+import { handshakeContract } from "./contract/handshake.ts";
 import { openingContract } from "./contract/opening.ts";
 import type { CreateTransport } from "./contract/rig.ts";
 
@@ -10,10 +12,16 @@ export function transportContract(engine: string, create: CreateTransport): void
   describe(`${engine}: opening`, () => {
     openingContract(create);
   });
-  describe(`${engine}: bytes`, () => {
-    bytesContract(create);
+  describe.each(["cleartext", "TLS"] as const)(`${engine}, %s: bytes`, (wire) => {
+    bytesContract(create, wire);
   });
-  describe(`${engine}: ending`, () => {
-    endingContract(create);
+  describe.each(["cleartext", "TLS"] as const)(`${engine}, %s: ending`, (wire) => {
+    endingContract(create, wire);
+  });
+  describe(`${engine}: handshakes`, () => {
+    handshakeContract(create);
+  });
+  describe(`${engine}: streams of Node`, () => {
+    duplexContract(create);
   });
 }

@@ -3,7 +3,7 @@ import fc from "fast-check";
 
 import { pattern } from "../peer.ts";
 import { Recorder } from "../recorder.ts";
-import { type CreateTransport, Rig } from "./rig.ts";
+import { type CreateTransport, Rig, type Wire } from "./rig.ts";
 
 /** More than the socket buffers of both ends together hold on loopback. */
 const MORE_THAN_KERNEL_BYTES = 16 * 1024 * 1024;
@@ -11,9 +11,9 @@ const MORE_THAN_KERNEL_BYTES = 16 * 1024 * 1024;
 const BOUND_BYTES = 1024 * 1024;
 
 /** Reading, writing and back-pressure. */
-export function bytesContract(create: CreateTransport): void {
+export function bytesContract(create: CreateTransport, wire: Wire): void {
   let rig: Rig;
-  beforeEach(() => void (rig = new Rig(create)));
+  beforeEach(() => void (rig = new Rig(create, { wire })));
   afterEach(() => rig.close());
 
   describe.each(["accepted", "outgoing"] as const)("%s connection", (kind) => {

@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 
 import { pattern } from "../peer.ts";
-import { type CreateTransport, Rig } from "./rig.ts";
+import { type CreateTransport, Rig, type Wire } from "./rig.ts";
 
 /** FIN, close and reset, from either side. */
-export function endingContract(create: CreateTransport): void {
+export function endingContract(create: CreateTransport, wire: Wire): void {
   let rig: Rig;
-  beforeEach(() => void (rig = new Rig(create)));
+  beforeEach(() => void (rig = new Rig(create, { wire })));
   afterEach(() => rig.close());
 
   describe.each(["accepted", "outgoing"] as const)("%s connection", (kind) => {
@@ -112,7 +112,7 @@ export function endingContract(create: CreateTransport): void {
 
     it("tells a reset of the peer from an end", async () => {
       const { recorder, peer } = await rig[kind]();
-      peer.socket.resetAndDestroy();
+      peer.reset();
       await recorder.heard("close");
       expect(recorder.events).not.toContain("end");
       expect(recorder.error).toMatchObject({ name: "TransportError", code: "ECONNRESET" });
@@ -121,7 +121,7 @@ export function endingContract(create: CreateTransport): void {
     it("finds out by writing that the peer is gone", async () => {
       const { connection, recorder, peer } = await rig[kind]();
       connection.pause();
-      peer.socket.resetAndDestroy();
+      peer.reset();
       await peer.closed;
       await rig.roundTrip();
       connection.write(Buffer.from("anybody there?"));
@@ -132,7 +132,7 @@ export function endingContract(create: CreateTransport): void {
 
     it("does nothing when used after onClose", async () => {
       const { connection, recorder, peer } = await rig[kind]();
-      peer.socket.resetAndDestroy();
+      peer.reset();
       await recorder.heard("close");
       const events = [...recorder.events];
       expect(connection.write(Buffer.from("x"))).toBe(true);

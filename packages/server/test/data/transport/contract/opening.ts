@@ -141,7 +141,7 @@ export function openingContract(create: CreateTransport): void {
 
     it("gives up after the timeout", async () => {
       const clock = new FakeClock();
-      const timed = new Rig(create, clock);
+      const timed = new Rig(create, { clock });
       const server = await timed.server();
       const slow = timed.connect(server, 5000);
       const quick = timed.connect(server, 1000);
@@ -163,7 +163,7 @@ export function openingContract(create: CreateTransport): void {
 
     it("forgets the timeout of a connection that stands", async () => {
       const clock = new FakeClock();
-      const timed = new Rig(create, clock);
+      const timed = new Rig(create, { clock });
       const { connection, recorder, peer } = await timed.outgoing();
       clock.advance(3_600_000);
       connection.write(Buffer.from("still here"));
