@@ -14,7 +14,7 @@ import { type CreateTransport, Rig } from "./rig.ts";
 /** TLS as the client: which servers are believed, and what they are told. */
 export function backendsContract(create: CreateTransport): void {
   const certificates = Certificates.get();
-  const { authority, main, expired, selfSigned, client } = certificates;
+  const { authority, main, expired, selfSigned } = certificates;
   let rig: Rig;
   let servers: net.Server[];
   beforeEach(() => void ((rig = new Rig(create)), (servers = [])));
@@ -23,7 +23,7 @@ export function backendsContract(create: CreateTransport): void {
     for (const server of servers) server.close();
   });
 
-  async function listen<T extends net.Server>(server: T): Promise<number> {
+  async function listen(server: net.Server): Promise<number> {
     servers.push(server);
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
@@ -88,7 +88,11 @@ export function backendsContract(create: CreateTransport): void {
 
   it("shows its certificate to a backend that asks, and agrees on a protocol", async () => {
     const port = await serve(main, { requestCert: true, ca: authority.pem, ALPNProtocols: ["http/1.1", "h2"] });
-    const pool = poolTls({ clientCertificate: client, alpnProtocols: ["h2", "http/1.1"], serverName: "main.test" });
+    const pool = poolTls({
+      clientCertificate: certificates.client,
+      alpnProtocols: ["h2", "http/1.1"],
+      serverName: "main.test",
+    });
     const recorder = new Recorder();
     const connection = rig.transport.connect(
       { address: "127.0.0.1", port, timeoutMs: 8000, tls: pool.clientOf("10.0.0.1") },
@@ -158,8 +162,8 @@ export function backendsContract(create: CreateTransport): void {
       }),
     );
     const recorder = new Recorder();
-    const tls = poolTls().clientOf("main.test");
-    const connection = rig.transport.connect({ address: "127.0.0.1", port, timeoutMs: 8000, tls }, recorder);
+    const trusting = poolTls().clientOf("main.test");
+    const connection = rig.transport.connect({ address: "127.0.0.1", port, timeoutMs: 8000, tls: trusting }, recorder);
     await accepted.promise;
     connection[how]();
     await recorder.heard("close");
