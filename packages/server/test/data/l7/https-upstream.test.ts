@@ -245,6 +245,15 @@ describe("the settings of a pool", () => {
     expect(protocols.of({ ...plain, protocol: "TCP" })).toBeUndefined();
   });
 
+  it("that can't be used fail its requests alone, with the reason", async () => {
+    await new HttpsBackend(certificate).listen();
+    speak({ clientCertificate: { ...clientCertificate, privateKeyPem: certificate.privateKeyPem } });
+    const client = await rig.client();
+    await client.send(get());
+    expect(await receives(client, ERROR)).toMatch(/^HTTP\/1.1 503 [^]*connect-failed/);
+    expect(rig.connectErrors[0]).toMatch(/backend EPROTO Cannot connect to .*: Cannot use certificate certificate-2: /);
+  });
+
   it("by default are verified by the system's authorities", () => {
     const { backendTls: _, ...plain } = pool({});
     const protocol = new BackendProtocols((unit) => new PoolTls(unit)).of(plain);
