@@ -1,5 +1,6 @@
+import { formatHostPort } from "@fiberlb/types";
+
 import type { Cancel, Clock } from "../../clock.ts";
-import { hostPort } from "../transport/system-error.ts";
 import { type Transport, TransportError } from "../transport/transport.ts";
 import { mayBeHttp2, type UpstreamTarget } from "./backend-protocol.ts";
 import { Http2Upstreams } from "./http2-upstreams.ts";
@@ -79,7 +80,10 @@ export class Upstreams implements UpstreamOwner {
     upstream.begin(user);
     const { address, port } = upstream;
     if (protocol.kind === "unusable") {
-      const error = new TransportError("EPROTO", `Cannot connect to ${hostPort(address, port)}: ${protocol.reason}`);
+      const error = new TransportError(
+        "EPROTO",
+        `Cannot connect to ${formatHostPort(address, port)}: ${protocol.reason}`,
+      );
       queueMicrotask(() => upstream.onClose(undefined, error));
       return upstream;
     }

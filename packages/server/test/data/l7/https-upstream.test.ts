@@ -205,14 +205,14 @@ describe("HTTP/2 by ALPN", () => {
   });
 
   it("is not chosen by a backend that knows no ALPN", async () => {
-    const server = await new HttpsBackend(certificate, { ALPNProtocols: [] } as https.ServerOptions).listen();
+    const server = await new HttpsBackend(certificate, { ALPNProtocols: [] }).listen();
     speak({ alpnProtocols: ["h2", "http/1.1"] });
     await exchange(await rig.client());
     expect(server.requests).toEqual(["GET /"]);
   });
 
   it("that is all a pool offers must be chosen: 503", async () => {
-    const server = await new HttpsBackend(certificate, { ALPNProtocols: [] } as https.ServerOptions).listen();
+    const server = await new HttpsBackend(certificate, { ALPNProtocols: [] }).listen();
     speak({ alpnProtocols: ["h2"] });
     const client = await rig.client();
     await client.send(get());
