@@ -20,7 +20,6 @@ import { type DesiredListeners, Listeners, type ProxiedListener } from "./listen
 import { PoolBalancer, type PoolBalancerOptions } from "./pool-balancer.ts";
 import type { DatagramProxy, Proxy } from "./proxy.ts";
 import { SecuredProxy } from "./secured-proxy.ts";
-import { TlsConfigurationError } from "./tls/secure-context.ts";
 import { PoolTls } from "./tls/tls-client.ts";
 import { ListenerTls } from "./tls/tls-server.ts";
 import type { DatagramTransport } from "./transport/datagram.ts";
@@ -156,16 +155,13 @@ export class Serving {
   /** A pool whose certificates cannot be used is a problem of the listeners that lead to it, and of nobody else. */
   #protocolOf(pool: PoolUnit, { loadBalancerId, listeners }: Unit): BackendProtocol | undefined {
     this.#poolFailures.delete(pool.id);
-    try {
-      return this.#backendProtocols.of(pool);
-    } catch (error) {
-      if (!(error instanceof TlsConfigurationError)) throw error;
-      const problem = `pool ${pool.name}: ${error.message}`;
-      const users = listeners.filter((listener) => poolIdsOf(listener).includes(pool.id));
-      const failures = users.map(({ id: listenerId }) => ({ loadBalancerId, listenerId, code: "EINVAL", problem }));
-      this.#poolFailures.set(pool.id, failures);
-      return undefined;
-    }
+    const protocol = this.#backendProtocols.of(pool);
+    if (protocol?.kind !== "unusable") return protocol;
+    const problem = `pool ${pool.name}: ${protocol.reason}`;
+    const users = listeners.filter((listener) => poolIdsOf(listener).includes(pool.id));
+    const failures = users.map(({ id: listenerId }) => ({ loadBalancerId, listenerId, code: "EINVAL", problem }));
+    this.#poolFailures.set(pool.id, failures);
+    return protocol;
   }
 
   #createProxy(listener: ProxiedListener): Proxy | DatagramProxy {

@@ -1,5 +1,7 @@
+import { formatHostPort } from "@fiberlb/types";
+
 import type { Cancel, Clock } from "../../clock.ts";
-import type { Transport, TransportError } from "../transport/transport.ts";
+import { type Transport, TransportError } from "../transport/transport.ts";
 import { mayBeHttp2, type UpstreamTarget } from "./backend-protocol.ts";
 import { Http2Upstreams } from "./http2-upstreams.ts";
 import { Upstream, type UpstreamOwner, type UpstreamUser } from "./upstream.ts";
@@ -77,6 +79,14 @@ export class Upstreams implements UpstreamOwner {
     const upstream = new Upstream(target, this);
     upstream.begin(user);
     const { address, port } = upstream;
+    if (protocol.kind === "unusable") {
+      const error = new TransportError(
+        "EPROTO",
+        `Cannot connect to ${formatHostPort(address, port)}: ${protocol.reason}`,
+      );
+      queueMicrotask(() => upstream.onClose(undefined, error));
+      return upstream;
+    }
     const tls = protocol.kind === "tls" ? { tls: protocol.tls.clientOf(backend.host) } : {};
     upstream.connection = this.#options.transport.connect({ address, port, timeoutMs, ...tls }, upstream);
     return upstream;

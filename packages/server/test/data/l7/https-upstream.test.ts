@@ -205,14 +205,14 @@ describe("HTTP/2 by ALPN", () => {
   });
 
   it("is not chosen by a backend that knows no ALPN", async () => {
-    const server = await new HttpsBackend(certificate, { ALPNProtocols: [] } as https.ServerOptions).listen();
+    const server = await new HttpsBackend(certificate, { ALPNProtocols: [] }).listen();
     speak({ alpnProtocols: ["h2", "http/1.1"] });
     await exchange(await rig.client());
     expect(server.requests).toEqual(["GET /"]);
   });
 
   it("that is all a pool offers must be chosen: 503", async () => {
-    const server = await new HttpsBackend(certificate, { ALPNProtocols: [] } as https.ServerOptions).listen();
+    const server = await new HttpsBackend(certificate, { ALPNProtocols: [] }).listen();
     speak({ alpnProtocols: ["h2"] });
     const client = await rig.client();
     await client.send(get());
@@ -243,6 +243,15 @@ describe("the settings of a pool", () => {
     const { backendTls: _, ...plain } = pool({});
     expect(protocols.of({ ...plain, protocol: "HTTP" })?.kind).toBe("http1");
     expect(protocols.of({ ...plain, protocol: "TCP" })).toBeUndefined();
+  });
+
+  it("that can't be used fail its requests alone, with the reason", async () => {
+    await new HttpsBackend(certificate).listen();
+    speak({ clientCertificate: { ...clientCertificate, privateKeyPem: certificate.privateKeyPem } });
+    const client = await rig.client();
+    await client.send(get());
+    expect(await receives(client, ERROR)).toMatch(/^HTTP\/1.1 503 [^]*connect-failed/);
+    expect(rig.connectErrors[0]).toMatch(/backend EPROTO Cannot connect to .*: Cannot use certificate certificate-2: /);
   });
 
   it("by default are verified by the system's authorities", () => {
