@@ -99,10 +99,15 @@ export class Http1Proxy implements Proxy, Http1Owner {
   /** For its sessions only: the client speaks HTTP/2 without having negotiated it (prior knowledge). */
   startHttp2(session: Http1Session, client: Connection, received: Uint8Array): boolean {
     this.#clients.delete(session);
+    this.#serveHttp2(client, received);
+    return true;
+  }
+
+  /** The client speaks HTTP/2; `received` is what has come of it already. */
+  #serveHttp2(client: Connection, received: Uint8Array): void {
     const connection = new Http2Connection(client, this);
     this.#clients.add(connection);
     connection.start(received);
-    return true;
   }
 
   /** For its connections only. */
