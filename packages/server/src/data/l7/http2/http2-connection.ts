@@ -195,7 +195,7 @@ export class Http2Connection implements ConnectionHandlers, ReceiverOwner, Strea
     }
     const stream = this.#takeStream();
     stream.sendWindow = this.#initialWindow;
-    stream.receiveWindow = STREAM_WINDOW_BYTES;
+    stream.receiveWindow = stream.windowBytes = STREAM_WINDOW_BYTES;
     this.#streams.set(id, stream);
     const { contentLength, isHeadMethod } = requestHead;
     stream.begin(id, head, { body: requestHead.bodyOf(isEnd), contentLength, isHeadMethod });

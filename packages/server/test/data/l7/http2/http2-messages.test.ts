@@ -213,6 +213,26 @@ describe("responses", () => {
   });
 });
 
+describe("a body that is larger than allowed", () => {
+  beforeEach(() => rig.update({ http: { maxRequestBodyBytes: 1000 } }));
+
+  it("gets 413 by its length, before any of it is sent", async () => {
+    expect((await client.ask({ ":method": "POST", "content-length": 2000 }, "x".repeat(2000))).status).toBe(413);
+    expect(server.peers).toEqual([]);
+  });
+
+  it("gets 413 once too much has come, and the backend is cut off", async () => {
+    const stream = client.request({ ":method": "POST" }, { endStream: false });
+    const answer = answerOf(stream);
+    stream.write("x".repeat(600));
+    const backend = await server.next();
+    await receives(backend, /x{600}/);
+    stream.write("x".repeat(600));
+    expect(await answer).toMatchObject({ status: 413, rstCode: 0 });
+    await backend.closed;
+  });
+});
+
 describe("both at once", () => {
   it("stream: each side hears the other while it still speaks", async () => {
     const stream = client.request({ ":method": "POST", te: "trailers" }, { endStream: false });
