@@ -58,8 +58,8 @@ export const moduleRules: readonly ModuleRule[] = [
   },
   {
     files: new RegExp(`^${server}/data/l[47]/`),
-    not: /\/transport\/(?!transport\.ts$)/,
-    instead: "import data/transport/transport.ts: which engine carries a connection is not known here",
+    not: /\/transport\/(?!(?:transport|datagram)\.ts$)/,
+    instead: "import data/transport/transport.ts or datagram.ts: which engine carries a connection is not known here",
   },
 ];
 

@@ -15,7 +15,8 @@ export interface Balancer {
 
 /**
  * A chosen backend and the account of one connection to it: at most one `connected` or `failed`, then one `release`.
- * Neither comes when the attempt was given up for a reason that is not the backend's (its client left).
+ * Neither comes when the attempt was given up for a reason that is not the backend's (its client left). A flow of
+ * datagrams, which nothing answers when it begins, can be `failed` after it was `connected`.
  */
 export interface Lease {
   readonly kind: "lease";

@@ -10,6 +10,7 @@ import { TcpProxy } from "./l4/tcp-proxy.ts";
 import { UdpProxy } from "./l4/udp-proxy.ts";
 import type { BackendProtocol } from "./l7/backend-protocol.ts";
 import { BackendProtocols } from "./l7/backend-protocols.ts";
+import { type ConnectFailure, ConnectFailures } from "./l7/connect-failures.ts";
 import type { FindHttpPool, HashKey, HttpPool } from "./l7/http-pools.ts";
 import { Http1Proxy } from "./l7/http1-proxy.ts";
 import { RequestIds } from "./l7/request-id.ts";
@@ -36,6 +37,8 @@ export interface ServingOptions extends WorkerStart {
   readonly maxFlows: number;
   /** See {@link Listeners}. */
   readonly onAcceptError: (failure: BindFailure) => void;
+  /** A backend can't be connected to; told at times, not each time. */
+  readonly onConnectFailed?: (failure: ConnectFailure) => void;
 }
 
 /** Everything that one worker serves: the pools and listeners of all load balancers. */
@@ -59,9 +62,11 @@ export class Serving {
 
   constructor(options: ServingOptions) {
     this.#options = options;
-    const { transport, datagrams, clock, random, memory, onAcceptError } = options;
-    this.#upstreams = new Upstreams({ transport, clock });
-    this.#backendProtocols = new BackendProtocols((tls) => new PoolTls(tls));
+    const { transport, datagrams, clock, random, memory, onAcceptError, onConnectFailed = () => {} } = options;
+    const failures = new ConnectFailures({ clock, report: onConnectFailed });
+    const onConnectError = failures.note.bind(failures);
+    this.#upstreams = new Upstreams({ transport, clock, onConnectError });
+    this.#backendProtocols = new BackendProtocols((unit) => new PoolTls(unit));
     this.#requestIds = new RequestIds(random);
     this.#flowBudget = new FlowBudget(options.maxFlows);
     const createProxy = (listener: ProxiedListener): Proxy | DatagramProxy => this.#createProxy(listener);

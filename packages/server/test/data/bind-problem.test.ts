@@ -14,8 +14,10 @@ describe("a listener that can't be bound", () => {
     { code: "EMFILE", vip: "127.10.0.1", port: 80, says: "raise LimitNOFILE" },
     { code: "EAFNOSUPPORT", vip: "2001:db8::1", port: 80, says: "this host has no IPv6" },
     { code: "EWEIRD", vip: "127.10.0.1", port: 80, says: "127.10.0.1:80 can't be opened (EWEIRD)" },
-  ])("with $code on $vip port $port says what to do", ({ code, vip, port, says }) => {
-    const problem = bindProblem(unit({ name: "web", vip }), listenerUnit({ name: "http", port }), code);
+    { code: "EADDRINUSE", protocol: "TCP", vip: "127.10.0.1", port: 53, says: '(ss -ltnp "sport = :53" names it)' },
+    { code: "EADDRINUSE", protocol: "UDP", vip: "127.10.0.1", port: 53, says: '(ss -lunp "sport = :53" names it)' },
+  ] as const)("with $code on $vip port $port says what to do", ({ code, vip, port, says, ...part }) => {
+    const problem = bindProblem(unit({ name: "web", vip }), listenerUnit({ name: "http", port, ...part }), code);
     expect(problem).toMatchObject({ loadBalancerId: "lb", listenerId: "listener" });
     expect(problem.reason.startsWith("Cannot bind listener web/http: ")).toBe(true);
     expect(problem.reason).toContain(says);

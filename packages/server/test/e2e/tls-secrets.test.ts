@@ -4,12 +4,14 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, it, jest } from "@jest/globals";
 
 import { freePort } from "../data/tcp-peers.ts";
 import { issue, rsa } from "../openssl.ts";
 import { startTestNode, type TestNode } from "./test-node.ts";
 import { until } from "./until.ts";
+
+jest.setTimeout(60_000);
 
 const authority = issue({ subject: "/CN=authority", isAuthority: true });
 const site = issue({ subject: "/CN=site", alternativeNames: ["DNS:site.example.test"], key: rsa(2048) });

@@ -16,6 +16,8 @@ export interface WrkJob {
   readonly seconds: number;
   /** Default GET; anything else has a small body. */
   readonly method?: string;
+  /** A connection a request. */
+  readonly newConnections?: boolean;
 }
 
 /** What became of it. */
@@ -28,13 +30,20 @@ export interface LoadReport {
 }
 
 /** Runs wrk with one thread. @throws Error with what it printed when it fails. */
-export async function runWrk({ url, connections, seconds, method = "GET" }: WrkJob): Promise<LoadReport> {
+export async function runWrk({
+  url,
+  connections,
+  seconds,
+  method = "GET",
+  newConnections = false,
+}: WrkJob): Promise<LoadReport> {
   const folder = mkdtempSync(join(tmpdir(), "fiberlb-wrk-"));
   try {
     const script = join(folder, "request.lua");
     writeFileSync(script, `wrk.method = "${method}"\n${method === "GET" ? "" : 'wrk.body = "ping"\n'}`);
     // An answer that is late on a busy machine is no failure.
     const options = ["-t1", `-c${connections}`, `-d${seconds}s`, "--timeout", "30s", "-s", script];
+    if (newConnections) options.push("-H", "Connection: close");
     const { code, stdout, stderr } = await new Program(["wrk", ...options, url]).ended;
     if (code !== 0) throw new Error(`wrk failed: ${[...stderr, ...stdout].join("\n")}`);
     return reportOf(stdout.join("\n"));

@@ -12,7 +12,7 @@ import { TransportError } from "../transport/transport.ts";
 import type { TabledFlow } from "./flow-table.ts";
 import type { ListenerAccount } from "./listener-account.ts";
 
-/** Backends tried for one datagram. */
+/** Backends chosen for one datagram. */
 const MAX_CONNECT_ATTEMPTS = 3;
 
 /** What a {@link UdpFlow} needs of its listener. */
@@ -55,8 +55,8 @@ export class UdpFlow implements Flow, TabledFlow<UdpFlow>, PeerSocketHandlers {
   readonly #options: UdpFlowOptions;
   #lease: Lease | undefined;
   #backend: PeerSocket | undefined;
-  /** Ids of the backends that were left. */
-  #tried: Set<string> | undefined;
+  /** Ids of the backends that could not be reached. */
+  #left: Set<string> | undefined;
   #isEnded = false;
 
   constructor(client: UdpClient, options: UdpFlowOptions) {
@@ -84,9 +84,8 @@ export class UdpFlow implements Flow, TabledFlow<UdpFlow>, PeerSocketHandlers {
       if (attempt === MAX_CONNECT_ATTEMPTS) return "connect-failed";
       const pool = this.#options.pool();
       if (pool === undefined) return "no-pool";
-      const choice = pool.pick(this, this.#tried);
-      if (choice.kind === "refusal") return this.#refused(choice);
-      const failure = this.#open(choice);
+      const choice = pool.pick(this, this.#left);
+      const failure = choice.kind === "refusal" ? this.#refused(choice) : this.#open(choice);
       if (failure !== undefined) return failure;
     }
     return undefined;
@@ -161,7 +160,7 @@ export class UdpFlow implements Flow, TabledFlow<UdpFlow>, PeerSocketHandlers {
   }
 
   #leave(): void {
-    if (this.#lease !== undefined) (this.#tried ??= new Set()).add(this.#lease.backend.id);
+    if (this.#lease !== undefined) (this.#left ??= new Set()).add(this.#lease.backend.id);
     this.#release();
   }
 
@@ -172,11 +171,11 @@ export class UdpFlow implements Flow, TabledFlow<UdpFlow>, PeerSocketHandlers {
     this.#lease = undefined;
   }
 
-  /** All that could be had were tried: the next datagram begins anew. */
-  #refused({ reason }: Refusal): RejectReason {
-    const wasTried = this.#tried !== undefined;
-    this.#tried = undefined;
-    if (wasTried) return "connect-failed";
+  /** When all that could be had were left before, the first of them may be back: it begins anew. */
+  #refused({ reason }: Refusal): RejectReason | undefined {
+    const wereLeft = this.#left !== undefined;
+    this.#left = undefined;
+    if (wereLeft) return undefined;
     return reason === "backend-limit" ? "backend-limit" : "no-backend";
   }
 }

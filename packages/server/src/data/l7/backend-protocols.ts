@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 
 import type { BackendTlsUnit, PoolUnit } from "../../snapshot/snapshot.ts";
-import type { AlpnProtocol } from "../transport/transport.ts";
 import {
   type BackendProtocol,
   HTTP1_CLEARTEXT,
@@ -9,9 +8,6 @@ import {
   type TlsClients,
   tlsProtocol,
 } from "./backend-protocol.ts";
-
-/** What an HTTPS pool without TLS settings has: verified by the system's authorities. */
-const DEFAULT_TLS: BackendTlsUnit = { skipVerify: false, alpnProtocols: ["http/1.1"] };
 
 interface Kept {
   readonly unit: BackendTlsUnit;
@@ -29,14 +25,15 @@ export class BackendProtocols {
   }
 
   /**
-   * How a pool's backends are spoken to; undefined when it is not HTTP.
+   * How a pool's backends are spoken to; undefined when it is not HTTP, or its TLS settings are not at hand: then nobody may
+   * guess them.
    * @throws Error when the pool's TLS settings cannot be used.
    */
-  of({ id, protocol, backendTls = DEFAULT_TLS }: PoolUnit): BackendProtocol | undefined {
+  of({ id, protocol, backendTls }: PoolUnit): BackendProtocol | undefined {
     if (protocol !== "HTTPS") this.#tls.delete(id);
     if (protocol === "HTTP") return HTTP1_CLEARTEXT;
     if (protocol === "H2C") return HTTP2_CLEARTEXT;
-    return protocol === "HTTPS" ? this.#tlsOf(id, backendTls) : undefined;
+    return protocol !== "HTTPS" || backendTls === undefined ? undefined : this.#tlsOf(id, backendTls);
   }
 
   /** The pool is gone. */
@@ -49,7 +46,7 @@ export class BackendProtocols {
     // Units come as copies: the same settings are not the same object.
     if (kept !== undefined && isDeepStrictEqual(kept.unit, unit)) return kept.protocol;
     this.#tls.delete(poolId);
-    const protocol = tlsProtocol(this.#createTls(unit), unit.alpnProtocols as readonly AlpnProtocol[]);
+    const protocol = tlsProtocol(this.#createTls(unit), unit.alpnProtocols);
     this.#tls.set(poolId, { unit, protocol });
     return protocol;
   }

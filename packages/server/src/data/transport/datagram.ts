@@ -36,7 +36,7 @@ export interface BindOptions extends DatagramEndpoint {
 
 /** What the owner of a bound socket hears; never from inside a method of the socket. */
 export interface BoundSocketHandlers {
-  /** The view is the engine's own and only valid until this call returns. */
+  /** The bytes are never changed afterwards: they can be kept, and sent on. */
   onDatagram(bytes: Uint8Array, from: DatagramEndpoint, to: BoundSocket): void;
   /** A datagram could not be sent, and is lost. */
   onLoss(error: TransportError): void;
@@ -45,8 +45,8 @@ export interface BoundSocketHandlers {
 /** A socket that receives from anybody, and answers from its own address and port. */
 export interface BoundSocket extends DatagramEndpoint {
   /**
-   * Sends, if the system takes it: what it does not take is lost, as anywhere on the way. The view may be reused as
-   * soon as this returns.
+   * Sends, if the system takes it: what it does not take is lost, as anywhere on the way. The bytes must not be changed
+   * afterwards, for they may wait.
    */
   send(bytes: Uint8Array, to: DatagramEndpoint): void;
   /** Idempotent; nothing is heard any more. Resolves when the port is free. */
@@ -55,7 +55,7 @@ export interface BoundSocket extends DatagramEndpoint {
 
 /** What the owner of a peer socket hears; never from inside a method of the socket. */
 export interface PeerSocketHandlers {
-  /** The view is the engine's own and only valid until this call returns. */
+  /** The bytes are never changed afterwards: they can be kept, and sent on. */
   onDatagram(bytes: Uint8Array): void;
   /**
    * The peer cannot be reached: its host answered that nothing listens there (ICMP port unreachable: ECONNREFUSED), or

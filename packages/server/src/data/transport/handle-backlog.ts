@@ -43,6 +43,11 @@ export class HandleBacklog {
     this.#writing = false;
   }
 
+  /** Its end is yet to come. Another write must wait for it: Node's TLS handle takes one at a time and aborts at a second. */
+  get isWriting(): boolean {
+    return this.#writing;
+  }
+
   /** Takes everything that waits, as one piece. */
   take(): Buffer {
     const bytes = this.#queue.length === 1 ? this.#queue[0]! : Buffer.concat(this.#queue);

@@ -266,7 +266,6 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
     tls.handle.onerror = onTlsError;
     tls.handle.useUserBuffer(this.#io.readBuffer);
     // A handshake does not wait for an owner who has paused.
-    this.#reading = false;
     this.#startReading();
   }
 
@@ -282,8 +281,11 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
   #opened(): void {
     this.#io.deadlines.delete(this);
     this.#connected = true;
+    // What was written before; a write of TLS that begins in `onConnect` goes on by itself.
+    const waits = this.#backlog !== undefined;
     this.handlers.onConnect?.(this);
-    this.#flush();
+    if (waits) this.#flush();
+    else this.#settle();
     if (this.#paused) this.#stopReading();
     else this.read();
   }
@@ -350,6 +352,7 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
   #flush(): void {
     const backlog = this.#backlog;
     if (backlog !== undefined && !this.#closing) {
+      if (backlog.isWriting) return;
       if (!backlog.empty) this.#writeOn(backlog);
       if (this.#closing || !backlog.empty) return;
       this.#backlog = undefined;

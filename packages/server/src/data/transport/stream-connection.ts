@@ -6,8 +6,8 @@ import type { ConnectDeadlines, Deadline } from "./connect-deadlines.ts";
 import { SocketListeners } from "./socket-listeners.ts";
 import { connectTimeout, hostPort, unmapIpv4, wrapError } from "./system-error.ts";
 import { handshakeCut, handshakeTimeout, tlsError } from "./tls-error.ts";
-import { HandshakeFacts, type TlsSession } from "./tls-facts.ts";
-import { acceptTls, connectTls } from "./tls-socket.ts";
+import { HandshakeFacts } from "./tls-facts.ts";
+import { acceptTls, connectTls, sessionOf } from "./tls-socket.ts";
 import { verifyClient } from "./tls-verify.ts";
 import {
   type ConnectOptions,
@@ -200,7 +200,7 @@ export class StreamConnection implements Connection, Deadline {
   }
 
   #clientSecured(tls: TLSSocket, { server }: SecureOptions): void {
-    const { certificate, refusal } = verifyClient(tls as unknown as TlsSession, server);
+    const { certificate, refusal } = verifyClient(sessionOf(tls), server);
     if (refusal !== undefined) return this.#failed(refusal);
     // As a `tls.Server` does: HTTP/2 waits for it.
     (tls as TLSSocket & { secureConnecting: boolean }).secureConnecting = false;
@@ -212,7 +212,7 @@ export class StreamConnection implements Connection, Deadline {
     const { alpnProtocol } = tls;
     const { servername } = tls as TLSSocket & { readonly servername?: string | false };
     const names = { serverName: this.#accepting && servername, alpnProtocol: alpnProtocol ?? false };
-    this.#facts = new HandshakeFacts(tls as unknown as TlsSession, names, certificate);
+    this.#facts = new HandshakeFacts(sessionOf(tls), names, certificate);
     this.#opened();
   }
 

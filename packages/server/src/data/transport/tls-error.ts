@@ -21,10 +21,15 @@ export function tlsError(peer: PeerName, cause: TlsCause, phase: "handshake" | "
   }
   const code = codeOf(cause);
   const what = phase === "handshake" ? "Cannot speak TLS with" : "Connection broken to";
-  const said = cause.reason ?? cause.message;
+  const said = cause.reason ?? reasonOf(cause);
   // Messages of our own bring their code along.
   const why = said.endsWith(")") ? said : `${said} (${code})`;
   return new TransportError(code, `${what} ${endpoint}: ${why}`);
+}
+
+/** Node advises whoever started it, who is not the reader of our messages. */
+export function reasonOf({ message }: Error): string {
+  return message.split("; if the root CA", 1)[0]!;
 }
 
 /** A handshake that was not complete in time. */

@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import { type SecureContext, TLSSocket, connect } from "node:tls";
 
+import type { TlsSession } from "./tls-facts.ts";
 import { serverNameToSend } from "./tls-verify.ts";
 import type { TlsClient, TlsServer } from "./transport.ts";
 
@@ -28,6 +29,14 @@ export function connectTls(socket: Socket, client: TlsClient): TLSSocket {
     ...(servername === undefined ? {} : { servername }),
     ...(client.alpnProtocols.length === 0 ? {} : { ALPNProtocols: [...client.alpnProtocols] }),
   });
+}
+
+/**
+ * What the handshake can be asked for. A socket as the server does not tell whether the client's certificate is valid,
+ * except through the member `ssl`, which is as old as Node and in no documentation.
+ */
+export function sessionOf(socket: TLSSocket): TlsSession {
+  return (socket as TLSSocket & { readonly ssl: TlsSession }).ssl;
 }
 
 type SelectContext = (serverName: string, done: (error: null, context: SecureContext) => void) => void;

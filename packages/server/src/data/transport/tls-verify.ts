@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { type PeerCertificate, checkServerIdentity } from "node:tls";
 
-import { CLIENT_CERTIFICATE_CODE } from "./tls-error.ts";
+import { CLIENT_CERTIFICATE_CODE, reasonOf } from "./tls-error.ts";
 import type { TlsSession } from "./tls-facts.ts";
 import type { TlsClient, TlsServer } from "./transport.ts";
 
@@ -21,7 +21,7 @@ export function verifyClient(
   }
   const problem = session.verifyError();
   if (problem === null || problem === undefined) return { certificate };
-  return { refusal: refusal(`the client's certificate is not valid: ${problem.message} (${problem.code})`) };
+  return { refusal: refusal(`the client's certificate is not valid: ${reasonOf(problem)} (${problem.code})`) };
 }
 
 function refusal(message: string): NodeJS.ErrnoException {

@@ -20,6 +20,7 @@ export class AccountLog implements ListenerAccount {
   open(limit: number): boolean {
     if (limit > 0 && this.opened - this.closed >= limit) return false;
     this.opened += 1;
+    for (const look of this.#waiting) look();
     return true;
   }
 

@@ -60,10 +60,15 @@ export class SeenStream {
   }
 }
 
+/** Megabytes: a test's response may wait in the backend whole. */
+const ROOMY = { maxSessionMemory: 200 };
+
 /** A backend on node:http2 that hands out its requests in order, and answers none by itself. */
 export class Http2Backend {
   readonly sessions: ServerHttp2Session[] = [];
   readonly streams: SeenStream[] = [];
+  /** Called with each new session. */
+  onSession: ((session: ServerHttp2Session) => void) | undefined;
   /** Called with each request instead of keeping it for {@link next}. */
   onRequest: ((seen: SeenStream) => void) | undefined;
   readonly #server: http2.Http2Server;
@@ -74,11 +79,12 @@ export class Http2Backend {
     this.#server = server;
     server.on("session", (session) => {
       this.sessions.push(session);
+      this.onSession?.(session);
       session.on("error", () => {});
     });
     server.on("sessionError", () => {});
     server.on("stream", (stream, headers, _flags, rawHeaders) => {
-      const seen = new SeenStream(stream as ServerHttp2Stream, headers, rawHeaders as unknown as string[]);
+      const seen = new SeenStream(stream as ServerHttp2Stream, headers, rawHeaders);
       if (this.onRequest !== undefined) return this.onRequest(seen);
       this.streams.push(seen);
       const waiting = this.#waiting.shift();
@@ -89,12 +95,12 @@ export class Http2Backend {
   }
 
   static async listen(options: http2.ServerOptions = {}): Promise<Http2Backend> {
-    return Http2Backend.#on(http2.createServer(options), 0);
+    return Http2Backend.#on(http2.createServer({ ...ROOMY, ...options }), 0);
   }
 
   /** Speaks TLS. */
   static async listenSecure(options: http2.SecureServerOptions): Promise<Http2Backend> {
-    return Http2Backend.#on(http2.createSecureServer(options), 0);
+    return Http2Backend.#on(http2.createSecureServer({ ...ROOMY, ...options }), 0);
   }
 
   static async #on(server: http2.Http2Server, port: number): Promise<Http2Backend> {

@@ -13,6 +13,7 @@ import {
   readUint32,
   Setting,
 } from "./http2-frame.ts";
+import { MAX_BLOCK_FRAMES, MAX_SETTINGS } from "./http2-limits.ts";
 import type { Http2Stream } from "./http2-stream.ts";
 
 /** A piece of a DATA frame's content. */
@@ -54,8 +55,6 @@ export interface ReceiverOwner {
   fail(code: Http2ErrorCodeId): void;
 }
 
-/** Frames that one header block may come in. */
-const MAX_BLOCK_FRAMES = 16;
 const PRIORITY_BYTES = 5;
 const SETTING_BYTES = 6;
 const PING_BYTES = 8;
@@ -124,12 +123,11 @@ export class Http2Receiver implements FrameSink {
       return this.failed(Http2ErrorCode.PROTOCOL_ERROR);
     }
     if (type === FrameType.HEADERS) return this.#readHeaders(bytes, start, end);
-    // Any other frame may end, answer or stall what was gathered.
-    requestFeed.flush();
-    if (type === FrameType.CONTINUATION) this.#continueBlock(bytes, start, end);
-    else if (type === FrameType.WINDOW_UPDATE) this.#readWindowUpdate(bytes, start, end);
-    else if (type === FrameType.RST_STREAM) this.#readReset(end - start);
-    else this.#readControl(bytes, start, end);
+    if (type === FrameType.CONTINUATION) return this.#continueBlock(bytes, start, end);
+    // What is taken back at once is never looked at.
+    if (type === FrameType.RST_STREAM) return this.#readReset(end - start);
+    if (type === FrameType.WINDOW_UPDATE) return this.#readWindowUpdate(bytes, start, end);
+    this.#readControl(bytes, start, end);
   }
 
   #readControl(bytes: Uint8Array, start: number, end: number): void {
@@ -164,6 +162,7 @@ export class Http2Receiver implements FrameSink {
     }
     if (isAck) return this.#hasSettings ? undefined : this.failed(Http2ErrorCode.PROTOCOL_ERROR);
     this.#hasSettings = true;
+    if (end - start > MAX_SETTINGS * SETTING_BYTES) return this.failed(Http2ErrorCode.ENHANCE_YOUR_CALM);
     for (let at = start; at < end; at += SETTING_BYTES) {
       const id = ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
       const error = this.#set(id, readUint32(bytes, at + 2));

@@ -79,6 +79,7 @@ export class Http2RequestHead implements FieldSink {
   /** Bit by {@link FieldKind} of the pseudo-headers that came. */
   #pseudo = 0;
   #inFields = false;
+  #hasHost = false;
 
   /** @param limitBytes longer heads are cut there: whoever reads them must refuse heads of this length. */
   begin(limitBytes: number): void {
@@ -86,11 +87,12 @@ export class Http2RequestHead implements FieldSink {
     this.fault = undefined;
     this.contentLength = -1;
     this.#pseudo = 0;
-    this.#inFields = false;
+    this.#inFields = this.#hasHost = false;
   }
 
   field(name: ByteSlice, value: ByteSlice): void {
-    if (this.fault !== undefined) return;
+    // Too long, whatever comes: a few bytes may stand for the same large field thousands of times.
+    if (this.fault !== undefined || this.#head.isCut || this.#cookie.isCut) return;
     const kind = fieldKindOf(name, value);
     if (kind >= FieldKind.METHOD && kind <= FieldKind.PATH) return this.#takePseudo(kind, value);
     if (kind === FieldKind.MALFORMED) return this.#fail("a field that HTTP/2 does not allow");
@@ -184,12 +186,15 @@ export class Http2RequestHead implements FieldSink {
 
   /** Host says nothing that :authority has not said; another one is an attempt to be taken for two requests. */
   #isNewHost(value: ByteSlice): boolean {
+    if (this.#hasHost) this.#fail("more than one host");
+    this.#hasHost = true;
     if (!this.#has(FieldKind.AUTHORITY)) return true;
     if (!equalsHost(this.#authority, value)) this.#fail("a host that differs from :authority");
     return false;
   }
 
   #takeCookie(value: ByteSlice): void {
+    if (value.end === value.start) return;
     if (this.#cookie.end > 0) this.#cookie.putAll(COOKIE_SEPARATOR);
     this.#cookie.putSlice(value);
   }
@@ -228,6 +233,7 @@ export class Http2RequestTrailers implements FieldSink {
   }
 
   field(name: ByteSlice, value: ByteSlice): void {
+    if (this.#lines.isCut) return;
     const kind = fieldKindOf(name, value);
     if (kind !== FieldKind.PLAIN) this.fault ??= "a trailer that HTTP/2 does not allow";
     this.#lines.putSlice(name);

@@ -51,6 +51,22 @@ describe("requests", () => {
     expect(await answer).toMatchObject({ status: 200, body: "ok", rstCode: 0, headers: { "content-length": "2" } });
   });
 
+  it("keep every character, whatever its Huffman code", async () => {
+    const codes = Array.from({ length: 256 }, (_, code) => code).filter((code) => code > 0x20 && code !== 0x7f);
+    // Surrounded by short codes, so that the client finds the code worth it.
+    const fields = codes.map((code) => [`x-${code}`, `${"a".repeat(20)}${String.fromCharCode(code)}${"e".repeat(20)}`]);
+    for (let i = 0; i < fields.length; i += 100) {
+      const part = fields.slice(i, i + 100);
+      const answer = client.ask(Object.fromEntries(part));
+      const backend = i === 0 ? await asked() : (server.peers[0] as Peer);
+      const text = await receives(backend, HEAD_END);
+      for (const [name, value] of part) expect(text).toContain(`\r\n${name}: ${value}\r\n`);
+      forget(backend);
+      await backend.send(OK);
+      await answer;
+    }
+  });
+
   it("have their cookies joined", async () => {
     const answer = client.ask({ cookie: ["a=1", "b=2", "c=3"] });
     const backend = await asked();
