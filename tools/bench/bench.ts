@@ -76,6 +76,9 @@ const suites: Readonly<Record<string, Suite>> = {
   scale: async (context, { size }) => ({ scale: await benchScale(context, { size }) }),
 };
 
+/** What `--only` may say where whole tables are needed. */
+const WHOLE_SECTIONS = ["http1", "https", "http2"];
+
 /** A mistake of the person who called: told in one line, exit code 2. */
 class UsageError extends Error {}
 
@@ -107,6 +110,8 @@ async function main(): Promise<void> {
   if (!Number.isInteger(size) || size < 100)
     throw new UsageError(`--size is a whole number from 100, not ${values.size}`);
   if (values.write && values.quick) throw new UsageError("--quick figures are not worth publishing: without --write");
+  if (values.write && !["", ...WHOLE_SECTIONS].includes(values.only))
+    throw new UsageError(`--write needs whole tables: without --only, or one of ${WHOLE_SECTIONS.join(", ")}`);
   const chosen = positionals.length === 0 ? Object.keys(suites) : positionals;
   const machine = describeMachine(new Date());
   console.log(`${machine}\n`);

@@ -1,6 +1,7 @@
 import type { IsolatedOptions, Sections } from "../isolation.ts";
 import { median } from "../load.ts";
 import { isInstalled, Processes } from "../processes.ts";
+import { terminalProgress } from "../progress.ts";
 import type { BenchTable } from "../table.ts";
 import { cases, HTTP_PROXY_TARGET, type L7Case } from "./cases.ts";
 import { type Contest, type Contestant, serves, startContest } from "./contestants.ts";
@@ -46,10 +47,12 @@ interface Setting extends IsolatedOptions {
 
 async function runCases(chosen: readonly L7Case[], contest: Contest, setting: Setting): Promise<Sections> {
   const { quick, processes, profile } = setting;
-  const how: MeasureOptions = { processes, rounds: quick ? 1 : ROUNDS, seconds: quick ? 1 : SECONDS };
+  const how: MeasureOptions = { processes, rounds: quick ? 1 : ROUNDS, seconds: SECONDS };
+  const progress = terminalProgress(process.stderr);
   const sections: Record<string, BenchTable> = {};
   for (const loadCase of chosen) {
     const { group, name } = loadCase;
+    progress(`l7: ${group}, ${name}`);
     const table = (sections[`l7-${group}`] ??= emptyTable(group, contest, {
       place: setting.place,
       rounds: how.rounds,
@@ -66,6 +69,7 @@ async function runCases(chosen: readonly L7Case[], contest: Contest, setting: Se
     );
     if (profile && runs.has("FiberLB")) (table.listings ??= []).push(await profileCase(loadCase, contest, how));
   }
+  progress.clear();
   return sections;
 }
 

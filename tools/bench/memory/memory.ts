@@ -11,6 +11,8 @@ import { type Target, Traffic } from "./traffic.ts";
 
 const KIB = 1024;
 const MIB = 2 ** 20;
+/** Longer than it takes to open all connections on a busy machine. */
+const IDLE_TIMEOUT_MS = 600_000;
 const COLUMNS = ["what", "resident at the start", "with it", "each", "of that heap", "buffers", "target"];
 const BUFFER_SYSCTLS = ["tcp_rmem", "tcp_wmem"].map((name) => `/proc/sys/net/ipv4/${name}`);
 const SMALL_BUFFERS = "4096 16384 131072";
@@ -75,7 +77,11 @@ async function withTraffic<T>(
 ): Promise<T> {
   const traffic = await Traffic.start();
   const tls = certificate === undefined ? {} : { certificate };
-  const { node, vip: address } = await startFiberlb({ backendPort: traffic.backendPort, ...tls });
+  const { node, vip: address } = await startFiberlb({
+    backendPort: traffic.backendPort,
+    clientIdleTimeoutMs: IDLE_TIMEOUT_MS,
+    ...tls,
+  });
   try {
     const http = { address, port: HTTP_PORT, tls: false };
     const https = { address, port: HTTPS_PORT, tls: true };
