@@ -1,5 +1,8 @@
 import type { TcpHandle, WriteRequest } from "./tcp-binding.ts";
 
+/** `write` answers false while more than this waits for the kernel. */
+const HIGH_WATER_BYTES = 16_384;
+
 /** Bytes of one connection that the kernel has not taken: a write under way and copies of what was written after it. */
 export class HandleBacklog {
   readonly #handle: TcpHandle;
@@ -15,6 +18,13 @@ export class HandleBacklog {
 
   get bytes(): number {
     return this.#queuedBytes + (this.#writing ? this.#handle.writeQueueSize : 0);
+  }
+
+  /** Otherwise the owner is to be told when everything has gone out. */
+  takesMore(): boolean {
+    if (this.bytes <= HIGH_WATER_BYTES) return true;
+    this.drainWanted = true;
+    return false;
   }
 
   push(copy: Buffer): void {

@@ -3,16 +3,7 @@ import type { Duplex } from "node:stream";
 
 import type { Deadline } from "./connect-deadlines.ts";
 import { HandleBacklog } from "./handle-backlog.ts";
-import {
-  type HandleOwner,
-  onClosed,
-  onConnected,
-  onHandshakeDone,
-  onRead,
-  onShutdown,
-  onTlsError,
-  onWritten,
-} from "./handle-callbacks.ts";
+import { type HandleOwner, callbacks, own, ownTls } from "./handle-callbacks.ts";
 import type { HandleIo } from "./handle-io.ts";
 import { nameOf } from "./handle-name.ts";
 import { socketOf } from "./handle-socket.ts";
@@ -29,9 +20,6 @@ import {
   type TransportError,
   noHandlers,
 } from "./transport.ts";
-
-/** `write` answers false while more than this waits for the kernel. */
-const HIGH_WATER_BYTES = 16_384;
 
 const UV_EOF = -4095;
 const UV_ENOTCONN = -constants.errno.ENOTCONN;
@@ -73,8 +61,7 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
     this.#stream = handle;
     this.#target = target;
     this.#connected = target === undefined;
-    handle.owner = this;
-    handle.onread = onRead;
+    own(handle, this);
     handle.useUserBuffer(io.readBuffer);
     handle.setNoDelay(true);
   }
@@ -108,7 +95,7 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
     if (!this.#connected || this.#backlog !== undefined) {
       this.#backlog ??= new HandleBacklog(this.#handle);
       this.#backlog.push(Buffer.from(bytes));
-      return this.#belowHighWater(this.#backlog);
+      return this.#backlog.takesMore();
     }
     // TLS has read the bytes when this returns; TCP may go on reading them.
     const staged = this.#tls === undefined ? this.#io.stage(bytes) : bytes;
@@ -186,7 +173,7 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
     const { address, port, timeoutMs } = target;
     const { binding } = this.#io;
     const request = new binding.ConnectRequest();
-    request.oncomplete = onConnected;
+    request.oncomplete = callbacks.connected;
     const errno = address.includes(":")
       ? this.#handle.connect6(request, address, port)
       : this.#handle.connect(request, address, port);
@@ -196,11 +183,9 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
 
   /** The time to connect, or to speak TLS, is over. */
   expire(): void {
-    this.#error =
-      this.#accepting === undefined
-        ? connectTimeout(this.#peer, this.#target?.timeoutMs ?? 0)
-        : handshakeTimeout(this, this.#accepting.handshakeTimeoutMs);
-    this.#release();
+    const { handshakeTimeoutMs } = this.#accepting ?? {};
+    if (handshakeTimeoutMs !== undefined) this.#failWith(handshakeTimeout(this, handshakeTimeoutMs));
+    else this.#failWith(connectTimeout(this.#peer, this.#target?.timeoutMs ?? 0));
   }
 
   connectDone(status: number): void {
@@ -259,10 +244,7 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
   #speak(tls: HandleTls): void {
     this.#tls = tls;
     this.#stream = tls.handle;
-    tls.handle.owner = this;
-    tls.handle.onread = onRead;
-    tls.handle.onhandshakedone = onHandshakeDone;
-    tls.handle.onerror = onTlsError;
+    ownTls(tls.handle, this);
     tls.handle.useUserBuffer(this.#io.readBuffer);
     // A handshake does not wait for an owner who has paused.
     this.#startReading();
@@ -319,12 +301,6 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
     this.#settle();
   }
 
-  #belowHighWater(backlog: HandleBacklog): boolean {
-    if (backlog.bytes <= HIGH_WATER_BYTES) return true;
-    backlog.drainWanted = true;
-    return false;
-  }
-
   #writeFailed(errno: number): true {
     this.#fail(errno, "write");
     return true;
@@ -333,8 +309,8 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
   #awaitWrite(request: WriteRequest, bytes: Uint8Array): boolean {
     if (this.#tls === undefined) this.#io.giveAwayStaged();
     const backlog = (this.#backlog ??= new HandleBacklog(this.#handle));
-    const outcome = backlog.track(request, bytes, onWritten);
-    if (outcome === undefined) return this.#belowHighWater(backlog);
+    const outcome = backlog.track(request, bytes, callbacks.written);
+    if (outcome === undefined) return backlog.takesMore();
     return outcome < 0 ? this.#writeFailed(outcome) : true;
   }
 
@@ -354,7 +330,7 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
     const bytes = backlog.take();
     const result = this.#stream.writeBuffer(null, bytes);
     if (result === 0) return;
-    const outcome = typeof result === "number" ? result : backlog.track(result, bytes, onWritten);
+    const outcome = typeof result === "number" ? result : backlog.track(result, bytes, callbacks.written);
     if (outcome !== undefined && outcome < 0) this.#writeFailed(outcome);
   }
 
@@ -377,7 +353,7 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
     }
     this.#farewell = "said";
     const request = new this.#io.binding.ShutdownRequest();
-    request.oncomplete = onShutdown;
+    request.oncomplete = callbacks.shutDown;
     const errno = this.#stream.shutdown(request);
     this.#shutdownRunning = errno === 0;
     // Not connected any more: the reading side hears why.
@@ -410,8 +386,8 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
     if (this.#closing) return;
     this.#closing = true;
     this.#io.deadlines.delete(this);
-    if (this.#resetWanted && this.#handle.reset(onClosed) === 0) return;
-    this.#handle.close(onClosed);
+    if (this.#resetWanted && this.#handle.reset(callbacks.closed) === 0) return;
+    this.#handle.close(callbacks.closed);
   }
 
   get #peer(): string {
