@@ -1,5 +1,3 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
-
 import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import fc from "fast-check";
 
@@ -22,6 +20,9 @@ import {
 } from "./raw-http2.ts";
 
 jest.setTimeout(60_000 + 20 * FUZZ_RUNS);
+
+/** Resolves when what was put off to the end of the loop's turn is done. */
+const turnEnd = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
 /** A connection without a socket: keeps what is written. */
 class KeptConnection implements Connection {
@@ -73,8 +74,8 @@ async function answers(bytes: Buffer, cuts: readonly number[]): Promise<{ frames
     connection.handlers.onData(connection, Buffer.from(bytes.subarray(start, end)));
     start = end;
   }
-  await nextTurn();
-  await nextTurn();
+  await turnEnd();
+  await turnEnd();
   const written = Buffer.concat(connection.written);
   const frames = framesOf(written);
   // Nothing but whole frames.
