@@ -82,6 +82,9 @@ function compileListener(listener: Listener, policies: readonly PolicyUnit[] | u
     clientIdleTimeoutMs: listener.clientIdleTimeoutMs,
     backendConnectTimeoutMs: listener.backendConnectTimeoutMs,
     allowedCidrs: listener.allowedCidrs,
+    ...(listener.newConnectionsPerSPerSource > 0 && {
+      newConnectionsPerSPerSource: listener.newConnectionsPerSPerSource,
+    }),
     ...(listener.defaultPoolId !== undefined && { defaultPoolId: listener.defaultPoolId }),
     ...(http !== undefined && { http }),
   };
@@ -104,6 +107,7 @@ function compilePool(pool: Pool, { backends, healthChecks }: UnitSource, resolve
     slowStartMs: pool.slowStartS * 1000,
     panicThresholdPercent: pool.panicThresholdPercent,
     onBackendDown: pool.onBackendDown,
+    ...(pool.forwarding !== "NAT_MASQUERADE" && { forwarding: pool.forwarding }),
     ...(maglev !== undefined && { maglev }),
     backends: members.map((backend) => compileBackend(backend, { pool, monitored, resolveHost })),
   };
