@@ -44,7 +44,13 @@ export const NOTHING: Change = { make: [], takeOut: [], putIn: [], write: [], dr
 
 /** From one state of a part to another; undefined: the part is not there. */
 export function diff(before: Fragment = EMPTY_FRAGMENT, after: Fragment = EMPTY_FRAGMENT): Change {
-  const change = { make: [] as string[], takeOut: [] as string[], putIn: [] as string[], write: [] as string[], drop: [] as string[] };
+  const change = {
+    make: [] as string[],
+    takeOut: [] as string[],
+    putIn: [] as string[],
+    write: [] as string[],
+    drop: [] as string[],
+  };
   if (before === after) return change;
   diffElements(before, after, change);
   for (const [name, set] of after.sets) diffSet(name, { before: before.sets.get(name), after: set }, change);
@@ -81,16 +87,26 @@ function diffSet(
   { before, after }: { readonly before: SetModel | undefined; readonly after: SetModel },
   change: Draft,
 ): void {
-  if (before === undefined) change.make.push(`add ${after.kind} ${TABLE} ${name} { ${after.declaration} }`);
+  // Adding what is there already does nothing.
+  if (before?.elements === undefined) change.make.push(`add ${after.kind} ${TABLE} ${name} { ${after.declaration} }`);
   if (before?.elements === after.elements || after.elements === undefined) return;
-  if (before !== undefined && before.elements === undefined) change.takeOut.push(`flush ${after.kind} ${TABLE} ${name}`);
+  if (before !== undefined && before.elements === undefined)
+    change.takeOut.push(`flush ${after.kind} ${TABLE} ${name}`);
   if (!isSlotted(after.elements)) {
     const known = before?.elements;
-    diffKeyed(name, { before: known === undefined || isSlotted(known) ? undefined : known, after: after.elements }, change);
+    diffKeyed(
+      name,
+      { before: known === undefined || isSlotted(known) ? undefined : known, after: after.elements },
+      change,
+    );
     return;
   }
   const known = before?.elements;
-  diffSlotted(name, { before: known !== undefined && isSlotted(known) ? known : undefined, after: after.elements }, change);
+  diffSlotted(
+    name,
+    { before: known !== undefined && isSlotted(known) ? known : undefined, after: after.elements },
+    change,
+  );
 }
 
 function diffKeyed(
@@ -102,7 +118,14 @@ function diffKeyed(
   const gone = [...before].filter(([key, data]) => after.get(key) !== data).map(([key]) => key);
   const come = [...after].filter(([key, data]) => before.get(key) !== data);
   if (gone.length > 0) takeOut.push(elementStatement("delete", name, gone));
-  if (come.length > 0) putIn.push(elementStatement("add", name, come.map(([key, data]) => (data === "" ? key : `${key} : ${data}`))));
+  if (come.length > 0)
+    putIn.push(
+      elementStatement(
+        "add",
+        name,
+        come.map(([key, data]) => (data === "" ? key : `${key} : ${data}`)),
+      ),
+    );
 }
 
 function diffSlotted(
@@ -137,7 +160,7 @@ function diffChain(
   { before, after }: { readonly before: ChainModel | undefined; readonly after: ChainModel },
   change: Draft,
 ): void {
-  if (before === undefined) {
+  if (before?.rules === undefined) {
     const hook = after.hook === undefined ? "" : ` { ${after.hook} }`;
     change.make.push(`add chain ${TABLE} ${name}${hook}`);
   }

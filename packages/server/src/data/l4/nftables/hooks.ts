@@ -1,9 +1,9 @@
+import { type FamilyWords, IPV4, IPV6, type Transport } from "./family.ts";
 /**
  * The part of the table that is always the same: where the kernel calls us, and the sets that load balancers put
  * elements into. No chain of it grows with the number of listeners.
  */
 import type { ChainModel, Fragment, SetModel } from "./fragment.ts";
-import { type FamilyWords, IPV4, IPV6, type Transport } from "./family.ts";
 
 /** What the base depends on. */
 export interface BaseOptions {
@@ -31,6 +31,11 @@ export const tableComment = (node: string): string => `fiberlb node=${node}`;
 
 /** A set that holds nothing but its comment. Reading a table's own comment makes nft 1.0.6 read all of the table. */
 export const OWNER_SET = "owner";
+/** Moves when sets or maps are declared in another way: then a table that an older release left is replaced whole. */
+const FORMAT = 1;
+
+/** What the comment of {@link OWNER_SET} says. */
+export const ownerComment = (node: string): string => `${tableComment(node)} format=${FORMAT}`;
 
 const FAMILIES = [IPV4, IPV6] as const;
 const TRANSPORTS: readonly Transport[] = ["tcp", "udp"];
@@ -39,7 +44,7 @@ const TRANSPORTS: readonly Transport[] = ["tcp", "udp"];
 export function baseFragment(options: BaseOptions): Fragment {
   const owner: SetModel = {
     kind: "set",
-    declaration: `type mark; comment "${tableComment(options.node)}";`,
+    declaration: `type mark; comment "${ownerComment(options.node)}";`,
     elements: new Map(),
   };
   return {
@@ -107,8 +112,7 @@ function natHooks(): NamedChains {
 /** The endpoint that a connection came to, in packets of both directions. */
 const servedBy = ({ ip }: FamilyWords): string => `ct original ${ip} daddr . meta l4proto . ct original proto-dst`;
 /** The endpoint and the backend. */
-const flowOf = (words: FamilyWords): string =>
-  `${servedBy(words)} . ct reply ${words.ip} saddr . ct reply proto-src`;
+const flowOf = (words: FamilyWords): string => `${servedBy(words)} . ct reply ${words.ip} saddr . ct reply proto-src`;
 
 /** Counts bytes. All packets of a direction pass its hook, those of clients on this host too. */
 function figureHooks(): NamedChains {

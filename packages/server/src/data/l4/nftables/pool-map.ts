@@ -28,14 +28,20 @@ export interface PoolChoice {
  * nft cannot declare the key of a map as a plain number of 32 bits, only as the type of an expression. Declared as the
  * type of a `jhash`, which would be the obvious one, `nft list` of 1.0.6 crashes.
  */
-export const slotMapDeclaration = ({ ip }: FamilyWords): string =>
-  `typeof numgen inc mod 65536 : ${ip} daddr . tcp dport;`;
+export const slotMapDeclaration = ({ family: { ip }, transport }: Where): string =>
+  `typeof numgen inc mod 65536 : ${ip} daddr . ${transport} dport;`;
+
+/** What the packets are that a pool gets: those of its load balancer's family and its own protocol. */
+export interface Where {
+  readonly family: FamilyWords;
+  readonly transport: Transport;
+}
 
 /** Nobody is there: every look-up misses. */
 const NOBODY: Slotted = { slots: [], targets: [] };
 
 /** How the pool chooses. While it has nobody to choose the map is empty, and the rule does not match. */
-export function poolChoice(state: PoolState, where: { family: FamilyWords; transport: Transport }): PoolChoice {
+export function poolChoice(state: PoolState, where: Where): PoolChoice {
   const { pool } = state;
   if (pool.maglev !== undefined) {
     const { tableSize, seed } = pool.maglev;
@@ -50,9 +56,7 @@ export function poolChoice(state: PoolState, where: { family: FamilyWords; trans
   return { expression: `numgen inc mod ${Math.max(elements.slots.length, 1)}`, elements };
 }
 
-interface Hash {
-  readonly family: FamilyWords;
-  readonly transport: Transport;
+interface Hash extends Where {
   readonly isBySource: boolean;
   readonly size: number;
   readonly seed: number;

@@ -3,11 +3,11 @@
  * tables alone, so that it can be compared, and tested, without a kernel.
  */
 import type { ListenerUnit, PoolUnit, Unit } from "../../../snapshot/snapshot.ts";
-import { type Endpoint, endpointKey, type FamilyWords, familyOf, type Transport } from "./family.ts";
+import { type Endpoint, endpointKey, type FamilyWords, familyOf } from "./family.ts";
 import type { ChainModel, Fragment, Keyed, SetModel } from "./fragment.ts";
 import { REFUSALS } from "./hooks.ts";
 import { listenerChain } from "./listener-chain.ts";
-import { poolChoice, type PoolState, slotMapDeclaration } from "./pool-map.ts";
+import { poolChoice, type PoolState, slotMapDeclaration, type Where } from "./pool-map.ts";
 
 /** What a load balancer's fragment is made of. */
 export interface FragmentSource {
@@ -86,16 +86,12 @@ function forward({ draft, listener, endpoint, pool, family }: Forwarded): void {
   }
 }
 
-function addPool(
-  draft: Draft,
-  state: PoolState,
-  where: { readonly family: FamilyWords; readonly transport: Transport },
-): void {
+function addPool(draft: Draft, state: PoolState, where: Where): void {
   const { family, transport } = where;
   const name = poolChainName(state.pool.id);
   if (draft.chains.has(name)) return;
   const { expression, elements } = poolChoice(state, where);
-  draft.sets.set(name, { kind: "map", declaration: slotMapDeclaration(family), elements });
+  draft.sets.set(name, { kind: "map", declaration: slotMapDeclaration(where), elements });
   draft.chains.set(name, {
     rules: [
       `meta l4proto ${transport} dnat ${family.ip} to ${expression} map @${name}`,
