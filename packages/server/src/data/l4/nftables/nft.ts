@@ -154,6 +154,11 @@ function readElement(raw: RawElement): ListedElement {
   return { key: readKey(raw as RawKey), data: "", packets: 0, bytes: 0 };
 }
 
+/** A host without /etc/protocols lists numbers. */
+const PROTOCOL_NAMES: Readonly<Record<string, string>> = { 6: "tcp", 17: "udp" };
+
 function readKey(key: RawKey): string {
-  return typeof key === "object" ? key.concat.join(" . ") : String(key);
+  if (typeof key !== "object") return String(key);
+  const [address = "", protocol = "", ...rest] = key.concat;
+  return [address, PROTOCOL_NAMES[protocol] ?? protocol, ...rest].join(" . ");
 }

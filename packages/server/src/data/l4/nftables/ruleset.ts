@@ -3,7 +3,7 @@
  * tables alone, so that it can be compared, and tested, without a kernel.
  */
 import type { ListenerUnit, PoolUnit, Unit } from "../../../snapshot/snapshot.ts";
-import { type Endpoint, endpointKey, type FamilyWords, familyOf } from "./family.ts";
+import { type Endpoint, endpointKey, type FamilyWords, familyOf, type Transport } from "./family.ts";
 import type { ChainModel, Fragment, Keyed, SetModel } from "./fragment.ts";
 import { REFUSALS } from "./hooks.ts";
 import { listenerChain } from "./listener-chain.ts";
@@ -45,8 +45,8 @@ export function endpointOf({ vip }: Unit, { protocol, port }: ListenerUnit): End
   return { vip, transport: protocol === "UDP" ? "udp" : "tcp", port };
 }
 
-/** The chain, and the map, of a pool. */
-export const poolChainName = (poolId: string): string => `pool.${poolId}`;
+/** The chain, and the map, of a pool: one a protocol, because the declaration of the map depends on it. */
+const poolChainName = (poolId: string, transport: Transport): string => `pool.${transport}.${poolId}`;
 
 class Draft implements Fragment {
   readonly sets = new Map<string, SetModel>();
@@ -71,7 +71,7 @@ interface Forwarded {
 function forward({ draft, listener, endpoint, pool, family }: Forwarded): void {
   const { suffix } = family;
   const key = endpointKey(endpoint);
-  const poolChain = poolChainName(pool.id);
+  const poolChain = poolChainName(pool.id, endpoint.transport);
   const own = listenerChain(listener, { family, poolChain });
   if (own !== undefined) draft.chains.set(...own.chain);
   for (const [name, set] of own?.sets ?? []) draft.sets.set(name, set);
@@ -88,7 +88,7 @@ function forward({ draft, listener, endpoint, pool, family }: Forwarded): void {
 
 function addPool(draft: Draft, state: PoolState, where: Where): void {
   const { family, transport } = where;
-  const name = poolChainName(state.pool.id);
+  const name = poolChainName(state.pool.id, transport);
   if (draft.chains.has(name)) return;
   const { expression, elements } = poolChoice(state, where);
   draft.sets.set(name, { kind: "map", declaration: slotMapDeclaration(where), elements });
