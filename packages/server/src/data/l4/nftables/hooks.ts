@@ -21,6 +21,9 @@ export interface BaseOptions {
   readonly guardRouting: { readonly ipv4: boolean; readonly ipv6: boolean };
 }
 
+/** Sets that count connections, and bytes of each direction, between an endpoint and a backend. */
+export const FLOW_SETS = ["opened", "traffic.in", "traffic.out"] as const;
+
 /** Why a connection was refused; each is a set that counts. */
 export const REFUSALS = ["acl", "limit", "rate", "backend"] as const;
 /** One of {@link REFUSALS}. */
@@ -66,12 +69,13 @@ function sharedSets({ suffix, addressType }: FamilyWords): readonly (readonly [s
     set("local", `type ${endpoint} : verdict;`, "map"),
     set("guarded", `type ${addressType};`),
     set("masquerade", `type ${endpoint};`),
-    set("opened", counted),
-    set("traffic.in", counted),
-    set("traffic.out", counted),
+    ...FLOW_SETS.map((name) => set(name, counted)),
     ...REFUSALS.map((refusal) => set(`refused.${refusal}`, `type ${endpoint}; counter;`)),
   ];
 }
+
+/** A TCP packet that opens no connection. */
+const NOT_A_START = "tcp flags & (fin | syn | rst | ack) != syn";
 
 const endpointOf = (ip: string): string => `${ip} daddr . meta l4proto . th dport`;
 
@@ -89,7 +93,11 @@ function leaves(): NamedChains {
 
 /** See the first packet of each connection only: clients elsewhere (prerouting) and on this host (output). */
 function natHooks(): NamedChains {
-  const lookUp = FAMILIES.map(({ ip, suffix }) => `${endpointOf(ip)} vmap @endpoints${suffix}`);
+  const lookUp = [
+    // A stranger in the middle of a connection is nobody's: whoever gets it resets it.
+    `${NOT_A_START} return`,
+    ...FAMILIES.map(({ ip, suffix }) => `${endpointOf(ip)} vmap @endpoints${suffix}`),
+  ];
   const translated = (rule: (words: FamilyWords, transport: Transport) => string): string[] =>
     FAMILIES.flatMap((words) => TRANSPORTS.map((transport) => `meta l4proto ${transport} ${rule(words, transport)}`));
   return [
@@ -146,8 +154,7 @@ type NamedChains = readonly (readonly [string, ChainModel])[];
 
 /** Whoever is not new has passed before. */
 function guardChains(): NamedChains {
-  const known = "tcp flags & (fin | syn | rst | ack) != syn accept";
-  return [...leaves(), ["input", { hook: INPUT_HOOK, rules: [known, ...VIP_RULES] }]];
+  return [...leaves(), ["input", { hook: INPUT_HOOK, rules: [`${NOT_A_START} accept`, ...VIP_RULES] }]];
 }
 
 /** VIPs may be local (input) or not (forward). */
@@ -161,7 +168,8 @@ function forwardingChains({ guardRouting }: BaseOptions): NamedChains {
     ...leaves(),
     ...natHooks(),
     ...figureHooks(),
-    ["input", { hook: INPUT_HOOK, rules: [known, ...VIP_RULES] }],
+    // This host resets strangers itself, and knows connections of user space that conntrack does not.
+    ["input", { hook: INPUT_HOOK, rules: [known, `${NOT_A_START} accept`, ...VIP_RULES] }],
     [
       "forward",
       {

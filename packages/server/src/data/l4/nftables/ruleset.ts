@@ -3,9 +3,12 @@
  * tables alone, so that it can be compared, and tested, without a kernel.
  */
 import type { ListenerUnit, PoolUnit, Unit } from "../../../snapshot/snapshot.ts";
+import { isInService } from "../../rotation.ts";
+import type { ServedFlows } from "./drains.ts";
 import { type Endpoint, endpointKey, type FamilyWords, familyOf, type Transport } from "./family.ts";
-import type { ChainModel, Fragment, Keyed, SetModel } from "./fragment.ts";
-import { REFUSALS } from "./hooks.ts";
+import { flowKey } from "./flows.ts";
+import type { ChainModel, Fragment, SetModel } from "./fragment.ts";
+import { FLOW_SETS, REFUSALS } from "./hooks.ts";
 import { listenerChain } from "./listener-chain.ts";
 import { poolChoice, type PoolState, slotMapDeclaration, type Where } from "./pool-map.ts";
 
@@ -80,9 +83,7 @@ function forward({ draft, listener, endpoint, pool, family }: Forwarded): void {
   for (const refusal of REFUSALS) draft.put(`refused.${refusal}${suffix}`, key);
   for (const { address, port } of pool.backends) {
     if (address === undefined) continue;
-    for (const set of ["opened", "traffic.in", "traffic.out"]) {
-      draft.put(`${set}${suffix}`, `${key} . ${address} . ${port}`);
-    }
+    for (const set of FLOW_SETS) draft.put(`${set}${suffix}`, flowKey({ endpoint, address, port }));
   }
 }
 
@@ -101,7 +102,15 @@ function addPool(draft: Draft, state: PoolState, where: Where): void {
   });
 }
 
-/** What a fragment says of one set of the base. */
-export function elementsOf({ elements }: Fragment, set: string): Keyed {
-  return elements.get(set) ?? new Map();
+/** Flows that the kernel forwards for a load balancer. */
+export function servedFlows({ unit, inKernel }: Pick<FragmentSource, "unit" | "inKernel">): readonly ServedFlows[] {
+  return unit.listeners.flatMap((listener) => {
+    const pool = unit.pools.find(({ id }) => id === listener.defaultPoolId);
+    if (!inKernel.has(listener.id) || pool === undefined) return [];
+    const endpoint = endpointOf(unit, listener);
+    const { drainTimeoutMs } = pool;
+    return pool.backends
+      .filter(isInService)
+      .map(({ address, port }) => ({ endpoint, address: address as string, port, drainTimeoutMs }));
+  });
 }
