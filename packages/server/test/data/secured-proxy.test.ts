@@ -34,9 +34,9 @@ class Echo implements Proxy {
     throw new Error("nobody comes here who was not let in");
   };
 
-  serve(client: Connection): void {
-    this.served.push(client);
-    client.handlers = {
+  serve(connection: Connection): void {
+    this.served.push(connection);
+    connection.handlers = {
       onData: (from, bytes) => void from.write(bytes),
       onEnd: (from) => from.shutdown(),
       onDrain() {},

@@ -48,9 +48,11 @@ export class HandleBacklog {
     return undefined;
   }
 
-  /** The write under way is over; the next one may start. */
-  writeDone(): void {
+  /** The write under way is over, and what was lent to it goes back; the next one may start. */
+  writeDone(lender: { takeBack(bytes: Uint8Array): void }): void {
     this.#writing = false;
+    if (this.lent !== undefined) lender.takeBack(this.lent);
+    this.lent = undefined;
   }
 
   /** Its end is yet to come. Another write must wait for it: Node's TLS handle takes one at a time and aborts at a second. */

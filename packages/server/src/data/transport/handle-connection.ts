@@ -171,8 +171,7 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
   /** Starts to connect. */
   connect(target: ConnectOptions): void {
     const { address, port, timeoutMs } = target;
-    const { binding } = this.#io;
-    const request = new binding.ConnectRequest();
+    const request = new this.#io.binding.ConnectRequest();
     request.oncomplete = callbacks.connected;
     const errno = address.includes(":")
       ? this.#handle.connect6(request, address, port)
@@ -192,9 +191,8 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
     if (this.#closing) return;
     if (status !== 0) return this.#fail(status, "connect");
     if (this.#target?.tls === undefined) return this.#opened();
-    const tls = HandleTls.connect(this.#io.binding, this.#handle, this.#target.tls);
-    this.#speak(tls);
-    tls.handle.start();
+    this.#speak(HandleTls.connect(this.#io.binding, this.#handle, this.#target.tls));
+    this.#tls!.handle.start();
   }
 
   handshakeDone(): void {
@@ -203,8 +201,7 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
   }
 
   tlsFailed(cause: Error | undefined): void {
-    const phase = this.#connected ? "open" : "handshake";
-    this.#failWith(tlsError(this, cause ?? new Error("TLS failed"), phase));
+    this.#failWith(tlsError(this, cause ?? new Error("TLS failed"), this.#connected ? "open" : "handshake"));
   }
 
   readDone(): void {
@@ -220,8 +217,7 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
   writeDone(status: number): void {
     if (this.#closing) return;
     if (status < 0) return this.#fail(status, "write");
-    this.#takeBack();
-    this.#backlog?.writeDone();
+    this.#backlog?.writeDone(this.#io);
     this.#flush();
   }
 
@@ -312,16 +308,9 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
     if (isStaged) this.#io.giveAwayStaged(bytes);
     const backlog = (this.#backlog ??= new HandleBacklog(this.#handle));
     const outcome = backlog.track(request, bytes, callbacks.written);
-    if (outcome === undefined && isStaged) backlog.lent = bytes;
-    if (outcome === undefined) return backlog.takesMore();
-    return outcome < 0 ? this.#writeFailed(outcome) : true;
-  }
-
-  #takeBack(): void {
-    const backlog = this.#backlog;
-    if (backlog?.lent === undefined) return;
-    this.#io.takeBack(backlog.lent);
-    backlog.lent = undefined;
+    if (outcome !== undefined) return outcome < 0 ? this.#writeFailed(outcome) : true;
+    if (isStaged) backlog.lent = bytes;
+    return backlog.takesMore();
   }
 
   /** Writes what waits; when nothing does any more, tells the owner and does what was put off until then. */

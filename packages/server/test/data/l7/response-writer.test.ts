@@ -12,7 +12,7 @@ beforeEach(() => {
 });
 
 /** What is written of a response that came in one piece, and whether it stands where that came. */
-function written(head: string, body: string, { lines = "", kind = "length" as "length" | "chunked" } = {}) {
+function written(head: string, body: string, { lines = "", kind = "length" } = {}) {
   const parsed = responseHead(`${head}${body}`);
   const { bytes } = parsed;
   const scan = new BodyScan();
