@@ -32,8 +32,7 @@ export interface FiberlbUnderTest {
 }
 
 /**
- * Starts a whole node (API, store, health checks, one worker) on a core and makes a load balancer through its API. An
- * HTTPS listener that it does not serve is left as it is.
+ * Starts a whole node (API, store, health checks, one worker) on a core and makes a load balancer through its API.
  */
 export async function startFiberlb({
   backendPort,
