@@ -44,6 +44,8 @@ export interface ApplyReport {
 export type RejectReason =
   | "acl"
   | "connection-limit"
+  /** The header of the PROXY protocol is not there, is none, did not come in time, or comes from who is not trusted. */
+  | "proxy-protocol"
   /** The client did not come to terms about TLS, or showed no valid certificate where one is required. */
   | "tls-handshake"
   | "no-pool"
@@ -56,9 +58,9 @@ export type RejectReason =
   | "send-failed"
   /** Malformed, too large, or not to be judged by the policies: 4xx. */
   | "bad-request"
-  /** By a policy: 403. */
+  /** By a policy: 403, or a reset where it goes by SNI. */
   | "policy"
-  /** The client did not send its request, or take its response, in time: 408. */
+  /** The client did not send its request, or take its response, in time: 408; or its TLS hello where that is looked at. */
   | "client-timeout"
   /** The backend broke the protocol or the connection: 502. */
   | "bad-response"

@@ -24,6 +24,7 @@ import {
   type ConnectOptions,
   type Connection,
   type ConnectionHandlers,
+  type ProxiedEndpoints,
   type SecureOptions,
   type TlsFacts,
   type TransportError,
@@ -40,6 +41,7 @@ const UV_ENOTCONN = -constants.errno.ENOTCONN;
 export class HandleConnection implements Connection, Deadline, HandleOwner {
   handlers: ConnectionHandlers = noHandlers;
   deadlineMs = Infinity;
+  proxied: ProxiedEndpoints | undefined;
   readonly #io: HandleIo;
   readonly #handle: TcpHandle;
   readonly #target: ConnectOptions | undefined;
@@ -84,11 +86,11 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
   }
 
   get remoteAddress(): string {
-    return (this.#remote ??= this.#askRemote()).address;
+    return (this.proxied?.source ?? (this.#remote ??= this.#askRemote())).address;
   }
 
   get remotePort(): number {
-    return (this.#remote ??= this.#askRemote()).port;
+    return (this.proxied?.source ?? (this.#remote ??= this.#askRemote())).port;
   }
 
   get localAddress(): string {
@@ -206,6 +208,8 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
   connectDone(status: number): void {
     if (this.#closing) return;
     if (status !== 0) return this.#fail(status, "connect");
+    if (this.#target?.preface !== undefined) this.#sendPreface(this.#target.preface);
+    if (this.#closing) return;
     if (this.#target?.tls === undefined) return this.#opened();
     const tls = HandleTls.connect(this.#io.binding, this.#handle, this.#target.tls);
     this.#speak(tls);
@@ -266,6 +270,14 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
     tls.handle.useUserBuffer(this.#io.readBuffer);
     // A handshake does not wait for an owner who has paused.
     this.#startReading();
+  }
+
+  /** Before TLS and before what was written meanwhile; what the system does not take at once, libuv keeps in order. */
+  #sendPreface(preface: Uint8Array): void {
+    const bytes = Uint8Array.from(preface);
+    const result = this.#handle.writeBuffer(null, bytes);
+    if (typeof result !== "number") result.buffer = bytes;
+    else if (result !== 0) this.#writeFailed(result);
   }
 
   /** The handshake is done: whether the peer may stay. */
