@@ -8,7 +8,7 @@ import { RequestIds } from "../../../src/data/l7/request-id.ts";
 import { PoolSessions } from "../../../src/data/l7/session.ts";
 import { Upstreams } from "../../../src/data/l7/upstreams.ts";
 import { createNodeTransport } from "../../../src/data/transport/node-transport.ts";
-import type { ListeningSocket, Transport } from "../../../src/data/transport/transport.ts";
+import type { Connection, ListeningSocket, Transport } from "../../../src/data/transport/transport.ts";
 import type { HttpUnit, ListenerUnit, SessionUnit } from "../../../src/snapshot/snapshot.ts";
 import { FakeClock } from "../../fake-clock.ts";
 import { AccountLog, ScriptedBalancer } from "../l4/proxy-rig.ts";
@@ -129,9 +129,14 @@ export class HttpRig {
   }
 
   /** Where clients connect to. */
-  async listen(): Promise<ListeningSocket> {
+  listen(): Promise<ListeningSocket> {
+    return this.listenWith(this.proxy.accept);
+  }
+
+  /** {@link listen}, with somebody before the proxy; the first call decides. */
+  async listenWith(accept: (client: Connection) => void): Promise<ListeningSocket> {
     const options = { address: "127.0.0.1", port: 0, reusePort: false, backlog: 128 };
-    return (this.#listening ??= await this.#transport.listen(options, this.proxy.accept));
+    return (this.#listening ??= await this.#transport.listen(options, accept));
   }
 
   async client(): Promise<Peer> {

@@ -5,12 +5,16 @@ import { duplexContract } from "./contract/duplex.ts";
 import { endingContract } from "./contract/ending.ts";
 import { handshakeContract } from "./contract/handshake.ts";
 import { openingContract } from "./contract/opening.ts";
+import { proxiedContract } from "./contract/proxied.ts";
 import type { CreateTransport } from "./contract/rig.ts";
 
 /** What `l4/` and `l7/` rely on. Every engine passes it whole; call it from the engine's own test file. */
 export function transportContract(engine: string, create: CreateTransport): void {
   describe(`${engine}: opening`, () => {
     openingContract(create);
+  });
+  describe(`${engine}: proxies`, () => {
+    proxiedContract(create);
   });
   describe.each(["cleartext", "TLS"] as const)(`${engine}, %s: bytes`, (wire) => {
     bytesContract(create, wire);
