@@ -178,6 +178,12 @@ function checksum(view: DataView, zeroAt: number): number {
   return ~crc >>> 0;
 }
 
+/** The header of a connection, or datagram, that is the balancer's own, such as a health check's (§2.1, §2.2). */
+export function writeLocalProxyHeader(version: "V1" | "V2"): Buffer {
+  if (version === "V1") return Buffer.from("PROXY UNKNOWN\r\n");
+  return Buffer.concat([V2_SIGNATURE, Buffer.of(0x20 | COMMAND_LOCAL, V2_FAMILIES.unspecified, 0, 0)]);
+}
+
 /** A header for backends, and what it has in common with the headers of the same connection: all its bytes as text. */
 export interface Announcement {
   readonly header: Uint8Array;

@@ -101,7 +101,7 @@ export function proxiedContract(create: CreateTransport): void {
 async function prefacedTlsServer(): Promise<{ port: number; preface(): Buffer; close(): Promise<unknown> }> {
   const { main } = Certificates.get();
   const secureContext = tls.createSecureContext({ cert: main.chainPem, key: main.privateKeyPem });
-  let preface = Buffer.alloc(0);
+  let preface: Buffer = Buffer.alloc(0);
   const server = net.createServer((socket) => {
     socket.on("error", () => undefined);
     socket.on("readable", function read() {
