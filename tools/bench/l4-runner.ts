@@ -22,6 +22,7 @@ async function runProxy(port: number, backendPort: number, streams: boolean): Pr
     vip: LOOPBACK,
     transport,
     clock: systemClock,
+    random: () => 0,
     account: createAccount(),
     balancer: () => balancer,
   });

@@ -14,6 +14,10 @@ export const listenerRules: Rules<ParsedListener> = (spec, report) => {
   if (protocol === "UDP" && spec.acceptProxyProtocol === true) {
     report("acceptProxyProtocol", "cannot be used with protocol UDP");
   }
+  if (protocol !== "UDP" && spec.acceptProxyProtocol === true && spec.proxyProtocolTrustedCidrs?.length === 0) {
+    const whom = "the networks of the proxies that may say who the client is";
+    report("proxyProtocolTrustedCidrs", `must name ${whom} with accept_proxy_protocol`, "REQUIRED");
+  }
 };
 
 function checkTls(spec: Spec, report: Report): void {

@@ -15,8 +15,8 @@ export const poolRules: Rules<PoolSpec> = (spec, report) => {
   if (spec.backendTls !== undefined && spec.protocol !== undefined && spec.protocol !== "HTTPS") {
     report("backendTls", `can only be used with protocol HTTPS, not with ${spec.protocol}`);
   }
-  if (spec.protocol === "UDP" && spec.sendProxyProtocol !== undefined && spec.sendProxyProtocol !== "NONE") {
-    report("sendProxyProtocol", "must be NONE with protocol UDP");
+  if (spec.protocol === "UDP" && spec.sendProxyProtocol === "V1") {
+    report("sendProxyProtocol", "must be NONE or V2 with protocol UDP: version 1 is for connections only");
   }
 };
 

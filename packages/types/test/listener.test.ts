@@ -116,6 +116,10 @@ describe("listener: the rest", () => {
     [{ connectionLimit: 2 ** 32 }, "connection_limit must be 0 to 4294967295, not 4294967296"],
     [{ protocol: "UDP", acceptProxyProtocol: true }, "accept_proxy_protocol cannot be used with protocol UDP"],
     [
+      { protocol: "TCP", acceptProxyProtocol: true },
+      "proxy_protocol_trusted_cidrs must name the networks of the proxies that may say who the client is with accept_proxy_protocol",
+    ],
+    [
       { accessLog: { format: "a\nb" } },
       'access_log.format must be OFF, JSON or a format string of one line, not "a\\nb"',
     ],

@@ -74,7 +74,10 @@ describe("pool: the rest", () => {
       { protocol: "HTTPS", backendTls: { alpnProtocols: ["h3"] } },
       'backend_tls.alpn_protocols[0] must be one of h2, http/1.1, not "h3"',
     ],
-    [{ protocol: "UDP", sendProxyProtocol: "V2" }, "send_proxy_protocol must be NONE with protocol UDP"],
+    [
+      { protocol: "UDP", sendProxyProtocol: "V1" },
+      "send_proxy_protocol must be NONE or V2 with protocol UDP: version 1 is for connections only",
+    ],
     [
       { protocol: "HTTP", forwarding: "DSR" },
       "forwarding must be NAT_MASQUERADE with protocol HTTP: DSR forwards packets in the kernel",

@@ -15,7 +15,7 @@ import {
 } from "@fiberlb/types";
 
 import { compileRedirectPrefix, compileRedirectUrl } from "../data/l7/redirect.ts";
-import { compileRegex } from "../data/l7/route-regex.ts";
+import { compileRegex } from "../data/route/regex.ts";
 
 const combination = (field: string, description: string): Violation => ({
   field,

@@ -29,7 +29,9 @@ async function listenerRules(
   const { loadBalancerId, protocol, defaultPoolId, certificateIds, clientCaCertificateId } = wanted;
   const violations = tooMany(certificateIds.length);
   if (violations.length > 0) return violations;
-  violations.push(...cidrMisfits("allowed_cidrs", wanted.allowedCidrs, vipAddress));
+  violations.push(...cidrMisfits("proxy_protocol_trusted_cidrs", wanted.proxyProtocolTrustedCidrs, vipAddress));
+  // Behind a proxy clients may be of the other family.
+  if (!wanted.acceptProxyProtocol) violations.push(...cidrMisfits("allowed_cidrs", wanted.allowedCidrs, vipAddress));
   if (defaultPoolId !== undefined) {
     const pool = await requirePool(options.repository, { tenant, loadBalancerId, id: defaultPoolId });
     violations.push(...poolFits("default_pool_id", { listener: protocol, pool: pool.protocol }));

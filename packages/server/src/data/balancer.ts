@@ -6,6 +6,8 @@ import type { Flow } from "./select/selector.ts";
  * weight, drain, limits), shared counters. L4 and L7 know only this.
  */
 export interface Balancer {
+  /** The header of the PROXY protocol that backends of the pool want; absent: none. */
+  readonly sendProxyProtocol?: "V1" | "V2" | undefined;
   /**
    * The backend for a flow, or why there is none.
    * @param exclude ids that were tried already and refused.

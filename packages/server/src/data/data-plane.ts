@@ -50,6 +50,8 @@ export type RejectReason =
   | "connection-limit"
   /** Its address makes more connections a second than the listener lets it. */
   | "rate-limit"
+  /** The header of the PROXY protocol is not there, is none, did not come in time, or comes from who is not trusted. */
+  | "proxy-protocol"
   /** The client did not come to terms about TLS, or showed no valid certificate where one is required. */
   | "tls-handshake"
   | "no-pool"
@@ -62,9 +64,9 @@ export type RejectReason =
   | "send-failed"
   /** Malformed, too large, or not to be judged by the policies: 4xx. */
   | "bad-request"
-  /** By a policy: 403. */
+  /** By a policy: 403, or a reset where it goes by SNI. */
   | "policy"
-  /** The client did not send its request, or take its response, in time: 408. */
+  /** The client did not send its request, or take its response, in time: 408; or its TLS hello where that is looked at. */
   | "client-timeout"
   /** The backend broke the protocol or the connection: 502. */
   | "bad-response"

@@ -58,6 +58,10 @@ export class PoolBalancer implements SessionBalancer {
     this.#openAccounts(rowOf);
   }
 
+  get sendProxyProtocol(): "V1" | "V2" | undefined {
+    return this.#pool.sendProxyProtocol;
+  }
+
   pick(flow: Flow, exclude?: ReadonlySet<string>): Lease | Refusal {
     const generation = this.#options.row.flag(POOL_FLAG.generation);
     if (generation !== this.#generation) this.#refresh(generation);

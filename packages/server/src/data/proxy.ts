@@ -21,8 +21,11 @@ export interface ListenerProxy {
 export interface Proxy extends ListenerProxy {
   /** Lets an accepted connection in, or turns it away, and serves it. */
   readonly accept: (client: Connection) => void;
-  /** Serves a connection that was let in already: its place in the listener's account is taken, and given back in the end. */
-  serve(client: Connection): void;
+  /**
+   * Serves a connection that was let in already: its place in the listener's account is taken, and given back in the end.
+   * @param received what has come of it already; valid until this returns.
+   */
+  serve(client: Connection, received?: Uint8Array): void;
 }
 
 /** What serves one listener's datagrams in one worker. */

@@ -13,6 +13,8 @@ import type { Connection, ConnectionHandlers, Transport, TransportError } from "
 /** A client has so long for its handshake. */
 export const HANDSHAKE_TIMEOUT_MS = 10_000;
 
+const NOTHING = new Uint8Array(0);
+
 /** What a {@link SecuredProxy} needs. */
 export interface SecuredProxyOptions {
   readonly listener: ListenerUnit;
@@ -84,13 +86,17 @@ export class SecuredProxy implements Proxy, ConnectionHandlers {
     else this.#turnAway(client, "connection-limit");
   };
 
-  serve(client: Connection): void {
+  serve(client: Connection, received: Uint8Array = NOTHING): void {
     const server = this.#tls?.server;
     if (server === undefined) {
       this.#turnAway(client, "tls-handshake");
       return this.#options.account.close();
     }
-    const options = { server, handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS };
+    const options = {
+      server,
+      handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
+      ...(received.length > 0 && { received }),
+    };
     this.#handshakes.add(this.#options.transport.secure(client, options, this));
   }
 

@@ -18,6 +18,7 @@ import { type Hmac, PoolSessions } from "./l7/session.ts";
 import { Upstreams } from "./l7/upstreams.ts";
 import { type DesiredListeners, Listeners, type ProxiedListener } from "./listeners.ts";
 import { PoolBalancer, type PoolBalancerOptions } from "./pool-balancer.ts";
+import { ProxiedProxy } from "./proxied-proxy.ts";
 import type { DatagramProxy, Proxy } from "./proxy.ts";
 import { SecuredProxy } from "./secured-proxy.ts";
 import { PoolTls } from "./tls/tls-client.ts";
@@ -166,17 +167,23 @@ export class Serving {
 
   #createProxy(listener: ProxiedListener): Proxy | DatagramProxy {
     const { vip, unit, account } = listener;
-    const { transport, datagrams, clock, ticketSecret: secret } = this.#options;
+    const { transport, datagrams, clock, random, ticketSecret: secret } = this.#options;
     const balancer = (poolId: string): Balancer | undefined => this.#balancers.get(poolId);
     const common = { listener: unit, vip, clock, account };
     if (unit.protocol === "UDP") {
       return new UdpProxy({ ...common, balancer, transport: datagrams, budget: this.#flowBudget });
     }
-    const inner =
-      unit.http === undefined ? new TcpProxy({ ...common, balancer, transport }) : this.#createHttpProxy(listener);
-    if (unit.tls === undefined) return inner;
+    const innermost =
+      unit.http === undefined
+        ? new TcpProxy({ ...common, random, balancer, transport })
+        : this.#createHttpProxy(listener);
     const createTls = (tls: TlsUnit): ListenerTls => new ListenerTls({ listenerId: unit.id, unit: tls, secret, clock });
-    return new SecuredProxy({ listener: unit, transport, account, createTls, inner });
+    const inner =
+      unit.tls === undefined
+        ? innermost
+        : new SecuredProxy({ listener: unit, transport, account, createTls, inner: innermost });
+    // Always there, since a listener may come to accept the protocol; until then it only passes on.
+    return new ProxiedProxy({ listener: unit, clock, account, inner });
   }
 
   #createHttpProxy({ vip, unit, account }: ProxiedListener): Proxy {
@@ -239,8 +246,8 @@ function hashKeyOf(maglev: MaglevUnit | undefined): HashKey | undefined {
 }
 
 /** The pools that a listener's connections or requests may go to; without one it has none to wait for. */
-function poolIdsOf({ defaultPoolId, http }: ListenerUnit): readonly string[] {
-  const routed = (http?.policies ?? []).flatMap(({ action }) =>
+function poolIdsOf({ defaultPoolId, http, sniPolicies }: ListenerUnit): readonly string[] {
+  const routed = (http?.policies ?? sniPolicies ?? []).flatMap(({ action }) =>
     action.type === "REDIRECT_TO_POOL" ? action.pools.map(({ poolId }) => poolId) : [],
   );
   return defaultPoolId === undefined ? routed : [defaultPoolId, ...routed];

@@ -54,8 +54,14 @@ function target(source: TargetSource, { pool, backend, settings, lookups }: Targ
     ...(address !== undefined && { address }),
     ...(problem !== undefined && { addressProblem: problem }),
     port: backend.monitorPort || backend.port,
-    check: settings,
+    check: asTraffic(settings, pool, backend),
   };
+}
+
+/** What listens at a place of its own is not what gets the traffic, and knows nothing of the PROXY protocol (as HAProxy has it). */
+function asTraffic(settings: HealthCheckSettings, { sendProxyProtocol }: Pool, backend: Backend): HealthCheckSettings {
+  const isElsewhere = backend.monitorAddress !== undefined || (backend.monitorPort ?? 0) !== 0;
+  return isElsewhere || sendProxyProtocol === "NONE" ? settings : { ...settings, sendProxyProtocol };
 }
 
 function checkSettings(check: HealthCheck, tls: BackendTlsUnit | undefined): HealthCheckSettings {

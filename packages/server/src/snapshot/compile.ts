@@ -77,6 +77,7 @@ interface ListenerContext {
 /** undefined: without a certificate that it can use it must not be open. */
 function compileListener(listener: Listener, { policies, findCertificate }: ListenerContext): ListenerUnit | undefined {
   const http = compileHttp(listener, policies);
+  const sniPolicies = compileSni(listener, policies);
   const tls = isTls(listener.protocol) ? compileTls(listener, findCertificate) : undefined;
   if (isTls(listener.protocol) && tls === undefined) return undefined;
   return {
@@ -92,9 +93,17 @@ function compileListener(listener: Listener, { policies, findCertificate }: List
       newConnectionsPerSPerSource: listener.newConnectionsPerSPerSource,
     }),
     ...(listener.defaultPoolId !== undefined && { defaultPoolId: listener.defaultPoolId }),
+    ...(listener.acceptProxyProtocol && { proxyProtocol: { trustedCidrs: listener.proxyProtocolTrustedCidrs } }),
     ...(tls !== undefined && { tls }),
     ...(http !== undefined && { http }),
+    ...(sniPolicies !== undefined && { sniPolicies }),
   };
+}
+
+/** A policy without rules takes nothing: for its sake alone no hello has to be awaited. */
+function compileSni({ protocol }: Listener, policies: readonly PolicyUnit[] = []): readonly PolicyUnit[] | undefined {
+  const effective = protocol === "TCP" ? policies.filter(({ rules }) => rules.length > 0) : [];
+  return effective.length === 0 ? undefined : effective;
 }
 
 /** Stands for every backend of a pool that must not be spoken to: without an address it is in no rotation and no session. */
@@ -117,6 +126,7 @@ function compilePool(pool: Pool, { backends, healthChecks }: UnitSource, lookups
     sourceIpPersistence: pool.sessionPersistence?.type === "SOURCE_IP",
     ...(session !== undefined && { session }),
     ...(backendTls !== undefined && { backendTls }),
+    ...(pool.sendProxyProtocol !== "NONE" && { sendProxyProtocol: pool.sendProxyProtocol }),
     drainTimeoutMs: pool.drainTimeoutS * 1000,
     slowStartMs: pool.slowStartS * 1000,
     panicThresholdPercent: pool.panicThresholdPercent,

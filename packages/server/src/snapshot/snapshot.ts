@@ -54,10 +54,23 @@ export interface ListenerUnit {
   readonly newConnectionsPerSPerSource?: number;
   /** Absent: every connection is refused, with a reset; a request that no policy takes, with 503. */
   readonly defaultPoolId?: string;
+  /** Set when every connection must begin with a header of the PROXY protocol. */
+  readonly proxyProtocol?: ProxyProtocolUnit;
   /** What TLS and HTTPS listeners have besides; absent with every other protocol. */
   readonly tls?: TlsUnit;
   /** What HTTP and HTTPS listeners have besides; absent with every other protocol. */
   readonly http?: HttpUnit;
+  /**
+   * What chooses by the name that a client's TLS hello shows, without TLS being ended here: on TCP listeners that have
+   * policies, in order of their positions, without those that are administratively down.
+   */
+  readonly sniPolicies?: readonly PolicyUnit[];
+}
+
+/** How a listener takes the PROXY protocol, version 1 or 2. */
+export interface ProxyProtocolUnit {
+  /** CIDRs that peers must come from to be believed; empty = nobody. */
+  readonly trustedCidrs: readonly string[];
 }
 
 /** How a listener speaks TLS with clients. */
@@ -207,6 +220,8 @@ export interface PoolUnit {
    * then none of them has an address, because they must not be spoken to in any other way.
    */
   readonly backendTls?: BackendTlsUnit;
+  /** Every connection to a backend, or datagram, begins with this header that says who its client is; absent: none. */
+  readonly sendProxyProtocol?: "V1" | "V2";
   /** How long a backend that leaves (weight 0, removed, administratively down) keeps its connections. */
   readonly drainTimeoutMs: number;
   /** A backend that came back gets its full share only after so long; 0 = at once. */

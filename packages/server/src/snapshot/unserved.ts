@@ -2,7 +2,7 @@
  * Settings that the API takes and this release's data plane does not act on: never ignored in silence, but an ERROR of the
  * load balancer with the reason. Pure.
  */
-import type { L7Policy, Listener, Pool } from "@fiberlb/types";
+import type { Listener, Pool } from "@fiberlb/types";
 
 import type { Problem } from "./snapshot.ts";
 
@@ -11,14 +11,13 @@ export interface UnservedSource {
   readonly loadBalancer: { readonly id: string };
   readonly listeners: readonly Listener[];
   readonly pools: readonly Pool[];
-  readonly l7Policies: readonly L7Policy[];
 }
 
 /** One problem for each setting that is asked for in vain. */
-export function unservedSettings({ loadBalancer, listeners, pools, l7Policies }: UnservedSource): readonly Problem[] {
+export function unservedSettings({ loadBalancer, listeners, pools }: UnservedSource): readonly Problem[] {
   const { id: loadBalancerId } = loadBalancer;
   const ofListeners = listeners.flatMap((listener) =>
-    listenerSettings(listener, l7Policies).map((what) => ({
+    listenerSettings(listener).map((what) => ({
       loadBalancerId,
       listenerId: listener.id,
       reason: `listener ${listener.name}: ${what} is not served by this release; remove it`,
@@ -31,20 +30,16 @@ export function unservedSettings({ loadBalancer, listeners, pools, l7Policies }:
 }
 
 /** What a protocol cannot have, the API refuses. */
-function listenerSettings(listener: Listener, policies: readonly L7Policy[]): readonly string[] {
-  const hasPolicies = policies.some((policy) => policy.listenerId === listener.id && policy.adminStateUp);
+function listenerSettings(listener: Listener): readonly string[] {
   return [
-    ...(listener.acceptProxyProtocol ? ["accept_proxy_protocol"] : []),
     ...(listener.requestsPerSPerSource > 0 ? ["requests_per_s_per_source"] : []),
     ...(listener.accessLog.format === "OFF" ? [] : ["access_log"]),
-    ...(listener.protocol === "TCP" && hasPolicies ? ["routing by SNI"] : []),
   ];
 }
 
 function poolSettings(pool: Pool): readonly string[] {
   const release = "is not served by this release; remove it";
   return [
-    ...(pool.sendProxyProtocol === "NONE" ? [] : [`send_proxy_protocol ${release}`]),
     ...(pool.outlierDetection === undefined ? [] : [`outlier_detection ${release}`]),
     ...(pool.queueTimeoutMs === 0 ? [] : [`queue_timeout_ms ${release}`]),
   ];

@@ -25,6 +25,7 @@ const VIP = "192.0.2.1";
 /** A connection that does nothing and remembers how it ended. */
 class IdleConnection implements Connection {
   handlers: ConnectionHandlers = { onData() {}, onEnd() {}, onDrain() {}, onClose() {} };
+  proxied = undefined;
   readonly remoteAddress = "198.51.100.7";
   readonly remotePort = 40_000;
   readonly localAddress = VIP;
@@ -132,7 +133,7 @@ beforeEach(() => {
       const budget = new FlowBudget(100);
       if (unit.protocol === "UDP")
         return new UdpProxy({ listener: unit, transport: datagrams, clock, balancer, budget, ...rest });
-      return new TcpProxy({ listener: unit, transport, clock, balancer, ...rest });
+      return new TcpProxy({ listener: unit, transport, clock, random: () => 0, balancer, ...rest });
     },
     onAcceptError: ({ listenerId, code }) => acceptErrors.push(`${listenerId} ${code}`),
   });

@@ -36,6 +36,7 @@ const NO_REJECTS = {
   "tls-handshake": 0,
   "flow-limit": 0,
   "send-failed": 0,
+  "proxy-protocol": 0,
 };
 const LISTENER: ListenerFigures = {
   connectionsActive: 2,

@@ -8,7 +8,9 @@ export type ClientHelloResult =
   | { readonly kind: "incomplete" }
   /** `serverName` in lower case; undefined when the client names none, or hides it (ECH shows its public name). */
   | { readonly kind: "hello"; readonly serverName: string | undefined }
-  /** No TLS, or a hello that is not well-formed; `problem` says what is wrong. */
+  /** The first bytes are not those of TLS. */
+  | { readonly kind: "not-tls" }
+  /** TLS whose hello is not well-formed; `problem` says what is wrong. */
   | { readonly kind: "failed"; readonly problem: string };
 
 /** A hello beyond that is refused; browsers send 2 KiB at most, with post-quantum key shares. */
@@ -22,12 +24,16 @@ const CLIENT_HELLO = 1;
 const RANDOM_END = 34;
 const SERVER_NAME = 0;
 const HOST_NAME = 0;
+/** No client cuts its hello into more; each one costs time while the rest is awaited. */
+const MAX_RECORDS = 1024;
 const INCOMPLETE: ClientHelloResult = { kind: "incomplete" };
+const NOT_TLS: ClientHelloResult = { kind: "not-tls" };
 
 const failed = (problem: string): ClientHelloResult => ({ kind: "failed", problem });
 
 /** Reads the hello at the beginning of `bytes`, which may come in several records; call again with more while it is incomplete. */
 export function parseClientHello(bytes: Uint8Array): ClientHelloResult {
+  if (isOtherProtocol(bytes)) return NOT_TLS;
   const message = joinRecords(bytes);
   if (typeof message === "string") return failed(message);
   if (message.length >= 1 && message[0] !== CLIENT_HELLO) return failed("its first message is no ClientHello");
@@ -39,10 +45,16 @@ export function parseClientHello(bytes: Uint8Array): ClientHelloResult {
   return readHello(new Cursor(message.subarray(MESSAGE_HEAD_BYTES, MESSAGE_HEAD_BYTES + length)));
 }
 
+/** A connection begins with a record of type handshake; all versions of TLS are 3 there (RFC 8446 §5.1). */
+const isOtherProtocol = (bytes: Uint8Array): boolean =>
+  (bytes.length > 0 && bytes[0] !== HANDSHAKE) || (bytes.length > 1 && bytes[1] !== 3);
+
 /** The payload of the records so far, or what is wrong with them. */
 function joinRecords(bytes: Uint8Array): Uint8Array | string {
   const parts: Uint8Array[] = [];
   let at = 0;
+  let messageEnd = Infinity;
+  let total = 0;
   while (at < bytes.length) {
     if (bytes[at] !== HANDSHAKE) return "it is no TLS handshake";
     if (at + 1 < bytes.length && bytes[at + 1] !== 3) return "its version is none of TLS";
@@ -51,20 +63,23 @@ function joinRecords(bytes: Uint8Array): Uint8Array | string {
     // RFC 8446 §5.1: no empty record of a handshake.
     if (length === 0 || length > MAX_RECORD_BYTES) return `a record of ${length} bytes is not allowed`;
     at += RECORD_HEAD_BYTES;
-    parts.push(bytes.subarray(at, at + length));
+    const payload = bytes.subarray(at, at + length);
+    parts.push(payload);
     at += length;
-    if (helloEnds(parts)) break;
+    total += payload.length;
+    if (messageEnd === Infinity && total >= MESSAGE_HEAD_BYTES) messageEnd = endOfMessage(parts);
+    // What follows the hello is not part of it.
+    if (total >= messageEnd) break;
+    if (parts.length === MAX_RECORDS) return `it comes in more than ${MAX_RECORDS} records`;
   }
   return parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts);
 }
 
-/** Whether the records hold a whole message: what follows is not part of it. */
-function helloEnds(parts: readonly Uint8Array[]): boolean {
-  const [first] = parts;
-  const bytes = parts.reduce((sum, { length }) => sum + length, 0);
-  if (first === undefined || bytes < MESSAGE_HEAD_BYTES) return false;
+/** How many bytes the message has, its head included; the head is there, maybe in pieces. */
+function endOfMessage(parts: readonly Uint8Array[]): number {
+  const [first] = parts as readonly [Uint8Array];
   const head = first.length >= MESSAGE_HEAD_BYTES ? first : Buffer.concat(parts.slice(0, MESSAGE_HEAD_BYTES));
-  return bytes >= MESSAGE_HEAD_BYTES + ((head[1]! << 16) | (head[2]! << 8) | head[3]!);
+  return MESSAGE_HEAD_BYTES + ((head[1]! << 16) | (head[2]! << 8) | head[3]!);
 }
 
 /** Reads one length-prefixed thing after the other; undefined once something does not fit. */

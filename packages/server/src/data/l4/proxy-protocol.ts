@@ -4,17 +4,10 @@
  */
 import { ipFromBigInt, ipToBigInt, type IpAddress, parseIp, unmapIpv4 } from "@fiberlb/types";
 
-/** One end of a connection: canonical IP text and port. */
-export interface Endpoint {
-  readonly address: string;
-  readonly port: number;
-}
+import type { Flow } from "../select/selector.ts";
+import type { Endpoint, ProxiedEndpoints } from "../transport/transport.ts";
 
-/** Between whom a proxied connection is. */
-export interface ProxiedEndpoints {
-  readonly source: Endpoint;
-  readonly destination: Endpoint;
-}
+export type { ProxiedEndpoints } from "../transport/transport.ts";
 
 /** What a header says. */
 export interface ProxyHeader {
@@ -183,6 +176,40 @@ function checksum(view: DataView, zeroAt: number): number {
     for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0x82f63b78 : 0);
   }
   return ~crc >>> 0;
+}
+
+/** The header of a connection, or datagram, that is the balancer's own, such as a health check's (§2.1, §2.2). */
+export function writeLocalProxyHeader(version: "V1" | "V2"): Buffer {
+  if (version === "V1") return Buffer.from("PROXY UNKNOWN\r\n");
+  return Buffer.concat([V2_SIGNATURE, Buffer.of(0x20 | COMMAND_LOCAL, V2_FAMILIES.unspecified, 0, 0)]);
+}
+
+/** A header for backends, and what it has in common with the headers of the same connection: all its bytes as text. */
+export interface Announcement {
+  readonly header: Uint8Array;
+  readonly key: string;
+}
+
+/** {@link writeProxyHeader} with its key. */
+export function announce(version: "V1" | "V2", endpoints: ProxiedEndpoints): Announcement {
+  const header = writeProxyHeader(version, endpoints);
+  return { header, key: header.toString("latin1") };
+}
+
+/**
+ * What backends are told of a connection, or of a datagram: its client and where that connected to, which is the VIP unless
+ * a proxy before us said otherwise.
+ */
+export function endpointsOf(
+  { clientAddress, clientPort, vip, vipPort }: Flow,
+  proxied: ProxiedEndpoints | undefined,
+): ProxiedEndpoints {
+  return (
+    proxied ?? {
+      source: { address: clientAddress, port: clientPort },
+      destination: { address: vip, port: vipPort },
+    }
+  );
 }
 
 /** The header of a connection for a backend. */

@@ -4,6 +4,7 @@ import type { Flow } from "../select/selector.ts";
 import type { Connection, ConnectionHandlers, Transport, TransportError } from "../transport/transport.ts";
 import type { IdleSubject } from "./idle-sweep.ts";
 import type { ListenerAccount } from "./listener-account.ts";
+import { endpointsOf, writeProxyHeader } from "./proxy-protocol.ts";
 
 /** Backends tried for one connection; bounds how long its client waits: attempts × connect timeout. */
 export const MAX_CONNECT_ATTEMPTS = 3;
@@ -33,6 +34,8 @@ export class TcpSession implements ConnectionHandlers, Flow, IdleSubject {
   readonly #options: TcpSessionOptions;
   readonly #client: Connection;
   #clientOpen = true;
+  /** What came before the session did; the backend's first. */
+  #received: Uint8Array | undefined;
   #backend: Connection | undefined;
   #backendOpen = false;
   #established = false;
@@ -66,8 +69,9 @@ export class TcpSession implements ConnectionHandlers, Flow, IdleSubject {
     return this.#options.vipPort;
   }
 
-  /** Takes the client over and connects it to a backend. */
-  start(): void {
+  /** Takes the client over and connects it to a backend. @param received what has come of it already; copied. */
+  start(received: Uint8Array): void {
+    if (received.length > 0) this.#received = Uint8Array.from(received);
     this.#client.pause();
     this.#client.handlers = this;
     this.#connectBackend();
@@ -93,6 +97,9 @@ export class TcpSession implements ConnectionHandlers, Flow, IdleSubject {
     this.#established = true;
     this.#lease?.connected();
     this.#client.resume();
+    const received = this.#received;
+    this.#received = undefined;
+    if (received !== undefined) this.onData(this.#client, received);
   }
 
   onData(from: Connection, bytes: Uint8Array): void {
@@ -153,8 +160,16 @@ export class TcpSession implements ConnectionHandlers, Flow, IdleSubject {
     const { address, port } = choice.backend;
     if (address === undefined) return this.#connectAnother();
     choice.onRevoke = (reason) => this.#revoked(reason);
-    this.#backend = transport.connect({ address, port, timeoutMs: connectTimeoutMs }, this);
+    const preface = this.#prefaceFor(balancer);
+    const target = { address, port, timeoutMs: connectTimeoutMs };
+    this.#backend = transport.connect(preface === undefined ? target : { ...target, preface }, this);
     this.#backendOpen = true;
+  }
+
+  /** Who the client is, for backends that want to be told. */
+  #prefaceFor({ sendProxyProtocol }: Balancer): Uint8Array | undefined {
+    if (sendProxyProtocol === undefined) return undefined;
+    return writeProxyHeader(sendProxyProtocol, endpointsOf(this, this.#client.proxied));
   }
 
   /** The backend goes away. A connection that still waits for it is given to another. */

@@ -11,6 +11,7 @@ import type {
 import { TransportError } from "../transport/transport.ts";
 import type { TabledFlow } from "./flow-table.ts";
 import type { ListenerAccount } from "./listener-account.ts";
+import { endpointsOf, writeDatagramProxyHeader } from "./proxy-protocol.ts";
 
 /** Backends chosen for one datagram. */
 const MAX_CONNECT_ATTEMPTS = 3;
@@ -55,6 +56,8 @@ export class UdpFlow implements Flow, TabledFlow<UdpFlow>, PeerSocketHandlers {
   readonly #options: UdpFlowOptions;
   #lease: Lease | undefined;
   #backend: PeerSocket | undefined;
+  /** Begins every datagram to the backend. */
+  #header: Buffer | undefined;
   /** Ids of the backends that could not be reached. */
   #left: Set<string> | undefined;
   #isEnded = false;
@@ -85,6 +88,8 @@ export class UdpFlow implements Flow, TabledFlow<UdpFlow>, PeerSocketHandlers {
       const pool = this.#options.pool();
       if (pool === undefined) return "no-pool";
       const choice = pool.pick(this, this.#left);
+      this.#header =
+        pool.sendProxyProtocol === "V2" ? writeDatagramProxyHeader(endpointsOf(this, undefined)) : undefined;
       const failure = choice.kind === "refusal" ? this.#refused(choice) : this.#open(choice);
       if (failure !== undefined) return failure;
     }
@@ -97,7 +102,7 @@ export class UdpFlow implements Flow, TabledFlow<UdpFlow>, PeerSocketHandlers {
     if (refusal !== undefined) return this.#options.account.reject(refusal);
     this.#options.account.count(bytes.length, 0);
     this.#lease?.count(bytes.length, 0);
-    this.#backend?.send(bytes);
+    this.#backend?.send(this.#header === undefined ? bytes : Buffer.concat([this.#header, bytes]));
   }
 
   /** Lets the backend go, for good. Idempotent. */

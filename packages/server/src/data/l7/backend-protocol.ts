@@ -1,5 +1,6 @@
 import type { BackendUnit } from "../../snapshot/snapshot.ts";
-import type { AlpnProtocol, TlsClient } from "../transport/transport.ts";
+import type { Announcement } from "../l4/proxy-protocol.ts";
+import type { AlpnProtocol, ConnectOptions, TlsClient } from "../transport/transport.ts";
 
 /**
  * How the backends of a pool are spoken to. Connections are kept with the object they were made with and used for no
@@ -37,6 +38,32 @@ export const HTTP2_CLEARTEXT: BackendProtocol = { kind: "h2c" };
 export interface UpstreamTarget {
   readonly backend: BackendUnit;
   readonly protocol: BackendProtocol;
+  /**
+   * Set when connections to the backend begin with who their client is (PROXY protocol): they are used for the requests of
+   * that client's connection alone.
+   */
+  readonly announcement?: Announcement | undefined;
+}
+
+/** What connections to the backend have in common that may carry each other's requests. */
+export const upstreamKey = ({ backend, announcement }: UpstreamTarget): string =>
+  announcement === undefined ? backend.id : `${backend.id}${KEY_SEPARATOR}${announcement.key}`;
+
+/** Ids of backends have none. */
+export const KEY_SEPARATOR = " ";
+
+/** How a connection to the backend is made. */
+export function connectOptionsOf(
+  { backend, protocol, announcement }: UpstreamTarget,
+  timeoutMs: number,
+): ConnectOptions {
+  return {
+    address: backend.address ?? "",
+    port: backend.port,
+    timeoutMs,
+    ...(protocol.kind === "tls" && { tls: protocol.tls.clientOf(backend.host) }),
+    ...(announcement !== undefined && { preface: announcement.header }),
+  };
 }
 
 /** Whether connections of this kind may turn out to carry many requests at once. */

@@ -1,10 +1,12 @@
 import type { Flow } from "../select/selector.ts";
-import type { TlsFacts } from "../transport/transport.ts";
+import type { ProxiedEndpoints, TlsFacts } from "../transport/transport.ts";
 import type { ForwardedClient } from "./forwarded.ts";
 
 /** The client's side of an exchange. */
 export interface ExchangeClient extends Flow {
   readonly forwarded: ForwardedClient;
+  /** Between whom the connection is, if a proxy before us said so. */
+  readonly proxied: ProxiedEndpoints | undefined;
   /** Set before a backend is chosen. */
   hashText: string | undefined;
   /** undefined in cleartext. */

@@ -10,7 +10,7 @@ import { isIdempotent, Method, type MethodId } from "./http1-names.ts";
 import type { ByteRanges } from "./http1-ranges.ts";
 import { REFUSED, STREAM_RESET } from "./http2-upstream-stream.ts";
 import { type LocalResponse, statusResponse } from "./local-response.ts";
-import { choosePool, type IncomingRequest, reasonOf, writePoolRequest } from "./pool-request.ts";
+import { choosePool, type IncomingRequest, reasonOf, targetOf, writePoolRequest } from "./pool-request.ts";
 import { ResponseRelay } from "./response-relay.ts";
 import { answerOf } from "./route-answer.ts";
 import type { PoolRoute } from "./route-outcome.ts";
@@ -210,7 +210,7 @@ export class Http1Exchange implements UpstreamUser {
     this.#isDetour = resumed === "detour";
     const choice = typeof resumed === "object" ? resumed : pool.balancer.pick(this.#client);
     if (choice.kind === "refusal") return this.#refuse(reasonOf(choice), choice.reason);
-    const target = { backend: choice.backend, protocol: pool.protocol };
+    const target = targetOf(pool, choice, this.#client);
     const maxIdleMs = isIdempotent(this.#method) ? MAX_IDLE_MS : FRESH_MS;
     const upstream = context.shared.upstreams.take(target, maxIdleMs, this);
     if (upstream === undefined) return this.#connect(choice);
@@ -229,7 +229,7 @@ export class Http1Exchange implements UpstreamUser {
     this.#phase = CONNECTING;
     this.#client.pauseBody();
     const { listener, shared } = this.#context;
-    const target = { backend: lease.backend, protocol: (this.#pool as HttpPool).protocol };
+    const target = targetOf(this.#pool as HttpPool, lease, this.#client);
     this.#upstream = shared.upstreams.connect(target, listener.backendConnectTimeoutMs, this);
   }
 

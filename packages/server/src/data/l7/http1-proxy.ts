@@ -80,15 +80,15 @@ export class Http1Proxy implements Proxy, Http1Owner {
     client.reset();
   };
 
-  serve(client: Connection): void {
+  serve(client: Connection, received = NOTHING): void {
     if (client.tls?.alpnProtocol === "h2") {
       this.#timeouts.start();
-      return this.#beginHttp2(client, NOTHING);
+      return this.#beginHttp2(client, received);
     }
     const session = new Http1Session(client, this);
     this.#clients.add(session);
     this.#timeouts.start();
-    session.start();
+    session.start(received);
   }
 
   /** Answered with 503, and given the time to read it. */

@@ -1,5 +1,5 @@
 import type { RejectReason } from "../data-plane.ts";
-import type { Connection, ConnectionHandlers, TlsFacts } from "../transport/transport.ts";
+import type { Connection, ConnectionHandlers, ProxiedEndpoints, TlsFacts } from "../transport/transport.ts";
 import { ByteStash } from "./byte-stash.ts";
 import type { ExchangeClient } from "./exchange-client.ts";
 import type { ForwardedClient } from "./forwarded.ts";
@@ -95,13 +95,18 @@ export class Http1Session implements ConnectionHandlers, ExchangeClient, Timed {
     return (this.#forwarded ??= this.#context.forwardedClient(this.#client));
   }
 
+  get proxied(): ProxiedEndpoints | undefined {
+    return this.#client.proxied;
+  }
+
   get tls(): TlsFacts | undefined {
     return this.#client.tls;
   }
 
-  /** Takes the client over. */
-  start(): void {
+  /** Takes the client over. @param received what has come of it already. */
+  start(received: Uint8Array): void {
     this.#client.handlers = this;
+    if (received.length > 0) this.onData(this.#client, received);
   }
 
   /** Takes the client over only to say that there is no room for it. */

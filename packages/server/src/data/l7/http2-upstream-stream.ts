@@ -68,6 +68,10 @@ export class Http2UpstreamStream implements Connection {
     this.#sender = new RequestSender(options.scheme, (headers, start) => this.#open(headers, start));
   }
 
+  get proxied(): undefined {
+    return undefined;
+  }
+
   get remoteAddress(): string {
     return this.#options.address;
   }

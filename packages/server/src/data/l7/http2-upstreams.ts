@@ -2,7 +2,7 @@ import { formatHostPort } from "@fiberlb/types";
 
 import type { Clock } from "../../clock.ts";
 import { type Connection, noHandlers, type Transport, TransportError } from "../transport/transport.ts";
-import type { UpstreamTarget } from "./backend-protocol.ts";
+import { connectOptionsOf, type UpstreamTarget } from "./backend-protocol.ts";
 import { Http2UpstreamSession, type SessionOwner } from "./http2-upstream-session.ts";
 import { Http2UpstreamStream } from "./http2-upstream-stream.ts";
 import { Upstream, type UpstreamOwner, type UpstreamUser } from "./upstream.ts";
@@ -172,19 +172,12 @@ export class Http2Upstreams implements SessionOwner, UpstreamOwner {
   }
 
   #open(timeoutMs: number): void {
-    const { transport, backend, protocol } = this.#options;
-    const { address = "", port } = backend;
-    const tls = protocol.kind === "tls" ? { tls: protocol.tls.clientOf(backend.host) } : {};
     this.#opening++;
-    transport.connect(
-      { address, port, timeoutMs, ...tls },
-      {
-        ...noHandlers,
-        onConnect: (connection) => this.#opened(connection, timeoutMs),
-        onClose: (_connection, error) =>
-          this.#openFailed(error ?? this.#error("ECONNRESET", "it closed the connection")),
-      },
-    );
+    this.#options.transport.connect(connectOptionsOf(this.#options, timeoutMs), {
+      ...noHandlers,
+      onConnect: (connection) => this.#opened(connection, timeoutMs),
+      onClose: (_connection, error) => this.#openFailed(error ?? this.#error("ECONNRESET", "it closed the connection")),
+    });
   }
 
   #opened(connection: Connection, timeoutMs: number): void {

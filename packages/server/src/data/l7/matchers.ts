@@ -2,9 +2,9 @@ import { parseIp, unmapIpv4 } from "@fiberlb/types";
 
 import type { RuleUnit } from "../../snapshot/snapshot.ts";
 import { AllowedCidrs } from "../l4/allowed-cidrs.ts";
+import { compileTextTest, type TextTest } from "../route/text-test.ts";
 import { fileTypeOf } from "./path.ts";
 import { queryValues } from "./route-query.ts";
-import { compileRegex } from "./route-regex.ts";
 import type { RouteRequest } from "./route-request.ts";
 
 /** Whether a request fulfils a rule; undefined when its text is too long for the rule's regular expression. */
@@ -14,8 +14,6 @@ export type Check = (request: RouteRequest) => boolean | undefined;
 export type CheckResult =
   | { readonly ok: true; readonly check: Check }
   | { readonly ok: false; readonly problem: string };
-
-type TextTest = (text: string) => boolean | undefined;
 
 /** Compiles one rule, with its inversion. A rule of the API always compiles; one of another release may not. */
 export function compileCheck(rule: RuleUnit): CheckResult {
@@ -36,7 +34,7 @@ function compilePlain(rule: RuleUnit): CheckResult {
     const wanted = value.toLowerCase() === "true";
     return { ok: true, check: (request) => (request.clientCertificate !== undefined) === wanted };
   }
-  const compiled = compileTest(rule);
+  const compiled = compileTextTest(rule);
   return compiled.ok ? { ok: true, check: checkOf({ ...rule, type }, compiled.test) } : compiled;
 }
 
@@ -88,44 +86,6 @@ function subjectValues({ clientCertificate }: RouteRequest, field: string): read
   return Object.entries(clientCertificate?.subject ?? {}).flatMap(([name, value]) =>
     name.toLowerCase() === wanted ? value : [],
   );
-}
-
-type TestResult = { readonly ok: true; readonly test: TextTest } | { readonly ok: false; readonly problem: string };
-
-function compileTest(rule: RuleUnit): TestResult {
-  const isHost = rule.type === "HOST_NAME" || rule.type === "SNI";
-  if (rule.compareType === "REGEX") {
-    const compiled = compileRegex(rule.value, { ignoreCase: isHost });
-    return compiled.ok ? { ok: true, test: (text) => compiled.value.test(text) } : compiled;
-  }
-  return { ok: true, test: compare(rule.compareType, isHost ? canonicalHost(rule.value) : rule.value, isHost) };
-}
-
-function compare(type: Exclude<RuleUnit["compareType"], "REGEX">, value: string, isHost: boolean): TextTest {
-  switch (type) {
-    case "EQUAL_TO":
-      return isHost && value.startsWith("*.") ? (text) => domainOf(text) === value.slice(2) : (text) => text === value;
-    case "STARTS_WITH":
-      return (text) => text.startsWith(value);
-    case "ENDS_WITH":
-      return (text) => text.endsWith(value);
-    case "CONTAINS":
-      return (text) => text.includes(value);
-  }
-}
-
-/** A rule's host as requests show theirs: lower case, no trailing dot, IPv6 in brackets. */
-export function canonicalHost(value: string): string {
-  const host = value.toLowerCase();
-  if (!host.includes(":")) return host.length > 1 && host.endsWith(".") ? host.slice(0, -1) : host;
-  const address = parseIp(host.replace(/^\[(.*)\]$/, "$1"));
-  return address.ok ? `[${address.value}]` : host;
-}
-
-/** What follows the first label, which must not be empty: what `*.` stands before. undefined with a single label. */
-export function domainOf(host: string): string | undefined {
-  const dot = host.indexOf(".");
-  return dot > 0 ? host.slice(dot + 1) : undefined;
 }
 
 function compileSourceIp(value: string): CheckResult {

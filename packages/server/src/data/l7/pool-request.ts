@@ -1,6 +1,9 @@
-import type { Refusal } from "../balancer.ts";
+import type { Lease, Refusal } from "../balancer.ts";
 import type { RejectReason } from "../data-plane.ts";
+import { announce, endpointsOf } from "../l4/proxy-protocol.ts";
+import type { UpstreamTarget } from "./backend-protocol.ts";
 import { cookieValues } from "./cookie.ts";
+import type { ExchangeClient } from "./exchange-client.ts";
 import type { ForwardedClient } from "./forwarded.ts";
 import { cookieHeaders, headerValues } from "./head-request.ts";
 import type { HttpPool } from "./http-pools.ts";
@@ -57,6 +60,13 @@ function hashText(pool: HttpPool | undefined, head: RequestHead): string | undef
 /** What a refusal counts as. */
 export const reasonOf = ({ reason }: Refusal): RejectReason =>
   reason === "backend-limit" ? "backend-limit" : "no-backend";
+
+/** Where a request goes once its backend is chosen; tells the backend who the client is where the pool says so. */
+export function targetOf({ balancer, protocol }: HttpPool, { backend }: Lease, client: ExchangeClient): UpstreamTarget {
+  const version = balancer.sendProxyProtocol;
+  if (version === undefined) return { backend, protocol };
+  return { backend, protocol, announcement: announce(version, endpointsOf(client, client.proxied)) };
+}
 
 /** How a request leaves for a pool. */
 export interface Departure {

@@ -1,5 +1,5 @@
 import type { RuleUnit } from "../../snapshot/snapshot.ts";
-import { canonicalHost, domainOf } from "./matchers.ts";
+import { canonicalHost, domainOf } from "../route/text-test.ts";
 import { fileTypeOf } from "./path.ts";
 import { PrefixTree } from "./route-prefix-tree.ts";
 import { queryValues } from "./route-query.ts";

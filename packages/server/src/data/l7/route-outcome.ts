@@ -1,6 +1,6 @@
 import type { ActionUnit, HeaderEditUnit, PathRewriteUnit, PolicyUnit } from "../../snapshot/snapshot.ts";
+import { WeightedPools } from "../route/weighted-pools.ts";
 import { compileRedirectPrefix, compileRedirectUrl } from "./redirect.ts";
-import { WeightedPools } from "./route-pools.ts";
 import type { RouteRequest } from "./route-request.ts";
 
 /** What happens to a request. All but redirects are made once and shared by all requests. */

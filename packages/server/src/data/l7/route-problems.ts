@@ -3,7 +3,11 @@ import { compileRoutes } from "./router.ts";
 
 /** Policies of a load balancer that can't be carried out and so take no request. */
 export function routeProblems({ loadBalancerId, listeners }: Unit): readonly Problem[] {
-  return listeners.flatMap(({ id, http }) =>
-    compileRoutes(http?.policies ?? []).problems.map(({ reason }) => ({ loadBalancerId, listenerId: id, reason })),
+  return listeners.flatMap(({ id, http, sniPolicies }) =>
+    compileRoutes(http?.policies ?? sniPolicies ?? []).problems.map(({ reason }) => ({
+      loadBalancerId,
+      listenerId: id,
+      reason,
+    })),
   );
 }

@@ -1,5 +1,5 @@
 import type { Connection, ConnectionHandlers, TransportError } from "../transport/transport.ts";
-import type { BackendProtocol, UpstreamTarget } from "./backend-protocol.ts";
+import { type BackendProtocol, upstreamKey, type UpstreamTarget } from "./backend-protocol.ts";
 import { ByteStash } from "./byte-stash.ts";
 import { BodyScan } from "./http1-body.ts";
 import { ResponseHead } from "./http1-head.ts";
@@ -34,6 +34,8 @@ export interface UpstreamOwner {
  */
 export class Upstream implements ConnectionHandlers {
   readonly backendId: string;
+  /** See `upstreamKey`. */
+  readonly key: string;
   readonly protocol: BackendProtocol;
   readonly address: string;
   readonly port: number;
@@ -52,8 +54,10 @@ export class Upstream implements ConnectionHandlers {
   /** Who keeps it between requests. */
   owner: UpstreamOwner;
 
-  constructor({ backend, protocol }: UpstreamTarget, owner: UpstreamOwner) {
+  constructor(target: UpstreamTarget, owner: UpstreamOwner) {
+    const { backend, protocol } = target;
     this.backendId = backend.id;
+    this.key = upstreamKey(target);
     this.address = backend.address ?? "";
     this.port = backend.port;
     this.protocol = protocol;

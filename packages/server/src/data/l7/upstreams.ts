@@ -2,7 +2,7 @@ import { formatHostPort } from "@fiberlb/types";
 
 import type { Cancel, Clock } from "../../clock.ts";
 import { type Transport, TransportError } from "../transport/transport.ts";
-import { mayBeHttp2, type UpstreamTarget } from "./backend-protocol.ts";
+import { connectOptionsOf, KEY_SEPARATOR, mayBeHttp2, upstreamKey, type UpstreamTarget } from "./backend-protocol.ts";
 import { Http2Upstreams } from "./http2-upstreams.ts";
 import { Upstream, type UpstreamOwner, type UpstreamUser } from "./upstream.ts";
 
@@ -27,11 +27,12 @@ export interface UpstreamsOptions {
 
 /**
  * The connections of one worker to backends, kept open between requests. The one used last is used next, so that as few
- * as possible are in use and the others can go. Requests to a backend that speaks HTTP/2 share connections.
+ * as possible are in use and the others can go. Requests to a backend that speaks HTTP/2 share connections. A backend that
+ * is told who the client is has connections of its own for each client.
  */
 export class Upstreams implements UpstreamOwner {
   readonly #options: UpstreamsOptions;
-  /** By backend, the one used last at the end. */
+  /** By `upstreamKey`, the one used last at the end; HTTP/2 by the same. */
   readonly #idle = new Map<string, Upstream[]>();
   readonly #http2 = new Map<string, Http2Upstreams>();
   /** Made for an address or protocol that the backend no longer has. */
@@ -53,8 +54,9 @@ export class Upstreams implements UpstreamOwner {
     return idle;
   }
 
-  #takeIdle({ backend, protocol }: UpstreamTarget, maxIdleMs: number): Upstream | undefined {
-    const idle = this.#idle.get(backend.id);
+  #takeIdle(target: UpstreamTarget, maxIdleMs: number): Upstream | undefined {
+    const { backend, protocol } = target;
+    const idle = this.#idle.get(upstreamKey(target));
     for (let upstream = idle?.pop(); upstream !== undefined; upstream = idle?.pop()) {
       const { address, port } = upstream;
       const isSame = address === backend.address && port === backend.port && upstream.protocol === protocol;
@@ -71,14 +73,13 @@ export class Upstreams implements UpstreamOwner {
 
   /** A new connection to the backend, or a place in one that is being made; its user hears when it stands. */
   connect(target: UpstreamTarget, timeoutMs: number, user: UpstreamUser): Upstream {
-    const { backend, protocol } = target;
-    if (mayBeHttp2(protocol)) {
+    if (mayBeHttp2(target.protocol)) {
       this.#sweepLater();
       return this.#http2Of(target).connect(timeoutMs, user);
     }
     const upstream = new Upstream(target, this);
     upstream.begin(user);
-    const { address, port } = upstream;
+    const { protocol, address, port } = upstream;
     if (protocol.kind === "unusable") {
       const error = new TransportError(
         "EPROTO",
@@ -87,8 +88,7 @@ export class Upstreams implements UpstreamOwner {
       queueMicrotask(() => upstream.onClose(undefined, error));
       return upstream;
     }
-    const tls = protocol.kind === "tls" ? { tls: protocol.tls.clientOf(backend.host) } : {};
-    upstream.connection = this.#options.transport.connect({ address, port, timeoutMs, ...tls }, upstream);
+    upstream.connection = this.#options.transport.connect(connectOptionsOf(target, timeoutMs), upstream);
     return upstream;
   }
 
@@ -96,15 +96,15 @@ export class Upstreams implements UpstreamOwner {
     if (upstream.owner !== this) return upstream.owner.give(upstream);
     upstream.user = undefined;
     upstream.idleSinceMs = this.#options.clock.nowMs();
-    const idle = this.#idle.get(upstream.backendId);
-    if (idle === undefined) this.#idle.set(upstream.backendId, [upstream]);
+    const idle = this.#idle.get(upstream.key);
+    if (idle === undefined) this.#idle.set(upstream.key, [upstream]);
     else if (idle.length >= MAX_IDLE_PER_BACKEND) return upstream.connection?.close();
     else idle.push(upstream);
     this.#sweepLater();
   }
 
   gone(upstream: Upstream): void {
-    const idle = this.#idle.get(upstream.backendId);
+    const idle = this.#idle.get(upstream.key);
     const index = idle?.indexOf(upstream) ?? -1;
     if (index >= 0) idle?.splice(index, 1);
   }
@@ -115,21 +115,28 @@ export class Upstreams implements UpstreamOwner {
 
   /** The backend is down or gone: idle connections to it are closed, the others carry no further request. */
   forget(backendId: string): void {
-    for (const { connection } of this.#idle.get(backendId) ?? []) connection?.close();
-    this.#idle.delete(backendId);
-    this.#http2.get(backendId)?.drain();
+    const ofClients = `${backendId}${KEY_SEPARATOR}`;
+    const isOurs = (key: string): boolean => key === backendId || key.startsWith(ofClients);
+    for (const [key, idle] of this.#idle) {
+      if (!isOurs(key)) continue;
+      this.#idle.delete(key);
+      for (const { connection } of idle) connection?.close();
+    }
+    for (const [key, http2] of this.#http2) if (isOurs(key)) http2.drain();
   }
 
   /** Closes everything that nobody uses. */
   close(): void {
-    for (const backendId of [...this.#idle.keys(), ...this.#http2.keys()]) this.forget(backendId);
+    for (const { connection } of [...this.#idle.values()].flat()) connection?.close();
+    this.#idle.clear();
+    for (const http2 of this.#http2.values()) http2.drain();
     this.#cancelSweep?.();
     this.#cancelSweep = undefined;
   }
 
   #http2Of(target: UpstreamTarget): Http2Upstreams {
-    const { id } = target.backend;
-    const known = this.#http2.get(id);
+    const key = upstreamKey(target);
+    const known = this.#http2.get(key);
     if (known?.serves(target) === true) return known;
     if (known !== undefined) {
       known.drain();
@@ -137,7 +144,7 @@ export class Upstreams implements UpstreamOwner {
     }
     const { transport, clock } = this.#options;
     const made = new Http2Upstreams({ ...target, transport, clock, http1: this });
-    this.#http2.set(id, made);
+    this.#http2.set(key, made);
     return made;
   }
 
@@ -149,9 +156,9 @@ export class Upstreams implements UpstreamOwner {
     this.#cancelSweep = undefined;
     const nowMs = this.#options.clock.nowMs();
     this.#sweepIdle(nowMs - MAX_IDLE_MS);
-    for (const [backendId, http2] of this.#http2) {
+    for (const [key, http2] of this.#http2) {
       http2.tick(nowMs);
-      if (http2.isEmpty) this.#http2.delete(backendId);
+      if (http2.isEmpty) this.#http2.delete(key);
     }
     for (const http2 of this.#outdated) {
       http2.tick(nowMs);
@@ -161,10 +168,10 @@ export class Upstreams implements UpstreamOwner {
   }
 
   #sweepIdle(oldestMs: number): void {
-    for (const [backendId, idle] of this.#idle) {
+    for (const [key, idle] of this.#idle) {
       const kept = idle.findIndex(({ idleSinceMs }) => idleSinceMs >= oldestMs);
       for (const { connection } of idle.splice(0, kept < 0 ? idle.length : kept)) connection?.close();
-      if (idle.length === 0) this.#idle.delete(backendId);
+      if (idle.length === 0) this.#idle.delete(key);
     }
   }
 }

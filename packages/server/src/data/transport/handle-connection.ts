@@ -4,12 +4,12 @@ import type { Duplex } from "node:stream";
 import type { Deadline } from "./connect-deadlines.ts";
 import { HandleBacklog } from "./handle-backlog.ts";
 import { type HandleOwner, callbacks, own, ownTls } from "./handle-callbacks.ts";
+import { HandleEndpoints } from "./handle-endpoints.ts";
 import type { HandleIo } from "./handle-io.ts";
-import { nameOf } from "./handle-name.ts";
 import { socketOf } from "./handle-socket.ts";
 import { HandleTls } from "./handle-tls.ts";
 import { type Operation, connectTimeout, hostPort, systemError } from "./system-error.ts";
-import type { SocketName, StreamHandle, TcpHandle, WriteRequest } from "./tcp-binding.ts";
+import type { StreamHandle, TcpHandle, WriteRequest } from "./tcp-binding.ts";
 import { handshakeCut, handshakeTimeout, tlsError } from "./tls-error.ts";
 import {
   type ConnectOptions,
@@ -25,7 +25,7 @@ const UV_EOF = -4095;
 const UV_ENOTCONN = -constants.errno.ENOTCONN;
 
 /** One connection on a TCP handle of Node, or on TLS over one. */
-export class HandleConnection implements Connection, Deadline, HandleOwner {
+export class HandleConnection extends HandleEndpoints implements Connection, Deadline, HandleOwner {
   handlers: ConnectionHandlers = noHandlers;
   deadlineMs = Infinity;
   readonly #io: HandleIo;
@@ -36,7 +36,6 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
   #tls: HandleTls | undefined;
   /** Set while this end is the server of TLS. */
   #accepting: SecureOptions | undefined;
-  #remote: SocketName | undefined;
   #backlog: HandleBacklog | undefined;
   #error: TransportError | undefined;
   /** The owner may be told of bytes and may send some: after the connect, and after the handshake. */
@@ -56,6 +55,7 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
 
   /** @param target where to connect to; absent for an accepted connection. */
   constructor(io: HandleIo, handle: TcpHandle, target?: ConnectOptions) {
+    super(handle, target);
     this.#io = io;
     this.#handle = handle;
     this.#stream = handle;
@@ -68,22 +68,6 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
 
   get tls(): TlsFacts | undefined {
     return this.#tls?.facts;
-  }
-
-  get remoteAddress(): string {
-    return (this.#remote ??= this.#askRemote()).address;
-  }
-
-  get remotePort(): number {
-    return (this.#remote ??= this.#askRemote()).port;
-  }
-
-  get localAddress(): string {
-    return nameOf(this.#closing ? undefined : (out) => this.#handle.getsockname(out)).address;
-  }
-
-  get localPort(): number {
-    return nameOf(this.#closing ? undefined : (out) => this.#handle.getsockname(out)).port;
   }
 
   get pendingBytes(): number {
@@ -190,6 +174,8 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
   connectDone(status: number): void {
     if (this.#closing) return;
     if (status !== 0) return this.#fail(status, "connect");
+    if (this.#target?.preface !== undefined) this.#sendPreface(this.#target.preface);
+    if (this.#closing) return;
     if (this.#target?.tls === undefined) return this.#opened();
     this.#speak(HandleTls.connect(this.#io.binding, this.#handle, this.#target.tls));
     this.#tls!.handle.start();
@@ -245,6 +231,14 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
     tls.handle.useUserBuffer(this.#io.readBuffer);
     // A handshake does not wait for an owner who has paused.
     this.#startReading();
+  }
+
+  /** Before TLS and before what was written meanwhile; what the system does not take at once, libuv keeps in order. */
+  #sendPreface(preface: Uint8Array): void {
+    const bytes = Uint8Array.from(preface);
+    const result = this.#handle.writeBuffer(null, bytes);
+    if (typeof result !== "number") result.buffer = bytes;
+    else if (result !== 0) this.#writeFailed(result);
   }
 
   /** The handshake is done: whether the peer may stay. */
@@ -392,9 +386,5 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
 
   get #peer(): string {
     return hostPort(this.remoteAddress, this.remotePort);
-  }
-
-  #askRemote(): SocketName {
-    return this.#target ?? nameOf(this.#closing ? undefined : (out) => this.#handle.getpeername(out));
   }
 }

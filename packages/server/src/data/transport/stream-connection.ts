@@ -13,6 +13,7 @@ import {
   type ConnectOptions,
   type Connection,
   type ConnectionHandlers,
+  type ProxiedEndpoints,
   type SecureOptions,
   type TlsFacts,
   type TransportError,
@@ -30,6 +31,7 @@ export interface StreamIo {
 export class StreamConnection implements Connection, Deadline {
   handlers: ConnectionHandlers = noHandlers;
   deadlineMs = Infinity;
+  proxied: ProxiedEndpoints | undefined;
   readonly #tcp: Socket;
   readonly #io: StreamIo;
   readonly #target: ConnectOptions | undefined;
@@ -71,11 +73,11 @@ export class StreamConnection implements Connection, Deadline {
   }
 
   get remoteAddress(): string {
-    return this.#target?.address ?? unmapIpv4(this.#tcp.remoteAddress ?? "0.0.0.0");
+    return this.proxied?.source.address ?? this.#target?.address ?? unmapIpv4(this.#tcp.remoteAddress ?? "0.0.0.0");
   }
 
   get remotePort(): number {
-    return this.#target?.port ?? this.#tcp.remotePort ?? 0;
+    return this.proxied?.source.port ?? this.#target?.port ?? this.#tcp.remotePort ?? 0;
   }
 
   get localAddress(): string {
@@ -181,6 +183,8 @@ export class StreamConnection implements Connection, Deadline {
 
   #connect(target: ConnectOptions): void {
     this.#setDeadline(target.timeoutMs);
+    // Node keeps it until the socket is connected, and it goes out before TLS, which waits for the same event.
+    if (target.preface !== undefined) this.#tcp.write(Buffer.from(target.preface));
     if (target.tls === undefined) {
       this.#tcp.once("connect", () => this.#opened());
       return this.#listeners.attach(this.#tcp);

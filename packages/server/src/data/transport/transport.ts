@@ -128,8 +128,23 @@ export interface ConnectOptions {
   readonly port: number;
   /** Without a connection, TLS included, by then: `onClose` with code ETIMEDOUT. */
   readonly timeoutMs: number;
+  /** Sent as the first bytes, in cleartext even where TLS follows. At most a few hundred. */
+  readonly preface?: Uint8Array;
   /** Speaks TLS: `onConnect` comes after the handshake. Absent: cleartext. */
   readonly tls?: TlsClient;
+}
+
+/** One end of a connection. */
+export interface Endpoint {
+  /** Canonical IP text. */
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Between whom a connection is that came through a proxy. */
+export interface ProxiedEndpoints {
+  readonly source: Endpoint;
+  readonly destination: Endpoint;
 }
 
 /**
@@ -156,6 +171,11 @@ export const noHandlers: ConnectionHandlers = { onData() {}, onEnd() {}, onDrain
 export interface Connection {
   /** Set by the owner at once in `onConnection`; until then nothing is read. */
   handlers: ConnectionHandlers;
+  /**
+   * Between whom the connection is, as a trusted proxy before us said; undefined when nobody did. Set once, before anybody
+   * asks for the client: `remoteAddress` and `remotePort` are those of the source from then on.
+   */
+  proxied: ProxiedEndpoints | undefined;
   /** Canonical IP text, IPv4-mapped IPv6 as IPv4; the unspecified address when the peer was gone before it was asked. */
   readonly remoteAddress: string;
   readonly remotePort: number;

@@ -1,8 +1,9 @@
 import http2 from "node:http2";
-import net from "node:net";
+import type net from "node:net";
 import tls from "node:tls";
 
 import { type Attempt, attempt, type Release } from "./attempt.ts";
+import { dial } from "./dial.ts";
 import { closedReason, endpoint } from "./failure.ts";
 import { encodeCheckRequest, type GrpcAnswer, judgeCheckAnswer, MAX_ANSWER_BYTES } from "./grpc-health.ts";
 import type { Probe, ProbeContext, ProbeOptions, ProbeTarget } from "./probe.ts";
@@ -29,13 +30,13 @@ export const probeGrpc: Probe = (target, options, context) =>
     return release;
   });
 
-function connect(target: ProbeTarget, { backendTls }: ProbeOptions, running: Attempt): net.Socket {
-  if (backendTls === undefined) {
-    const socket = net.connect({ host: target.address, port: target.port });
+function connect(target: ProbeTarget, options: ProbeOptions, running: Attempt): net.Socket {
+  if (options.backendTls === undefined) {
+    const socket = dial(target, options);
     socket.once("connect", () => (running.awaiting = "answer"));
     return socket.on("error", (error) => running.error(error));
   }
-  const socket = tls.connect({ ...tlsOptions(target, backendTls), ALPNProtocols: ["h2"] });
+  const socket = tls.connect({ ...tlsOptions(target, options), ALPNProtocols: ["h2"] });
   socket.once("connect", () => (running.awaiting = "TLS handshake"));
   socket.once("secureConnect", () => {
     running.awaiting = "answer";

@@ -1,12 +1,15 @@
 import http from "node:http";
 import https from "node:https";
+import type net from "node:net";
 import type { Duplex } from "node:stream";
+import tls from "node:tls";
 
 import { parseStatusCodes, statusCodeMatches } from "@fiberlb/types";
 
 import { type Attempt, attempt } from "./attempt.ts";
+import { dial } from "./dial.ts";
 import { endpoint } from "./failure.ts";
-import type { HttpProbeOptions, Probe, ProbeTarget } from "./probe.ts";
+import type { HttpProbeOptions, Probe, ProbeOptions, ProbeTarget } from "./probe.ts";
 import { tlsOptions } from "./tls.ts";
 
 const MAX_HEAD_BYTES = 16 * 1024;
@@ -14,7 +17,10 @@ const MAX_HEAD_BYTES = 16 * 1024;
 /** Passes when the head of the answer has an expected code. The body is not read and the connection not kept. */
 export const probeHttp: Probe = (target, options, context) =>
   attempt(target, context, (running) => {
-    const request = http.request(requestOptions(target, options.http));
+    const request = http.request({
+      ...requestOptions(target, options.http),
+      ...connectingBy(options, () => dial(target, options)),
+    });
     request.once("socket", (socket) => socket.once("connect", () => (running.awaiting = "answer")));
     return exchange(request, running, options.http);
   });
@@ -23,8 +29,9 @@ export const probeHttp: Probe = (target, options, context) =>
 export const probeHttps: Probe = (target, options, context) =>
   attempt(target, context, (running) => {
     const request = https.request({
-      ...tlsOptions(target, options.backendTls),
+      ...(options.sendProxyProtocol === undefined && tlsOptions(target, options)),
       ...requestOptions(target, options.http),
+      ...connectingBy(options, () => tls.connect(tlsOptions(target, options))),
     });
     request.once("socket", (socket) => {
       socket.once("connect", () => (running.awaiting = "TLS handshake"));
@@ -32,6 +39,11 @@ export const probeHttps: Probe = (target, options, context) =>
     });
     return exchange(request, running, options.http);
   });
+
+/** Node's own connection, unless something must be said on it before HTTP. */
+function connectingBy({ sendProxyProtocol }: ProbeOptions, connect: () => net.Socket): http.RequestOptions {
+  return sendProxyProtocol === undefined ? { agent: false } : { createConnection: connect };
+}
 
 function requestOptions(target: ProbeTarget, asked: HttpProbeOptions = {}): http.RequestOptions {
   return {
@@ -45,7 +57,6 @@ function requestOptions(target: ProbeTarget, asked: HttpProbeOptions = {}): http
       accept: "*/*",
       connection: "close",
     },
-    agent: false,
     maxHeaderSize: MAX_HEAD_BYTES,
   };
 }

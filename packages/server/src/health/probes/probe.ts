@@ -23,6 +23,8 @@ export interface ProbeOptions {
   readonly grpcService?: string;
   /** HTTPS, TLS_HELLO and GRPC. With GRPC its presence means TLS, its absence cleartext HTTP/2. */
   readonly backendTls?: BackendTlsOptions;
+  /** What backends want of every connection, or datagram, before anything else. */
+  readonly sendProxyProtocol?: "V1" | "V2";
 }
 
 export interface HttpProbeOptions {

@@ -10,7 +10,7 @@ import { tlsOptions } from "./tls.ts";
  */
 export const probeTlsHello: Probe = (target, options, context) =>
   attempt(target, context, (running) => {
-    const socket = tls.connect({ ...tlsOptions(target, options.backendTls), rejectUnauthorized: false });
+    const socket = tls.connect({ ...tlsOptions(target, options), rejectUnauthorized: false });
     let helloSeen = false;
     socket.once("connect", () => (running.awaiting = "TLS handshake"));
     // Keys exist only once the ServerHello has been read: the one sign of it that node:tls shows before the handshake ends.

@@ -1,5 +1,6 @@
 import dgram from "node:dgram";
 
+import { writeLocalProxyHeader } from "../../data/l4/proxy-protocol.ts";
 import { attempt } from "./attempt.ts";
 import { endpoint } from "./failure.ts";
 import type { Probe } from "./probe.ts";
@@ -13,9 +14,11 @@ const PAYLOAD = Buffer.of(0);
  * A host that is down is silent as well, so pools of UDP servers are better checked by a TCP or HTTP check on a
  * `monitor_port` where there is one.
  */
-export const probeUdp: Probe = (target, _options, context) =>
+export const probeUdp: Probe = (target, options, context) =>
   attempt(target, context, (running) => {
     running.silencePasses = true;
+    const payload =
+      options.sendProxyProtocol === "V2" ? Buffer.concat([writeLocalProxyHeader("V2"), PAYLOAD]) : PAYLOAD;
     const socket = dgram.createSocket(target.address.includes(":") ? "udp6" : "udp4");
     const fail = (error: Error): void => {
       const refused = (error as NodeJS.ErrnoException).code === "ECONNREFUSED";
@@ -27,7 +30,7 @@ export const probeUdp: Probe = (target, _options, context) =>
     // Only a connected socket is told of ICMP errors, and only it ignores datagrams from elsewhere.
     socket.connect(target.port, target.address, (error?: Error) => {
       if (error) fail(error);
-      else socket.send(PAYLOAD, (failed) => failed && fail(failed));
+      else socket.send(payload, (failed) => failed && fail(failed));
     });
     return () => socket.close();
   });

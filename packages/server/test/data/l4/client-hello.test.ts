@@ -67,16 +67,26 @@ describe("the server name", () => {
   });
 });
 
-describe("refused", () => {
+/** So many records of one byte. */
+const endless = (count: number): number[] => Array.from({ length: count }, () => record([7])).flat();
+
+describe("no TLS", () => {
   it.each<[string, Buffer]>([
     ["HTTP", Buffer.from("GET / HTTP/1.1\r\n")],
     ["SSL 2", Buffer.from([0x80, 0x2e, 1, 0, 2])],
     ["another version", Buffer.from([22, 2, 0, 0, 5])],
+    ["an alert", Buffer.from([21, 3, 1, 0, 2, 2, 40])],
+  ])("%s", (_what, bytes) => expect(parseClientHello(bytes)).toEqual({ kind: "not-tls" }));
+});
+
+describe("refused", () => {
+  it.each<[string, Buffer]>([
     ["an empty record", Buffer.from([22, 3, 1, 0, 0])],
     ["a record that is too long", Buffer.from([22, 3, 1, 0x40, 1])],
     ["another message", Buffer.from(record([2, 0, 0, 1, 0]))],
     ["a hello that is too long", Buffer.from(record([1, 0, ...u16(MAX_CLIENT_HELLO_BYTES + 1)]))],
-    ["an alert", Buffer.from([21, 3, 1, 0, 2, 2, 40])],
+    ["an alert in the middle of the hello", Buffer.from([...record([1, 0]), 21, 3, 1, 0, 2, 2, 40])],
+    ["more records than any client makes", Buffer.from([...record([1, 0, 0x20, 0]), ...endless(1023)])],
     ["a message that is cut", Buffer.from(record([1, 0, 0, 3, 3, 3, 7]))],
     ["two names in two extensions", hello([...nameOf("a.example"), ...nameOf("b.example")])],
     ["two names in one", hello([0, 0, ...vector(vector([0, ...vector(ascii("a")), 0, ...vector(ascii("b"))]))])],

@@ -1,6 +1,7 @@
 import type { Balancer, Lease, Refusal, RevokeReason } from "../../../src/data/balancer.ts";
 import type { RejectReason } from "../../../src/data/data-plane.ts";
 import { type ListenerAccount, TcpProxy } from "../../../src/data/l4/tcp-proxy.ts";
+import { ProxiedProxy } from "../../../src/data/proxied-proxy.ts";
 import type { Flow } from "../../../src/data/select/selector.ts";
 import { createNodeTransport } from "../../../src/data/transport/node-transport.ts";
 import type { ListeningSocket, Transport } from "../../../src/data/transport/transport.ts";
@@ -20,22 +21,27 @@ export class AccountLog implements ListenerAccount {
   open(limit: number): boolean {
     if (limit > 0 && this.opened - this.closed >= limit) return false;
     this.opened += 1;
-    for (const look of this.#waiting) look();
+    this.#look();
     return true;
   }
 
   close(): void {
     this.closed += 1;
-    for (const look of this.#waiting) look();
+    this.#look();
   }
 
   reject(reason: RejectReason): void {
     this.rejected.push(reason);
+    this.#look();
   }
 
   count(bytesIn: number, bytesOut: number): void {
     this.bytesIn += bytesIn;
     this.bytesOut += bytesOut;
+    this.#look();
+  }
+
+  #look(): void {
     for (const look of this.#waiting) look();
   }
 
@@ -56,6 +62,7 @@ export class AccountLog implements ListenerAccount {
 export class ScriptedBalancer implements Balancer {
   backends: BackendUnit[] = [];
   refusal: Refusal["reason"] = "no-healthy-backend";
+  sendProxyProtocol: "V1" | "V2" | undefined;
   readonly log: string[] = [];
   readonly flows: Flow[] = [];
   readonly leases: Lease[] = [];
@@ -110,29 +117,38 @@ export class ProxyRig {
   readonly account = new AccountLog();
   readonly balancer = new ScriptedBalancer();
   readonly proxy: TcpProxy;
+  /** What listens: `proxy`, behind the stage that is before every proxy. */
+  readonly front: ProxiedProxy;
   readonly #transport: Transport;
   readonly #clients: Peer[] = [];
   readonly #backends: PeerServer[] = [];
   #listening: ListeningSocket | undefined;
-  /** The pool; tests take it away. */
+  /** Pools by id, which policies lead to. */
+  readonly pools = new Map<string, Balancer>();
+  /** Every other pool; tests take it away. */
   pool: Balancer | undefined = this.balancer;
+  /** What chance says next. */
+  random = 0;
   /** Called at once after each outgoing connect has begun, when nothing can have come of it yet. */
   onConnecting: ((attempt: number) => void) | undefined;
 
-  constructor(listener: Partial<ListenerUnit> = {}) {
+  constructor(part: Partial<ListenerUnit> = {}) {
+    const listener = { ...DEFAULTS, ...part };
     this.#transport = createNodeTransport({ clock: this.clock });
     this.proxy = new TcpProxy({
-      listener: { ...DEFAULTS, ...listener },
+      listener,
       vip: "192.0.2.80",
       transport: this.#tapped(),
       clock: this.clock,
+      random: () => this.random,
       account: this.account,
-      balancer: () => this.pool,
+      balancer: (poolId) => this.pools.get(poolId) ?? this.pool,
     });
+    this.front = new ProxiedProxy({ listener, clock: this.clock, account: this.account, inner: this.proxy });
   }
 
   update(listener: Partial<ListenerUnit>): void {
-    this.proxy.update({ ...DEFAULTS, ...listener });
+    this.front.update({ ...DEFAULTS, ...listener });
   }
 
   /** A backend that the balancer offers after those that there are. */
@@ -145,7 +161,7 @@ export class ProxyRig {
 
   async client(): Promise<Peer> {
     const options = { address: "127.0.0.1", port: 0, reusePort: false, backlog: 128 };
-    this.#listening ??= await this.#transport.listen(options, this.proxy.accept);
+    this.#listening ??= await this.#transport.listen(options, this.front.accept);
     const client = await Peer.connect(this.#listening);
     this.#clients.push(client);
     return client;
@@ -156,6 +172,11 @@ export class ProxyRig {
     const server = this.#backends[0] ?? (await this.backend());
     const client = await this.client();
     return { client, backend: await server.next() };
+  }
+
+  /** The next connection at the first backend that nobody has asked for. */
+  nextBackend(): Promise<Peer> {
+    return this.#backends[0]!.next();
   }
 
   /** Resolves when so many connections have ended on both sides. */
@@ -173,7 +194,7 @@ export class ProxyRig {
   }
 
   async close(): Promise<void> {
-    this.proxy.closeAll("shutdown");
+    this.front.closeAll("shutdown");
     for (const { socket } of this.#clients) socket.destroy();
     await this.#listening?.close();
     await Promise.all(this.#backends.map((server) => server.close()));

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from "@jest/globals";
 
 import { FlowBudget } from "../../../src/data/l4/flow-budget.ts";
+import { writeDatagramProxyHeader } from "../../../src/data/l4/proxy-protocol.ts";
 import { UdpRig, VIP } from "./udp-rig.ts";
 
 let rig: UdpRig;
@@ -318,4 +319,18 @@ describe("the end of the listener", () => {
       expect(rig.clock.pending).toBe(0);
     },
   );
+});
+
+describe("backends that want to be told of clients", () => {
+  it("get a header of version 2 before every datagram, and answer without one", () => {
+    rig.balancer.sendProxyProtocol = "V2";
+    rig.send("one");
+    rig.send("two");
+    const header = writeDatagramProxyHeader({
+      source: { address: "198.51.100.7", port: 5000 },
+      destination: { address: VIP, port: 53 },
+    }).toString();
+    expect(rig.peer.sent).toEqual([`${header}one`, `${header}two`]);
+    expect(rig.account.bytesIn).toBe(6);
+  });
 });

@@ -8,7 +8,7 @@ import { RequestIds } from "../../../src/data/l7/request-id.ts";
 import { PoolSessions } from "../../../src/data/l7/session.ts";
 import { Upstreams } from "../../../src/data/l7/upstreams.ts";
 import { createNodeTransport } from "../../../src/data/transport/node-transport.ts";
-import type { ListeningSocket, Transport } from "../../../src/data/transport/transport.ts";
+import type { Connection, ListeningSocket, Transport } from "../../../src/data/transport/transport.ts";
 import type { HttpUnit, ListenerUnit, SessionUnit } from "../../../src/snapshot/snapshot.ts";
 import { FakeClock } from "../../fake-clock.ts";
 import { AccountLog, ScriptedBalancer } from "../l4/proxy-rig.ts";
@@ -130,8 +130,13 @@ export class HttpRig {
 
   /** Where clients connect to. */
   listen(): Promise<ListeningSocket> {
+    return this.listenWith(this.proxy.accept);
+  }
+
+  /** {@link listen}, with somebody before the proxy; the first call decides. */
+  listenWith(accept: (client: Connection) => void): Promise<ListeningSocket> {
     const options = { address: "127.0.0.1", port: 0, reusePort: false, backlog: 128 };
-    return (this.#listening ??= this.#transport.listen(options, this.proxy.accept));
+    return (this.#listening ??= this.#transport.listen(options, accept));
   }
 
   async client(): Promise<Peer> {

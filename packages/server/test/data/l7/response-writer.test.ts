@@ -2,6 +2,7 @@ import { beforeEach, expect, test } from "@jest/globals";
 
 import { HeaderEdits } from "../../../src/data/l7/header-edits.ts";
 import { BodyScan } from "../../../src/data/l7/http1-body.ts";
+import type { BodyKind } from "../../../src/data/l7/http1-framing.ts";
 import { responseRewrite, writeResponse } from "../../../src/data/l7/response-writer.ts";
 import { raw, responseHead } from "./http1-rig.ts";
 
@@ -12,7 +13,7 @@ beforeEach(() => {
 });
 
 /** What is written of a response that came in one piece, and whether it stands where that came. */
-function written(head: string, body: string, { lines = "", kind = "length" } = {}) {
+function written(head: string, body: string, { lines = "", kind = "length" as BodyKind } = {}) {
   const parsed = responseHead(`${head}${body}`);
   const { bytes } = parsed;
   const scan = new BodyScan();

@@ -6,6 +6,7 @@ import { duplexContract } from "./contract/duplex.ts";
 import { endingContract } from "./contract/ending.ts";
 import { handshakeContract } from "./contract/handshake.ts";
 import { openingContract } from "./contract/opening.ts";
+import { proxiedContract } from "./contract/proxied.ts";
 import { resumptionContract } from "./contract/resumption.ts";
 import type { CreateTransport } from "./contract/rig.ts";
 
@@ -13,6 +14,9 @@ import type { CreateTransport } from "./contract/rig.ts";
 export function transportContract(engine: string, create: CreateTransport): void {
   describe(`${engine}: opening`, () => {
     openingContract(create);
+  });
+  describe(`${engine}: proxies`, () => {
+    proxiedContract(create);
   });
   describe.each(["cleartext", "TLS"] as const)(`${engine}, %s: bytes`, (wire) => {
     bytesContract(create, wire);

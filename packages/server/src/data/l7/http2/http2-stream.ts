@@ -1,4 +1,4 @@
-import type { Connection, ConnectionHandlers, TlsFacts } from "../../transport/transport.ts";
+import type { Connection, ConnectionHandlers, ProxiedEndpoints, TlsFacts } from "../../transport/transport.ts";
 import { noHandlers } from "../../transport/transport.ts";
 import { ByteStash } from "../byte-stash.ts";
 import { encodeText } from "../http1-bytes.ts";
@@ -88,6 +88,10 @@ export class Http2Stream implements Connection, FeedTarget, ResponseSink, Sendin
 
   constructor(owner: StreamOwner) {
     this.#owner = owner;
+  }
+
+  get proxied(): ProxiedEndpoints | undefined {
+    return this.#owner.connection.proxied;
   }
 
   get remoteAddress(): string {

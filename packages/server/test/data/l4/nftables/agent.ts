@@ -67,7 +67,7 @@ function echoHeld(): Promise<string[]> {
     held.map(
       (socket) =>
         new Promise<string>((resolve) => {
-          if (socket.destroyed) return  resolve("gone");
+          if (socket.destroyed) return resolve("gone");
           socket.once("data", () => resolve("ok"));
           socket.once("error", ({ code }: NodeJS.ErrnoException) => resolve(code ?? ""));
           socket.once("close", () => resolve("closed"));

@@ -33,6 +33,7 @@ class KeptConnection implements Connection {
   readonly localPort = 80;
   readonly pendingBytes = 0;
   readonly tls = undefined;
+  proxied = undefined;
   readonly written: Buffer[] = [];
   isEnded = false;
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 
-import { WeightedPools } from "../../../src/data/l7/route-pools.ts";
+import { WeightedPools } from "../../../src/data/route/weighted-pools.ts";
 
 describe("WeightedPools", () => {
   const split = new WeightedPools([

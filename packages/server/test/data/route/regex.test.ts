@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 
-import { compileRegex, MAX_REGEX_INSTRUCTIONS } from "../../../src/data/l7/route-regex.ts";
+import { compileRegex, MAX_REGEX_INSTRUCTIONS } from "../../../src/data/route/regex.ts";
 
 function compiled(text: string, options?: { readonly ignoreCase: boolean }) {
   const result = compileRegex(text, options);
