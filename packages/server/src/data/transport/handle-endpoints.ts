@@ -36,7 +36,7 @@ export class HandleEndpoints {
 }
 
 /** @param ask the handle's own question, which it answers with an error once it is closed. */
-export function nameOf(ask: (out: Partial<SocketName>) => number): SocketName {
+function nameOf(ask: (out: Partial<SocketName>) => number): SocketName {
   const name = { address: "", port: 0 };
   if (ask(name) !== 0) return { address: "0.0.0.0", port: 0 };
   return { address: unmapIpv4(name.address), port: name.port };
