@@ -117,6 +117,8 @@ const why = whyNoKernel();
     expect(bed.balancer.exec("nft", "list", "ruleset")).not.toContain("nat");
     expect((await client.open({ transport: "tcp", host: V4.vip, port: 22, count: 1 }))[0]?.error).toBe("ECONNREFUSED");
     await dataPlane.stop({ drainTimeoutMs: 0 });
+    // There is nothing that could go on.
+    expect(bed.balancer.exec("nft", "list", "ruleset")).toBe("");
   });
 
   test("a backend that is down gets nothing new, and its connections end", async () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 
 import { declareTable, diff, transactionText } from "../../../../src/data/l4/nftables/diff.ts";
 import { elementCount, type Fragment, isEmpty } from "../../../../src/data/l4/nftables/fragment.ts";
-import { baseFragment } from "../../../../src/data/l4/nftables/hooks.ts";
+import { baseFragment, tableComment } from "../../../../src/data/l4/nftables/hooks.ts";
 import { type FragmentSource, loadBalancerFragment, servedFlows } from "../../../../src/data/l4/nftables/ruleset.ts";
 import { backendUnit, listenerUnit, poolUnit, unit } from "../../units.ts";
 
@@ -151,6 +151,11 @@ describe("the base", () => {
   test("bears the node's name", () => {
     const text = transactionText([declareTable("fiberlb node=lb-1"), diff(undefined, baseFragment(options))]);
     expect(text).toContain('add table inet fiberlb { comment "fiberlb node=lb-1"; }\n');
+  });
+
+  test("takes no statement out of a node's name, and cuts one that is too long", () => {
+    expect(tableComment('a"; } flush ruleset')).toBe("fiberlb node=a_____flush_ruleset");
+    expect(tableComment("x".repeat(253)).length).toBeLessThan(128 - " format=1".length);
   });
 
   test("guards without connection tracking while the kernel forwards nothing", () => {
