@@ -52,13 +52,17 @@ describe("whyNotInKernel", () => {
     [{ pool: { algorithm: "LEAST_CONNECTIONS" } }, "pool pool has algorithm LEAST_CONNECTIONS"],
     [{ pool: { algorithm: "RANDOM" } }, "pool pool has algorithm RANDOM"],
     [{ pool: { forwarding: "DSR" } }, "pool pool: forwarding DSR is not served"],
+    [{ listener: { proxyProtocol: { trustedCidrs: [] } } }, "accept_proxy_protocol takes user space"],
+    [{ listener: { sniPolicies: [] } }, "routing by SNI takes user space"],
+    [{ pool: { sendProxyProtocol: "V2" } }, "pool pool: send_proxy_protocol takes user space"],
+    [{ pool: { outlierDetection: {} } }, "pool pool: outlier_detection takes user space"],
     [{ pool: { slowStartMs: 1000 } }, "pool pool has slow_start_s"],
     [{ backend: { address: "127.0.0.1" } }, "backend b is this host (127.0.0.1)"],
     [{ backend: { address: "192.0.2.1" } }, "backend b is this host (192.0.2.1)"],
     [{ backend: { address: "203.0.113.2" } }, "backend b is this host (203.0.113.2)"],
     [{ backend: { address: "fd00::1" } }, "backend b (fd00::1) is not of the VIP's family"],
     [{ backend: { maxConnections: 5 } }, "backend b has max_connections"],
-  ] as [Wanted, string][])("leaves %j to user space: %s", (wanted, reason) => {
+  ] as readonly unknown[] as [Wanted, string][])("leaves %j to user space: %s", (wanted, reason) => {
     expect(whyNot(wanted)).toEqual({ kind: "listener", reason: expect.stringContaining(reason) });
   });
 
