@@ -90,21 +90,36 @@ export class KernelDataPlane implements DataPlane {
     await this.#parts.forwarder.stop({ remove: this.#parts.removeOnStop });
   }
 
-  /** A listener that changes sides is open on both for a moment, and never on none. */
   async #settle(snapshot: Snapshot): Promise<ApplyReport> {
-    const { workers, forwarder, figures } = this.#parts;
-    let assignments = forwarder.decide(snapshot.units);
-    if (forwarder.isLeaving(assignments)) await workers.apply(inUserSpace(snapshot, assignments));
-    if (!(await forwarder.load(assignments))) {
-      assignments = forwarder.decide(snapshot.units);
-      // What is refused once more stays with user space.
-      await forwarder.load(assignments);
+    let assignments = this.#parts.forwarder.decide(snapshot.units);
+    let { report, isLoaded } = await this.#change(snapshot, assignments);
+    if (!isLoaded) {
+      assignments = this.#parts.forwarder.decide(snapshot.units);
+      // What the kernel refuses once more stays with user space.
+      ({ report } = await this.#change(snapshot, assignments));
     }
-    const report = await workers.apply(inUserSpace(snapshot, assignments));
     this.#assignments = assignments;
     this.#snapshot = snapshot;
-    figures.serve(assignments.values());
+    this.#parts.figures.serve(assignments.values());
     return this.complete(report);
+  }
+
+  /** A listener that changes sides is served by both for a moment, and never by none. */
+  async #change(
+    snapshot: Snapshot,
+    assignments: ReadonlyMap<string, Assignment>,
+  ): Promise<{ readonly report: ApplyReport; readonly isLoaded: boolean }> {
+    const { workers, forwarder } = this.#parts;
+    const rest = inUserSpace(snapshot, assignments);
+    const moves = forwarder.moves(assignments);
+    if (!moves.out && !moves.in) {
+      // Nobody waits for the other half: loading thousands of listeners takes the kernel seconds.
+      const [report, isLoaded] = await Promise.all([workers.apply(rest), forwarder.load(assignments)]);
+      return { report, isLoaded };
+    }
+    if (moves.out) await workers.apply(rest);
+    const isLoaded = await forwarder.load(assignments);
+    return { report: await workers.apply(rest), isLoaded };
   }
 
   #problems(): Problem[] {

@@ -5,21 +5,9 @@ import type { FlowGroup } from "./flows.ts";
 /** `conntrack` for one group. Both ends are named: other flows of the backend, or of the VIP, are none of ours. */
 export function deleteArguments({ endpoint, address, port }: FlowGroup): readonly string[] {
   const family = familyOf(address).suffix === "6" ? "ipv6" : "ipv4";
-  return [
-    "-D",
-    "-f",
-    family,
-    "-p",
-    endpoint.transport,
-    "--orig-dst",
-    endpoint.vip,
-    "--orig-port-dst",
-    String(endpoint.port),
-    "--reply-src",
-    address,
-    "--reply-port-src",
-    String(port),
-  ];
+  const from = `--orig-dst ${endpoint.vip} --orig-port-dst ${endpoint.port}`;
+  const to = `--reply-src ${address} --reply-port-src ${port}`;
+  return `-D -f ${family} -p ${endpoint.transport} ${from} ${to}`.split(" ");
 }
 
 /**

@@ -26,7 +26,7 @@ const MAX_TURNS = 655_373;
 export function whyNotInKernel(unit: Unit, listener: ListenerUnit, host: HostFacts): Ineligible | undefined {
   const pool = unit.pools.find(({ id }) => id === listener.defaultPoolId);
   const reason =
-    protocolReason(listener) ??
+    listenerReason(listener) ??
     vipReason(unit, host) ??
     (pool === undefined ? "it has no pool" : (poolReason(pool) ?? backendReason(unit, pool, host)));
   if (reason !== undefined) return { kind: "listener", reason };
@@ -47,8 +47,19 @@ const LOOPBACK = "lo";
 
 const isLoopback = (address: string): boolean => address.startsWith("127.") || address === "::1";
 
-function protocolReason({ protocol }: ListenerUnit): string | undefined {
-  return protocol === "TCP" || protocol === "UDP" ? undefined : `protocol ${protocol} is spoken in user space`;
+/** Parts of a listener, and of a pool, that take a look into what is sent, or a word of our own in it. */
+const LISTENER_PARTS = { proxyProtocol: "accept_proxy_protocol", sniPolicies: "routing by SNI" };
+const POOL_PARTS = { sendProxyProtocol: "send_proxy_protocol", outlierDetection: "outlier_detection" };
+
+function partReason(of: object, parts: Readonly<Record<string, string>>): string | undefined {
+  const part = Object.keys(parts).find((key) => Object.hasOwn(of, key));
+  return part === undefined ? undefined : `${parts[part]} takes user space`;
+}
+
+function listenerReason(listener: ListenerUnit): string | undefined {
+  const { protocol } = listener;
+  if (protocol !== "TCP" && protocol !== "UDP") return `protocol ${protocol} is spoken in user space`;
+  return partReason(listener, LISTENER_PARTS);
 }
 
 function vipReason({ vip }: Unit, host: HostFacts): string | undefined {
@@ -72,7 +83,8 @@ function poolReason(pool: PoolUnit): string | undefined {
   if (algorithm === "WEIGHTED_ROUND_ROBIN" && pool.backends.reduce((sum, { weight }) => sum + weight, 0) > MAX_TURNS) {
     return `pool ${name} has weights of more than ${MAX_TURNS} together`;
   }
-  return undefined;
+  const part = partReason(pool, POOL_PARTS);
+  return part === undefined ? undefined : `pool ${name}: ${part}`;
 }
 
 function backendReason({ vip }: Unit, { backends }: PoolUnit, { addresses }: HostFacts): string | undefined {

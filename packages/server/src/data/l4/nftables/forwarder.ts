@@ -82,11 +82,20 @@ export class KernelForwarder {
     return decided;
   }
 
-  /** Whether any listener that the kernel serves is given to user space. */
-  isLeaving(assignments: ReadonlyMap<string, Assignment>): boolean {
-    return [...this.#assignments].some(([id, { inKernel }]) =>
-      assignments.get(id)?.inUserSpace.listeners.some((listener) => inKernel.has(listener.id)),
-    );
+  /** Whether any listener changes sides: from the kernel to user space, or the other way. */
+  moves(assignments: ReadonlyMap<string, Assignment>): { readonly out: boolean; readonly in: boolean } {
+    const has = (
+      from: (side: Assignment) => ReadonlySet<string>,
+      to: (side: Assignment) => ReadonlySet<string>,
+    ): boolean =>
+      [...this.#assignments].some(([id, before]) => {
+        const now = assignments.get(id);
+        return now !== undefined && now !== before && !from(before).isDisjointFrom(to(now));
+      });
+    const kernel = ({ inKernel }: Assignment): ReadonlySet<string> => inKernel;
+    const user = ({ inUserSpace }: Assignment): ReadonlySet<string> =>
+      new Set(inUserSpace.listeners.map(({ id }) => id));
+    return { out: has(kernel, user), in: has(user, kernel) };
   }
 
   /** Makes the table so. @returns false when not all of it worked, and `decide` would now decide otherwise */
@@ -118,11 +127,12 @@ export class KernelForwarder {
     if (owner !== undefined) this.#touch(owner);
   }
 
-  /** Follows nothing any more. The table stays, or goes with `remove`. */
+  /** Follows nothing any more. The table stays, unless it is to be removed, or forwards nothing. */
   async stop({ remove }: { readonly remove: boolean }): Promise<void> {
     this.#cancelCheck?.();
+    const isNeeded = this.#forwards && !remove;
     this.#drains.stop();
-    if (remove) await this.#options.driver.remove(this.#options.node);
+    if (!isNeeded) await this.#options.driver.remove(this.#options.node);
   }
 
   get #forwards(): boolean {

@@ -29,8 +29,12 @@ export const REFUSALS = ["acl", "limit", "rate", "backend"] as const;
 /** One of {@link REFUSALS}. */
 export type Refusal = (typeof REFUSALS)[number];
 
-/** What the table's comment says. */
-export const tableComment = (node: string): string => `fiberlb node=${node}`;
+/** A comment has 128 bytes in all. */
+const MAX_NAME_LENGTH = 96;
+
+/** What the table's comment says; a name is cut to what a comment can bear. */
+export const tableComment = (node: string): string =>
+  `fiberlb node=${node.replaceAll(/[^\w.:-]/g, "_").slice(0, MAX_NAME_LENGTH)}`;
 
 /** A set that holds nothing but its comment. Reading a table's own comment makes nft 1.0.6 read all of the table. */
 export const OWNER_SET = "owner";

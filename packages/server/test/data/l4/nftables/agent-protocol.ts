@@ -8,6 +8,8 @@ export type AgentCall =
       readonly host: string;
       readonly port: number;
       readonly count: number;
+      /** Of datagrams: the source port of the first flow, the next one's is one more. */
+      readonly firstPort?: number;
       /** Keeps TCP connections open, for `echo-held`. */
       readonly hold?: boolean;
     }
@@ -21,4 +23,11 @@ export interface FlowResult {
   readonly seen?: string;
   /** Error code. */
   readonly error?: string;
+}
+
+/** What came of a connection that was held. */
+export interface EchoResult {
+  readonly backend: string;
+  /** `ok`, or an error's code. */
+  readonly outcome: string;
 }

@@ -2,9 +2,9 @@
 import { createSocket } from "node:dgram";
 import { connect, createServer, type Socket } from "node:net";
 
-import type { AgentCall, FlowResult } from "./agent-protocol.ts";
+import type { AgentCall, EchoResult, FlowResult } from "./agent-protocol.ts";
 
-const held: Socket[] = [];
+const held: { readonly socket: Socket; readonly backend: string }[] = [];
 
 /** Answers each connection or datagram with one line: our address, the client's as we see it. */
 async function serve(addresses: readonly string[], port: number): Promise<void> {
@@ -26,6 +26,8 @@ interface Flow {
   readonly host: string;
   readonly port: number;
   readonly hold?: boolean | undefined;
+  /** Default: any. */
+  readonly fromPort?: number | undefined;
 }
 
 function openTcp({ from, host, port, hold = false }: Flow): Promise<FlowResult> {
@@ -39,12 +41,12 @@ function openTcp({ from, host, port, hold = false }: Flow): Promise<FlowResult> 
       resolve({ source, backend, seen });
       if (!hold) return void socket.destroy();
       socket.on("error", () => undefined);
-      held.push(socket);
+      held.push({ socket, backend });
     });
   });
 }
 
-function openUdp({ from, host, port }: Flow): Promise<FlowResult> {
+function openUdp({ from, fromPort = 0, host, port }: Flow): Promise<FlowResult> {
   return new Promise((resolve) => {
     const socket = createSocket(host.includes(":") ? "udp6" : "udp4");
     const end = (result: Omit<FlowResult, "source">): void => {
@@ -57,32 +59,40 @@ function openUdp({ from, host, port }: Flow): Promise<FlowResult> {
       const [backend = "", seen = ""] = line.toString().trim().split(" ");
       end({ backend, seen });
     });
-    socket.bind(0, from, () => socket.connect(port, host, () => socket.send("?")));
+    socket.bind(fromPort, from, () => socket.connect(port, host, () => socket.send("?")));
   });
 }
 
-/** Sends a line through each connection that is held and says what came of it: `ok` or an error's code. */
-function echoHeld(): Promise<string[]> {
-  return Promise.all(
-    held.map(
-      (socket) =>
-        new Promise<string>((resolve) => {
-          if (socket.destroyed) return resolve("gone");
-          socket.once("data", () => resolve("ok"));
-          socket.once("error", ({ code }: NodeJS.ErrnoException) => resolve(code ?? ""));
-          socket.once("close", () => resolve("closed"));
-          socket.write("still there?\n");
-        }),
-    ),
-  );
+/** Sends a line through each connection that is held, and says what came of it. */
+function echoHeld(): Promise<EchoResult[]> {
+  return Promise.all(held.map(async ({ socket, backend }) => ({ backend, outcome: await echo(socket) })));
 }
 
-async function open({ transport, count, ...flow }: Extract<AgentCall, { kind: "open" }>): Promise<FlowResult[]> {
+function echo(socket: Socket): Promise<string> {
+  return new Promise((resolve) => {
+    if (socket.destroyed) {
+      resolve("gone");
+      return;
+    }
+    socket.once("data", () => resolve("ok"));
+    socket.once("error", ({ code }: NodeJS.ErrnoException) => resolve(code ?? ""));
+    socket.once("close", () => resolve("closed"));
+    socket.write("still there?\n");
+  });
+}
+
+async function open({
+  transport,
+  count,
+  firstPort,
+  ...flow
+}: Extract<AgentCall, { kind: "open" }>): Promise<FlowResult[]> {
   const results: FlowResult[] = [];
   const next = async (): Promise<void> => {
     while (results.length < count) {
       const place = results.push({ source: { address: "", port: 0 } }) - 1;
-      results[place] = await (transport === "tcp" ? openTcp(flow) : openUdp(flow));
+      const fromPort = firstPort === undefined ? undefined : firstPort + place;
+      results[place] = await (transport === "tcp" ? openTcp(flow) : openUdp({ ...flow, fromPort }));
     }
   };
   await Promise.all(Array.from({ length: 32 }, next));

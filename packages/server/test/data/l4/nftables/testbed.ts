@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 
 import type { Command, CommandResult, RunCommand } from "../../../../src/data/l4/nftables/command.ts";
 import { runCommand } from "../../../../src/data/l4/nftables/command.ts";
-import type { AgentCall, FlowResult } from "./agent-protocol.ts";
+import type { AgentCall, EchoResult, FlowResult } from "./agent-protocol.ts";
 
 /** Why the kernel's driver can't be tested here; empty when it can. */
 export function whyNoKernel(): string {
@@ -111,8 +111,8 @@ export class Agent {
     return this.#call({ kind: "open", ...flow }) as Promise<FlowResult[]>;
   }
 
-  echoHeld(): Promise<string[]> {
-    return this.#call({ kind: "echo-held" }) as Promise<string[]>;
+  echoHeld(): Promise<EchoResult[]> {
+    return this.#call({ kind: "echo-held" }) as Promise<EchoResult[]>;
   }
 
   #call(call: AgentCall): Promise<unknown> {
