@@ -17,7 +17,10 @@ const MAX_HEAD_BYTES = 16 * 1024;
 /** Passes when the head of the answer has an expected code. The body is not read and the connection not kept. */
 export const probeHttp: Probe = (target, options, context) =>
   attempt(target, context, (running) => {
-    const request = http.request({ ...requestOptions(target, options.http), ...connectingBy(options, () => dial(target, options)) });
+    const request = http.request({
+      ...requestOptions(target, options.http),
+      ...connectingBy(options, () => dial(target, options)),
+    });
     request.once("socket", (socket) => socket.once("connect", () => (running.awaiting = "answer")));
     return exchange(request, running, options.http);
   });

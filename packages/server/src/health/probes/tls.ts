@@ -12,7 +12,9 @@ import type { ProbeOptions, ProbeTarget } from "./probe.ts";
  * `check-ssl verify none` and Octavia do.
  */
 export function tlsOptions(target: ProbeTarget, options: ProbeOptions): ConnectionOptions {
-  const { caPem, serverName, skipVerify, clientCertificatePem, clientKeyPem } = options.backendTls ?? { skipVerify: true };
+  const { caPem, serverName, skipVerify, clientCertificatePem, clientKeyPem } = options.backendTls ?? {
+    skipVerify: true,
+  };
   return {
     host: target.address,
     port: target.port,

@@ -37,7 +37,11 @@ describe.each([
 ] as const)("a check of backends that want version %s", (sendProxyProtocol, header) => {
   test.each([
     ["HTTP", probeHttp, () => http.createServer(web)],
-    ["HTTPS", probeHttps, () => tls.createServer(serverCertificate, (socket) => http.createServer(web).emit("connection", socket))],
+    [
+      "HTTPS",
+      probeHttps,
+      () => tls.createServer(serverCertificate, (socket) => http.createServer(web).emit("connection", socket)),
+    ],
     ["TLS_HELLO", probeTlsHello, () => tls.createServer(serverCertificate)],
   ] as const)("by %s begins with a header that is nobody's", async (_type, probe, create) => {
     const seen: Buffer[] = [];
