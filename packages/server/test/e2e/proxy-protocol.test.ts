@@ -61,32 +61,29 @@ const forwardedFor = (answer: string | undefined): unknown =>
     "x-forwarded-for"
   ];
 
-describe("a listener that accepts the PROXY protocol", () => {
-  (whyNoCurl ? test.skip : test)(
-    `tells backends of curl's client${whyNoCurl && ` (skipped: ${whyNoCurl})`}`,
-    async () => {
-      const lb = await declareHttp(client, { listener: ACCEPTING, backends: [{ port: web.port }] });
-      const answer = await curl(["--haproxy-protocol", "--interface", "127.0.0.9", urlOf(lb)]);
-      expect(answer).toMatchObject({ exitCode: 0, status: 200 });
-      expect((JSON.parse(answer.body) as Seen).headers["x-forwarded-for"]).toBe("127.0.0.9");
-      expect((await curl([urlOf(lb)])).status).toBe(0);
-    },
-  );
+(whyNoCurl ? describe.skip : describe)(`curl behind a proxy${whyNoCurl && ` (skipped: ${whyNoCurl})`}`, () => {
+  test("is who backends hear of, and is refused without a header", async () => {
+    const lb = await declareHttp(client, { listener: ACCEPTING, backends: [{ port: web.port }] });
+    const answer = await curl(["--haproxy-protocol", "--interface", "127.0.0.9", urlOf(lb)]);
+    expect(answer).toMatchObject({ exitCode: 0, status: 200 });
+    expect((JSON.parse(answer.body) as Seen).headers["x-forwarded-for"]).toBe("127.0.0.9");
+    expect((await curl([urlOf(lb)])).status).toBe(0);
+  });
 
-  (whyNoCurl ? test.skip : test)("does so before TLS", async () => {
+  test.each(["--http1.1", "--http2"])("is so in TLS with %s", async (version) => {
     const { chainPem: certificatePem, privateKeyPem } = new TestAuthority().issue({ names: ["shop.example"] });
-    const { certificate } = await client.certificates.createCertificate({
-      type: CertificateType.SERVER,
-      certificatePem,
-      privateKeyPem,
-    });
+    const own = { type: CertificateType.SERVER, certificatePem, privateKeyPem };
+    const { certificate } = await client.certificates.createCertificate(own);
     const listener = { ...ACCEPTING, protocol: ListenerProtocol.HTTPS, certificateIds: [certificate!.id] };
     const lb = await declareHttp(client, { listener, backends: [{ port: web.port }] });
-    const answer = await curl(["-k", "--haproxy-protocol", "--interface", "127.0.0.9", urlOf(lb, "https")]);
+    const asked = ["-k", version, "--haproxy-protocol", "--interface", "127.0.0.9", urlOf(lb, "https")];
+    const answer = await curl(asked);
     expect(answer).toMatchObject({ exitCode: 0, status: 200 });
     expect((JSON.parse(answer.body) as Seen).headers["x-forwarded-for"]).toBe("127.0.0.9");
   });
+});
 
+describe("a listener that accepts the PROXY protocol", () => {
   test("judges the client that the header names", async () => {
     const listener = { ...ACCEPTING, allowedCidrs: ["198.51.100.0/24", "2001:db8::/32"] };
     const lb = await declareHttp(client, { listener, backends: [{ port: web.port }] });
@@ -117,7 +114,8 @@ describe("a listener that accepts the PROXY protocol", () => {
 });
 
 describe("a pool that is sent the PROXY protocol", () => {
-  test.each([ProxyProtocolVersion.V1, ProxyProtocolVersion.V2])("over TCP, version %s", async (sendProxyProtocol) => {
+  test.each(["V1", "V2"] as const)("over TCP, version %s", async (version) => {
+    const sendProxyProtocol = ProxyProtocolVersion[version];
     const server = createServer((socket) => {
       socket.on("error", () => undefined);
       socket.once("data", (bytes: Buffer) => {
@@ -209,14 +207,14 @@ describe("a pool that is sent the PROXY protocol", () => {
     },
   );
 
-  test.each([ProxyProtocolVersion.V1, ProxyProtocolVersion.V2])("behind us understands version %s", async (version) => {
+  test.each(["V1", "V2"] as const)("behind us understands version %s", async (version) => {
     const port = await freePort("127.0.0.1");
     const haproxy = await startHaproxy(
       `frontend in\n  mode http\n  bind 127.0.0.1:${port} accept-proxy\n` +
         `  http-request return status 200 content-type text/plain lf-string "%[src]:%[src_port] %[dst]:%[dst_port]"\n`,
       port,
     );
-    const pool = { sendProxyProtocol: version };
+    const pool = { sendProxyProtocol: ProxyProtocolVersion[version] };
     const tcp = await declare(client, { pool, listener: ACCEPTING, backends: [{ port }] });
     expect(await exchange(tcp, HEADER + GET)).toMatch(/198\.51\.100\.7:40000 203\.0\.113\.1:443$/);
     const http = await declareHttp(client, { pool, listener: ACCEPTING, backends: [{ port }] });
