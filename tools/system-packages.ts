@@ -18,6 +18,7 @@ export const systemPackages: readonly SystemPackage[] = [
   { debian: "openssl", program: "openssl", suites: ["TLS from a foreign client"] },
   { debian: "iproute2", program: "ip", suites: ["network namespaces", "virtual addresses"] },
   { debian: "nftables", program: "nft", suites: ["kernel driver"] },
+  { debian: "conntrack", program: "conntrack", suites: ["kernel driver"] },
   { debian: "haproxy", program: "haproxy", suites: ["PROXY protocol against HAProxy", "bench"] },
   {
     debian: "wrk",

@@ -3,10 +3,12 @@ import type { IsolatedAnswer, IsolatedOptions, IsolatedSuite, Sections } from ".
 import { benchL4 } from "./l4.ts";
 import { benchL7 } from "./l7/l7.ts";
 import { benchMemory } from "./memory/memory.ts";
+import { benchUdp } from "./udp/udp.ts";
 
 const suites: Readonly<Record<IsolatedSuite, (options: IsolatedOptions) => Promise<Sections>>> = {
   l4: benchL4,
   l7: benchL7,
+  udp: benchUdp,
   memory: benchMemory,
 };
 

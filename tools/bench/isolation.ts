@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { BenchTable } from "./table.ts";
 
 /** Suites that want ports and loopback of their own, by the module that runs them. */
-export type IsolatedSuite = "l4" | "l7" | "memory";
+export type IsolatedSuite = "l4" | "udp" | "l7" | "memory";
 
 /** What an isolated suite is told. */
 export interface IsolatedOptions {

@@ -20,6 +20,11 @@ describe("markdownTable", () => {
     );
   });
 
+  it("shows listings as they are", () => {
+    const text = markdownTable({ ...table, listings: [{ title: "Set-up", text: "a\n  b\n" }] });
+    expect(text).toMatch(/- on one thread\n\nSet-up:\n\n```text\na\n {2}b\n```$/);
+  });
+
   it("has no list without notes", () => {
     expect(markdownTable({ ...table, notes: [] })).toMatch(/1\.96 ms \|$/);
   });

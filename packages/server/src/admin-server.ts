@@ -10,7 +10,7 @@ export interface AdminProbes {
   /** Why the API cannot serve, or undefined when it can. */
   readonly storeProblem: () => Promise<string | undefined>;
   /** Prometheus text format 0.0.4. */
-  readonly metrics: () => string;
+  readonly metrics: () => Promise<string>;
 }
 
 /** The admin port: /healthz, /readyz, /readyz/api, /metrics. */
@@ -58,7 +58,7 @@ async function answer(method: string, url: string, probes: AdminProbes): Promise
       return problem === undefined ? { status: 200, body: "ok\n" } : { status: 503, body: `${problem}\n` };
     }
     case "/metrics":
-      return { status: 200, type: "text/plain; version=0.0.4", body: probes.metrics() };
+      return { status: 200, type: "text/plain; version=0.0.4", body: await probes.metrics() };
     default:
       return { status: 404, body: "known here: /metrics /healthz /readyz /readyz/api\n" };
   }

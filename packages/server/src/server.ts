@@ -2,6 +2,7 @@
  * The composition root: makes the parts, wires them, and owns the order in which they start and stop.
  */
 import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
 
 import type { Store } from "@fiberlb/store";
 import type { Cidr, VipPoolSpec } from "@fiberlb/types";
@@ -13,8 +14,9 @@ import { controlSocketPath, openControlSocket } from "./control-socket.ts";
 import { type ControlPlane, createControlPlane } from "./control/control-plane.ts";
 import type { TlsMaterial } from "./control/http/one-port.ts";
 import { createKeyRing } from "./control/secrets.ts";
+import { createKernelDataPlane } from "./data/create-kernel-data-plane.ts";
 import type { DataPlane } from "./data/data-plane.ts";
-import { createDataPlane } from "./data/pool.ts";
+import { createDataPlane, type DataPlaneOptions } from "./data/pool.ts";
 import type { Forwarding } from "./forwarding.ts";
 import type { HealthMonitor } from "./health/monitor.ts";
 import { deriveSessionKey, deriveTicketSecret, loadKey } from "./key-file.ts";
@@ -64,8 +66,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const store = await openStore(config, { clock, log });
   cleanup.defer(() => store.close());
   const key = loadKey(config);
-  const dataPlane = createDataPlane({
-    workers: config.dataPlane.workers,
+  const dataPlane = createNodeDataPlane(config, {
     clock,
     log,
     sessionKey: deriveSessionKey(key),
@@ -108,6 +109,22 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 const hostOf = (host: string): string => (host.includes(":") ? `[${host}]` : host);
 
 type Parts = ServerOptions & { readonly clock: Clock };
+
+type DataPlaneParts = Required<Pick<DataPlaneOptions, "clock" | "sessionKey" | "ticketSecret" | "onReport">> & {
+  readonly log: Log;
+};
+
+function createNodeDataPlane({ dataPlane, node, store }: Config, parts: DataPlaneParts): DataPlane {
+  return createKernelDataPlane({
+    ...parts,
+    createWorkers: (onReport) => createDataPlane({ ...parts, workers: dataPlane.workers, onReport }),
+    mode: dataPlane.l4,
+    node: node.name ?? hostname(),
+    routeOthers: dataPlane.routeOthers,
+    removeOnStop: dataPlane.onStop === "remove",
+    ...(store.kind === "sqlite" && { routingFile: `${store.path}.routing.json` }),
+  });
+}
 
 function createNodeControlPlane(
   parts: Parts & {
@@ -176,7 +193,10 @@ async function startAdmin(parts: AdminParts): Promise<{ readonly url: string; cl
         () => undefined,
         (error: Error) => error.message,
       ),
-    metrics: () => metricsText(parts),
+    metrics: async () => {
+      await parts.dataPlane.refreshFigures?.();
+      return metricsText(parts);
+    },
   }).catch(explainListen("admin", config.admin.listen));
   return { url: `http://${hostOf(listen.host)}:${admin.port}`, close: () => admin.close() };
 }

@@ -102,7 +102,7 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
       tables.stop();
       // VIPs stay until the connections on them have ended.
       await dataPlane.stop({ drainTimeoutMs: config.shutdown.drainTimeoutMs });
-      await binder.apply(new Set());
+      await binder.apply(dataPlane.vipsThatStay?.() ?? new Set());
       await session.close();
     },
   };

@@ -8,7 +8,7 @@ afterEach(() => server?.close());
 const PROBES: AdminProbes = {
   ready: () => true,
   storeProblem: () => Promise.resolve(undefined),
-  metrics: () => "up 1\n",
+  metrics: () => Promise.resolve("up 1\n"),
 };
 
 async function get(path: string, probes: Partial<AdminProbes> = {}, method = "GET"): Promise<string> {

@@ -1,5 +1,4 @@
 import { existsSync } from "node:fs";
-import { connect as connectTls } from "node:tls";
 
 import { BALANCER_CORE, freePorts, isInstalled, LOAD_CORE, type Processes, untilListening } from "../processes.ts";
 import { HTTP_PROXY_MODULE } from "../programs.ts";
@@ -75,34 +74,4 @@ async function startHttpProxy(processes: Processes, port: number, backendPort: n
   const { pid = 0 } = processes.start(BALANCER_CORE, command);
   await untilListening(port);
   return { name: "http-proxy", pid, address: "127.0.0.1", ports: { http: port, https: undefined } };
-}
-
-/** Whether a balancer serves what a case asks of it: TLS, and HTTP/2 when it is about that. */
-export async function serves({ address, ports }: Contestant, { scheme, group }: L7Case): Promise<boolean> {
-  const port = ports[scheme];
-  if (port === undefined || scheme === "http") return port !== undefined;
-  return servesTls({ address, port, alpnProtocol: group === "http2" ? "h2" : "http/1.1" });
-}
-
-/** Whether a handshake succeeds there, and agrees on the protocol. */
-export function servesTls({
-  address,
-  port,
-  alpnProtocol = "http/1.1",
-}: {
-  readonly address: string;
-  readonly port: number;
-  readonly alpnProtocol?: string;
-}): Promise<boolean> {
-  return new Promise((resolve) => {
-    const options = { host: address, port, servername: "bench.example", rejectUnauthorized: false };
-    const socket = connectTls({ ...options, ALPNProtocols: [alpnProtocol] });
-    const settle = (isServed: boolean): void => {
-      resolve(isServed);
-      socket.destroy();
-    };
-    socket.on("secureConnect", () => settle(socket.alpnProtocol === alpnProtocol));
-    socket.on("error", () => settle(false));
-    socket.on("close", () => settle(false));
-  });
 }

@@ -21,6 +21,8 @@ export interface FiberlbOptions {
   readonly backendPort: number;
   /** Absent: no HTTPS listener. */
   readonly certificate?: CertificateFiles;
+  /** Of the listeners. Default: the API's. */
+  readonly clientIdleTimeoutMs?: number;
 }
 
 /** A FiberLB node whose only load balancer has the defaults of listeners and pools. */
@@ -30,10 +32,13 @@ export interface FiberlbUnderTest {
 }
 
 /**
- * Starts a whole node (API, store, health checks, one worker) on a core and makes a load balancer through its API. An
- * HTTPS listener that it does not serve is left as it is.
+ * Starts a whole node (API, store, health checks, one worker) on a core and makes a load balancer through its API.
  */
-export async function startFiberlb({ backendPort, certificate }: FiberlbOptions): Promise<FiberlbUnderTest> {
+export async function startFiberlb({
+  backendPort,
+  certificate,
+  ...timeouts
+}: FiberlbOptions): Promise<FiberlbUnderTest> {
   const node = await BenchNode.start({ store: "memory", flags: { "dataPlane.workers": 1 }, core: BALANCER_CORE });
   const client = createFiberlbClient({ baseUrl: node.apiUrl });
   try {
@@ -42,7 +47,7 @@ export async function startFiberlb({ backendPort, certificate }: FiberlbOptions)
     const { pool } = await client.pools.createPool({ loadBalancerId, name: "app", protocol: PoolProtocol.HTTP });
     const defaultPoolId = pool!.id;
     await client.backends.createBackend({ poolId: defaultPoolId, address: "127.0.0.1", port: backendPort });
-    const listener = { loadBalancerId, defaultPoolId };
+    const listener = { loadBalancerId, defaultPoolId, ...timeouts };
     const http = { name: "http", protocol: ListenerProtocol.HTTP, port: HTTP_PORT };
     await client.listeners.createListener({ ...listener, ...http });
     if (certificate === undefined) return { node, vip };

@@ -1,9 +1,10 @@
 import type { IsolatedOptions, Sections } from "../isolation.ts";
 import { median } from "../load.ts";
 import { isInstalled, Processes } from "../processes.ts";
+import { terminalProgress } from "../progress.ts";
 import type { BenchTable } from "../table.ts";
 import { cases, HTTP_PROXY_TARGET, type L7Case } from "./cases.ts";
-import { type Contest, type Contestant, serves, startContest } from "./contestants.ts";
+import { type Contest, startContest } from "./contestants.ts";
 import { measureCase, type MeasureOptions, type Run, type Runs } from "./measure.ts";
 import { profileCase } from "./profile.ts";
 
@@ -46,37 +47,28 @@ interface Setting extends IsolatedOptions {
 
 async function runCases(chosen: readonly L7Case[], contest: Contest, setting: Setting): Promise<Sections> {
   const { quick, processes, profile } = setting;
-  const how: MeasureOptions = { processes, rounds: quick ? 1 : ROUNDS, seconds: quick ? 1 : SECONDS };
+  const how: MeasureOptions = { processes, rounds: quick ? 1 : ROUNDS, seconds: SECONDS };
+  const progress = terminalProgress(process.stderr);
   const sections: Record<string, BenchTable> = {};
   for (const loadCase of chosen) {
     const { group, name } = loadCase;
+    progress(`l7: ${group}, ${name}`);
     const table = (sections[`l7-${group}`] ??= emptyTable(group, contest, {
       place: setting.place,
       rounds: how.rounds,
     }));
-    if (!isInstalled(loadCase.needs)) {
-      table.notes?.push(`${name}: skipped, needs ${loadCase.needs}`);
+    const missing = loadCase.needs.filter((program) => !isInstalled(program));
+    if (missing.length > 0) {
+      table.notes?.push(`${name}: skipped, needs ${missing.join(" and ")}`);
       continue;
     }
-    const { served, unserved } = await divide(loadCase, contest.contestants);
-    const runs = await measureCase(loadCase, served, how);
-    table.rows.push(
-      ...rowsOf(loadCase, runs),
-      ...unserved.map(({ name: program }) => [`${name}: ${program}`, "not served"]),
-    );
-    if (profile && runs.has("FiberLB")) (table.listings ??= []).push(await profileCase(loadCase, contest, how));
+    const peers = contest.contestants.filter((one) => one.name === "FiberLB" || loadCase.peers.includes(one.name));
+    const runs = await measureCase(loadCase, peers, how);
+    table.rows.push(...rowsOf(loadCase, runs));
+    if (profile) (table.listings ??= []).push(await profileCase(loadCase, contest, how));
   }
+  progress.clear();
   return sections;
-}
-
-async function divide(
-  loadCase: L7Case,
-  contestants: readonly Contestant[],
-): Promise<{ served: readonly Contestant[]; unserved: readonly Contestant[] }> {
-  const asked = contestants.filter(({ name }) => name === "FiberLB" || loadCase.peers.includes(name));
-  const answers = await Promise.all(asked.map((contestant) => serves(contestant, loadCase)));
-  const { true: served = [], false: unserved = [] } = Object.groupBy(asked, (_, index) => `${answers[index]!}`);
-  return { served, unserved };
 }
 
 function emptyTable(

@@ -74,7 +74,6 @@ async function handshakes(
   const script = join(import.meta.dirname, "handshakes.ts");
   const command = [process.execPath, "--no-warnings", script, url, String(seconds), kind];
   const { requests, others, p50Ms, p99Ms } = JSON.parse(await processes.run(LOAD_CORE, command)) as HandshakeFigures;
-  // The first of each lane can't be resumed.
   if (requests === 0 || others > requests / 20) {
     throw new Error(`Cannot measure ${kind} handshakes at ${url}: ${others} of ${requests} were others`);
   }

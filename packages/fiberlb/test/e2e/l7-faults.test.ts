@@ -34,7 +34,6 @@ const describeReport = (what: string, { requests, failed, detail }: LoadReport):
       `${kills} backends killed under wrk with 2 × ${CONNECTIONS} connections: ${describeReport("GET", get)}; ` +
         `${describeReport("POST", post)} of at most ${inFlight} in flight\n`,
     );
-    expect(kills).toBeGreaterThan(1);
     expect(get.requests).toBeGreaterThan(20 * kills);
     expect(post.requests).toBeGreaterThan(20 * kills);
     // A response leaves a backend in one piece, so that a GET in flight is either answered or can be repeated.

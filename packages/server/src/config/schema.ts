@@ -98,13 +98,20 @@ const dataPlane = z.strictObject({
     .enum(["auto", "node", "linux"])
     .default("auto")
     .meta({ description: "System call engine; auto and node: node:net" }),
-  l4: z
-    .enum(["auto", "userspace", "nftables"])
-    .default("auto")
-    .meta({ description: "Who forwards TCP; auto and userspace: this process" }),
+  l4: z.enum(["auto", "userspace", "nftables"]).default("auto").meta({
+    description:
+      "Who forwards TCP and UDP. auto: the kernel (nftables) where it can, this process otherwise. userspace: this process. nftables: the kernel; a listener that it could serve and this host does not let it is an error",
+  }),
   bind: z.enum(["assign", "existing", "anyip"]).default("assign").meta({
     description:
       "assign: VIPs that are not local are added to lo and removed again. existing: they must be there. anyip: an AnyIP route makes them local",
+  }),
+  onStop: z.enum(["keep", "remove"]).default("keep").meta({
+    description: "What becomes of listeners that the kernel forwards when this process stops: they go on, or they end",
+  }),
+  routeOthers: z.enum(["auto", "never", "always"]).default("auto").meta({
+    description:
+      "Whether this host, while it forwards for load balancers, forwards other packets. auto: only if it did before FiberLB came",
   }),
 });
 

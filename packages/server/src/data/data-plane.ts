@@ -20,8 +20,12 @@ export interface DataPlane {
   /** Figures since start, summed over workers that live and that lived. */
   listenerFigures(listenerId: string): ListenerFigures;
   backendFigures(backendId: string): BackendFigures;
+  /** Fetches figures that have to be asked for, before they are read. Absent: there are none. Never rejects. */
+  refreshFigures?(): Promise<void>;
   /** Workers that died and were replaced, since start. */
   readonly workerLosses: number;
+  /** VIPs that go on being served after `stop`, and have to stay local. Absent: none. */
+  vipsThatStay?(): ReadonlySet<string>;
   /** Stops accepting, lets connections finish for up to `drainTimeoutMs`, ends the rest, stops the workers. */
   stop(options: { readonly drainTimeoutMs: number }): Promise<void>;
 }
@@ -44,6 +48,8 @@ export interface ApplyReport {
 export type RejectReason =
   | "acl"
   | "connection-limit"
+  /** Its address makes more connections a second than the listener lets it. */
+  | "rate-limit"
   /** The header of the PROXY protocol is not there, is none, did not come in time, or comes from who is not trusted. */
   | "proxy-protocol"
   /** The client did not come to terms about TLS, or showed no valid certificate where one is required. */

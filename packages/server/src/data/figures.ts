@@ -4,7 +4,7 @@ import type { BackendFigures, ListenerFigures, RejectReason } from "./data-plane
 
 /** The shared tables' columns: which number of a row means what. */
 export const BACKEND_ROW: RowShape = { flags: 1, totals: 4 };
-export const LISTENER_ROW: RowShape = { flags: 0, totals: 19 };
+export const LISTENER_ROW: RowShape = { flags: 0, totals: 20 };
 export const POOL_ROW: RowShape = { flags: 3, totals: 0 };
 
 /** Flags of a backend. */
@@ -30,7 +30,8 @@ export const REJECTED: Readonly<Record<RejectReason, number>> = {
   "tls-handshake": 15,
   "flow-limit": 16,
   "send-failed": 17,
-  "proxy-protocol": 18,
+  "rate-limit": 18,
+  "proxy-protocol": 19,
 };
 
 /** Flags of a pool. `generation` moves whenever the health of one of its backends does; `turn` counts its turns, `spareTurn` those in place of another. */

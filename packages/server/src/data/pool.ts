@@ -271,6 +271,8 @@ class WorkerPool implements DataPlane {
       onLost: (reason, pauseMs) => this.#lose(index, { reason, pauseMs }),
       onAcceptFailed: (failure) =>
         this.#options.log?.error("listener cannot accept connections", { ...failure, worker: index }),
+      onConnectFailed: (failure) =>
+        this.#options.log?.warn("backend cannot be connected to", { ...failure, worker: index }),
       onApplied: (sequence, failures) => this.#noteApplied(index, { sequence, failures }),
     });
   }

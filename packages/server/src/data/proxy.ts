@@ -9,7 +9,7 @@ export interface ListenerProxy {
   readonly active: number;
   /** Why it serves nobody, or not as it should, for people; absent while all is well. */
   readonly problem?: string | undefined;
-  /** Takes the listener's new configuration; no connection is closed. */
+  /** Takes the listener's new configuration; what goes on is left alone, as far as the protocol has beginnings. */
   update(listener: ListenerUnit): void;
   /** The listener goes: connections on which nothing is under way end now, where the protocol tells. */
   drain(): void;

@@ -10,6 +10,7 @@ import { TcpProxy } from "./l4/tcp-proxy.ts";
 import { UdpProxy } from "./l4/udp-proxy.ts";
 import type { BackendProtocol } from "./l7/backend-protocol.ts";
 import { BackendProtocols } from "./l7/backend-protocols.ts";
+import { type ConnectFailure, ConnectFailures } from "./l7/connect-failures.ts";
 import type { FindHttpPool, HashKey, HttpPool } from "./l7/http-pools.ts";
 import { Http1Proxy } from "./l7/http1-proxy.ts";
 import { RequestIds } from "./l7/request-id.ts";
@@ -20,7 +21,6 @@ import { PoolBalancer, type PoolBalancerOptions } from "./pool-balancer.ts";
 import { ProxiedProxy } from "./proxied-proxy.ts";
 import type { DatagramProxy, Proxy } from "./proxy.ts";
 import { SecuredProxy } from "./secured-proxy.ts";
-import { TlsConfigurationError } from "./tls/secure-context.ts";
 import { PoolTls } from "./tls/tls-client.ts";
 import { ListenerTls } from "./tls/tls-server.ts";
 import type { DatagramTransport } from "./transport/datagram.ts";
@@ -37,6 +37,8 @@ export interface ServingOptions extends WorkerStart {
   readonly maxFlows: number;
   /** See {@link Listeners}. */
   readonly onAcceptError: (failure: BindFailure) => void;
+  /** A backend can't be connected to; told at times, not each time. */
+  readonly onConnectFailed?: (failure: ConnectFailure) => void;
 }
 
 /** Everything that one worker serves: the pools and listeners of all load balancers. */
@@ -60,9 +62,11 @@ export class Serving {
 
   constructor(options: ServingOptions) {
     this.#options = options;
-    const { transport, datagrams, clock, random, memory, onAcceptError } = options;
-    this.#upstreams = new Upstreams({ transport, clock });
-    this.#backendProtocols = new BackendProtocols((tls) => new PoolTls(tls));
+    const { transport, datagrams, clock, random, memory, onAcceptError, onConnectFailed = () => {} } = options;
+    const failures = new ConnectFailures({ clock, report: onConnectFailed });
+    const onConnectError = failures.note.bind(failures);
+    this.#upstreams = new Upstreams({ transport, clock, onConnectError });
+    this.#backendProtocols = new BackendProtocols((unit) => new PoolTls(unit));
     this.#requestIds = new RequestIds(random);
     this.#flowBudget = new FlowBudget(options.maxFlows);
     const createProxy = (listener: ProxiedListener): Proxy | DatagramProxy => this.#createProxy(listener);
@@ -152,16 +156,13 @@ export class Serving {
   /** A pool whose certificates cannot be used is a problem of the listeners that lead to it, and of nobody else. */
   #protocolOf(pool: PoolUnit, { loadBalancerId, listeners }: Unit): BackendProtocol | undefined {
     this.#poolFailures.delete(pool.id);
-    try {
-      return this.#backendProtocols.of(pool);
-    } catch (error) {
-      if (!(error instanceof TlsConfigurationError)) throw error;
-      const problem = `pool ${pool.name}: ${error.message}`;
-      const users = listeners.filter((listener) => poolIdsOf(listener).includes(pool.id));
-      const failures = users.map(({ id: listenerId }) => ({ loadBalancerId, listenerId, code: "EINVAL", problem }));
-      this.#poolFailures.set(pool.id, failures);
-      return undefined;
-    }
+    const protocol = this.#backendProtocols.of(pool);
+    if (protocol?.kind !== "unusable") return protocol;
+    const problem = `pool ${pool.name}: ${protocol.reason}`;
+    const users = listeners.filter((listener) => poolIdsOf(listener).includes(pool.id));
+    const failures = users.map(({ id: listenerId }) => ({ loadBalancerId, listenerId, code: "EINVAL", problem }));
+    this.#poolFailures.set(pool.id, failures);
+    return protocol;
   }
 
   #createProxy(listener: ProxiedListener): Proxy | DatagramProxy {

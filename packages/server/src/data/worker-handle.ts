@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads";
 
 import type { Cancel, Clock } from "../clock.ts";
+import type { ConnectFailure } from "./l7/connect-failures.ts";
 import type { BindFailure, FromWorker, ToWorker, WorkerStart } from "./worker-protocol.ts";
 
 /** First wait before a worker that died right after its start is started again; doubles from time to time. */
@@ -36,6 +37,8 @@ export interface WorkerHandleOptions {
   readonly onApplied: (sequence: number, failures: readonly BindFailure[]) => void;
   /** One of its listeners can't accept. */
   readonly onAcceptFailed: (failure: BindFailure) => void;
+  /** A backend could not be connected to. */
+  readonly onConnectFailed?: (failure: ConnectFailure) => void;
 }
 
 interface Pending {
@@ -121,6 +124,9 @@ export class WorkerHandle {
         break;
       case "accept-failed":
         this.#options.onAcceptFailed(message.failure);
+        break;
+      case "connect-failed":
+        this.#options.onConnectFailed?.(message.failure);
         break;
       case "stopped":
         this.#onStopped();

@@ -1,6 +1,7 @@
 /** What the main thread and its workers say to each other. Everything here is structured-cloneable. */
 import type { MaglevTableUnit, Unit } from "../snapshot/snapshot.ts";
 import type { TableMemory } from "./counters.ts";
+import type { ConnectFailure } from "./l7/connect-failures.ts";
 
 /** The shared tables, to be opened in another thread. */
 export interface SharedMemory {
@@ -69,4 +70,6 @@ export type FromWorker =
   | { readonly kind: "applied"; readonly sequence: number; readonly failures: readonly BindFailure[] }
   /** An open listener turned a connection away for lack of something; told at times, not each time. */
   | { readonly kind: "accept-failed"; readonly failure: BindFailure }
+  /** A backend could not be connected to; told at times, not each time. */
+  | { readonly kind: "connect-failed"; readonly failure: ConnectFailure }
   | { readonly kind: "stopped" };

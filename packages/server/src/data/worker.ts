@@ -24,6 +24,7 @@ const serving = new Serving({
   clock: systemClock,
   random: systemRandom,
   onAcceptError: (failure) => answer({ kind: "accept-failed", failure }),
+  onConnectFailed: (failure) => answer({ kind: "connect-failed", failure }),
 });
 
 async function obey(message: ToWorker): Promise<void> {

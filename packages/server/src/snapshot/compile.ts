@@ -89,6 +89,9 @@ function compileListener(listener: Listener, { policies, findCertificate }: List
     clientIdleTimeoutMs: listener.clientIdleTimeoutMs,
     backendConnectTimeoutMs: listener.backendConnectTimeoutMs,
     allowedCidrs: listener.allowedCidrs,
+    ...(listener.newConnectionsPerSPerSource > 0 && {
+      newConnectionsPerSPerSource: listener.newConnectionsPerSPerSource,
+    }),
     ...(listener.defaultPoolId !== undefined && { defaultPoolId: listener.defaultPoolId }),
     ...(listener.acceptProxyProtocol && { proxyProtocol: { trustedCidrs: listener.proxyProtocolTrustedCidrs } }),
     ...(tls !== undefined && { tls }),
@@ -128,6 +131,7 @@ function compilePool(pool: Pool, { backends, healthChecks }: UnitSource, lookups
     slowStartMs: pool.slowStartS * 1000,
     panicThresholdPercent: pool.panicThresholdPercent,
     onBackendDown: pool.onBackendDown,
+    ...(pool.forwarding !== "NAT_MASQUERADE" && { forwarding: pool.forwarding }),
     ...(maglev !== undefined && { maglev }),
     backends: members.map((backend) => compileBackend(backend, { pool, monitored, resolveHost })),
   };

@@ -50,6 +50,8 @@ export interface ListenerUnit {
   readonly backendConnectTimeoutMs: number;
   /** CIDRs that clients must come from; empty = everybody. */
   readonly allowedCidrs: readonly string[];
+  /** New connections that one address may make in a second; absent = any number. */
+  readonly newConnectionsPerSPerSource?: number;
   /** Absent: every connection is refused, with a reset; a request that no policy takes, with 503. */
   readonly defaultPoolId?: string;
   /** Set when every connection must begin with a header of the PROXY protocol. */
@@ -228,6 +230,11 @@ export interface PoolUnit {
   readonly panicThresholdPercent: number;
   /** RESET ends the connections of a backend that is found down. */
   readonly onBackendDown: "RESET" | "KEEP";
+  /**
+   * How the kernel sends packets on. NAT: backends see the client's address, and their way back must lead over this
+   * node. DSR: backends answer clients themselves. Absent: backends see this node's address.
+   */
+  readonly forwarding?: "NAT" | "DSR";
   /** Set when the pool needs a Maglev table: its algorithm is MAGLEV, or clients stay by source address. */
   readonly maglev?: MaglevUnit;
   /** Ordered by id, so that every worker and node sees the same order. */

@@ -32,7 +32,6 @@ export function unservedSettings({ loadBalancer, listeners, pools }: UnservedSou
 /** What a protocol cannot have, the API refuses. */
 function listenerSettings(listener: Listener): readonly string[] {
   return [
-    ...(listener.newConnectionsPerSPerSource > 0 ? ["new_connections_per_s_per_source"] : []),
     ...(listener.requestsPerSPerSource > 0 ? ["requests_per_s_per_source"] : []),
     ...(listener.accessLog.format === "OFF" ? [] : ["access_log"]),
   ];
@@ -41,11 +40,6 @@ function listenerSettings(listener: Listener): readonly string[] {
 function poolSettings(pool: Pool): readonly string[] {
   const release = "is not served by this release; remove it";
   return [
-    ...(pool.forwarding === "NAT_MASQUERADE"
-      ? []
-      : [
-          `forwarding ${pool.forwarding} needs the kernel driver, which this release does not have; use NAT_MASQUERADE`,
-        ]),
     ...(pool.outlierDetection === undefined ? [] : [`outlier_detection ${release}`]),
     ...(pool.queueTimeoutMs === 0 ? [] : [`queue_timeout_ms ${release}`]),
   ];

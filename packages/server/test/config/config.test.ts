@@ -59,7 +59,7 @@ describe("parseConfig", () => {
     ["api: { lisen: x }", 'fiberlb.yaml: unknown key "api.lisen"; did you mean "listen"?'],
     [
       "dataPlane: { zzzzzzzz: 1 }",
-      'fiberlb.yaml: unknown key "dataPlane.zzzzzzzz"; known here: workers, engine, l4, bind',
+      'fiberlb.yaml: unknown key "dataPlane.zzzzzzzz"; known here: workers, engine, l4, bind, onStop, routeOthers',
     ],
     [
       "vipPools: [{ name: a, cidr: [10.0.0.0/8] }]",

@@ -1,6 +1,6 @@
 import type { Worker } from "node:worker_threads";
 
-import { afterEach, beforeEach, expect, it } from "@jest/globals";
+import { afterEach, beforeEach, expect, it, jest } from "@jest/globals";
 
 import { systemClock } from "../../src/clock.ts";
 import type { DataPlane } from "../../src/data/data-plane.ts";
@@ -10,6 +10,9 @@ import type { PoolUnit, Unit } from "../../src/snapshot/snapshot.ts";
 import { freePort } from "./tcp-peers.ts";
 import { openUdpClient, startUdpServer, type UdpClient, type UdpServer, whoAnswers } from "./udp-peers.ts";
 import { backendUnit, listenerUnit, poolUnit, snapshot, unit } from "./units.ts";
+
+// Threads start and stop here, on machines that do other things besides.
+jest.setTimeout(60_000);
 
 const WORKERS = 2;
 const VIP = "127.78.0.1";
@@ -117,9 +120,9 @@ it("datagrams for which there is no backend are dropped and counted", async () =
 });
 
 it("a backend that refuses is counted, and the flow goes on elsewhere", async () => {
-  const unit = dns();
+  const declared = dns();
   await servers.shift()!.close();
-  await plane.apply(snapshot(1, [unit]));
+  await plane.apply(snapshot(1, [declared]));
   for (const client of await open(3)) expect(["b", "c"]).toContain(await client.ask("?"));
   expect(plane.backendFigures("a").connectErrorsTotal).toBeGreaterThan(0);
   expect(plane.backendFigures("a").connectionsActive).toBe(0);

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import type { Worker } from "node:worker_threads";
 
-import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, it, jest } from "@jest/globals";
 
 import { systemClock } from "../../src/clock.ts";
 import type { ApplyReport, DataPlane } from "../../src/data/data-plane.ts";
@@ -12,6 +12,9 @@ import type { PoolUnit, Unit } from "../../src/snapshot/snapshot.ts";
 import { FakeClock } from "../fake-clock.ts";
 import { freePort, listen, type NamedServer, openClient, startNamedServer, whoServes } from "./tcp-peers.ts";
 import { backendUnit, listenerUnit, poolUnit, snapshot, unit } from "./units.ts";
+
+// Threads start and stop here, on machines that do other things besides.
+jest.setTimeout(60_000);
 
 const WORKERS = 2;
 /** Not 127.0.0.1, where outgoing connections take ports of their own. */

@@ -43,6 +43,20 @@ const declareUdp = ({ pool, listener, ...rest }: Declaration, on: TestNode = nod
     ...rest,
   });
 
+/** Resolves when the change is in force. */
+async function updateListener(
+  { listenerId, loadBalancerId }: Declared,
+  fields: { readonly clientIdleTimeoutMs?: number; readonly allowedCidrs?: string[] },
+): Promise<void> {
+  const { revision } = (await node.client.listeners.getListener({ id: listenerId })).listener!;
+  const path = fields.allowedCidrs === undefined ? "client_idle_timeout_ms" : "allowed_cidrs";
+  await node.client.listeners.updateListener({
+    listener: { id: listenerId, revision, ...fields },
+    updateMask: { paths: [path] },
+  });
+  await untilApplied(node.client, loadBalancerId);
+}
+
 async function tally({ host, port }: Declared, clients: number, from?: string): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   for (let i = 0; i < clients; i++) {
@@ -90,11 +104,12 @@ test("datagrams of any size pass whole both ways: none, one byte, and the most t
 });
 
 test("statistics: flows and bytes of both directions, exactly; flows end by themselves", async () => {
-  const lb = await declareUdp({ listener: { clientIdleTimeoutMs: 1000 }, backends: three() });
+  const lb = await declareUdp({ backends: three() });
   const client = await openUdpClient(lb.host, lb.port);
   client.send("x".repeat(1000));
   await client.next();
   await untilConnections(node.client, lb, 1);
+  await updateListener(lb, { clientIdleTimeoutMs: 500 });
   await untilConnections(node.client, lb, 0);
   const { stats } = await node.client.loadBalancers.getLoadBalancerStats({ id: lb.loadBalancerId });
   expect(stats).toMatchObject({ bytesIn: 1000n, bytesOut: 1002n, totalConnections: 1n });
@@ -117,23 +132,18 @@ test("two thousand clients with one question each leave no flow behind", async (
   for (const client of clients) client.close();
 });
 
-test("connection_limit counts flows over all workers; what is over it is dropped until one has ended", async () => {
-  const lb = await declareUdp({ listener: { connectionLimit: 5, clientIdleTimeoutMs: 3000 }, backends: three() });
+test("connection_limit counts flows over all workers; what is over it is dropped until others have ended", async () => {
+  const lb = await declareUdp({ listener: { connectionLimit: 5 }, backends: three() });
   const clients = await Promise.all(Array.from({ length: 6 }, () => openUdpClient(lb.host, lb.port)));
-  const served = new Set<number>();
-  for (const [index, client] of clients.slice(0, 5).entries()) {
-    await client.ask("?");
-    served.add(index);
-  }
-  expect(served.size).toBe(5);
-  await untilConnections(node.client, lb, 5);
-  const late = clients[5]!;
-  const asked = late.ask("late");
-  const figures = () => node.client.loadBalancers.getLoadBalancerStats({ id: lb.loadBalancerId });
-  expect((await figures()).stats!.activeConnections).toBeLessThanOrEqual(5n);
-  // The others fall silent, and make room.
-  expect(await asked).toMatch(/^[abc]$/);
-  for (const client of clients) client.close();
+  const late = clients.pop()!;
+  for (const client of clients) expect(await client.ask("first")).toMatch(/^[abc]$/);
+  let isAnswered = false;
+  const answer = late.ask("late").finally(() => (isAnswered = true));
+  for (const client of clients) expect(await client.ask("second")).toMatch(/^[abc]$/);
+  expect(isAnswered).toBe(false);
+  await updateListener(lb, { clientIdleTimeoutMs: 500 });
+  expect(await answer).toMatch(/^[abc]$/);
+  for (const client of [...clients, late]) client.close();
 });
 
 test("allowed_cidrs: a client that is not allowed any more is cut off at once", async () => {
@@ -144,12 +154,7 @@ test("allowed_cidrs: a client that is not allowed any more is cut off at once", 
   ]);
   expect(await inside.ask("1")).toMatch(/^[abc]$/);
   outside.send("dropped");
-  const { revision } = (await node.client.listeners.getListener({ id: lb.listenerId })).listener!;
-  await node.client.listeners.updateListener({
-    listener: { id: lb.listenerId, revision, allowedCidrs: ["127.0.7.0/24"] },
-    updateMask: { paths: ["allowed_cidrs"] },
-  });
-  await untilApplied(node.client, lb.loadBalancerId);
+  await updateListener(lb, { allowedCidrs: ["127.0.7.0/24"] });
   await untilConnections(node.client, lb, 0);
   inside.send("dropped");
   expect(await outside.ask("2")).toMatch(/^[abc]$/);
@@ -157,6 +162,17 @@ test("allowed_cidrs: a client that is not allowed any more is cut off at once", 
     totalConnections: 2n,
   });
   for (const client of [inside, outside]) client.close();
+});
+
+test("max_connections counts flows: what is over it goes to another backend", async () => {
+  const lb = await declareUdp({
+    backends: [{ port: servers[0]!.port, maxConnections: 2 }, { port: servers[1]!.port }],
+  });
+  const clients = await Promise.all(Array.from({ length: 10 }, () => openUdpClient(lb.host, lb.port)));
+  const names: string[] = [];
+  for (const client of clients) names.push(await client.ask("?"));
+  expect(names.filter((name) => name === "a")).toHaveLength(2);
+  for (const client of clients) client.close();
 });
 
 test("a backend that refuses is passed over by the next datagram of the same flow", async () => {
@@ -201,7 +217,6 @@ test("a backend found down gives up its flows at once, though it would still ans
   await untilStatus(1, BackendStatus.OFFLINE);
   const after = await Promise.all(clients.map((client) => client.ask("after")));
   expect(after).not.toContain("b");
-  for (const [index, name] of before.entries()) if (name !== "b") expect(after[index]).toBe(name);
   for (const client of clients) client.close();
   for (const index of [0, 2]) monitors[index]!.close();
 });

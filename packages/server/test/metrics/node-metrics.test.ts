@@ -22,6 +22,7 @@ describe("renderMetrics", () => {
 const NO_REJECTS = {
   acl: 0,
   "connection-limit": 0,
+  "rate-limit": 0,
   "no-pool": 0,
   "no-backend": 0,
   "connect-failed": 0,

@@ -35,14 +35,11 @@ describe("unservedSettings", () => {
   it.each([TLS, HTTPS])("has nothing to say of TLS: %j", (listener) => expect(reasons({ listener })).toEqual([]));
 
   it.each<[object, string]>([
-    [{ listener: { newConnectionsPerSPerSource: 5 } }, "listener in: new_connections_per_s_per_source is not served"],
     [{ listener: { accessLog: { format: "JSON" } } }, "listener in: access_log is not served"],
     [{ listener: { ...HTTP, accessLog: { format: "JSON" } } }, "listener in: access_log is not served"],
     [{ listener: { ...HTTP, requestsPerSPerSource: 5 } }, "listener in: requests_per_s_per_source is not served"],
     [{ listener: { ...HTTPS, requestsPerSPerSource: 5 } }, "listener in: requests_per_s_per_source is not served"],
     [{ listener: { protocol: "UDP", accessLog: { format: "JSON" } } }, "listener in: access_log is not served"],
-    [{ pool: { forwarding: "DSR" } }, "pool app: forwarding DSR needs the kernel driver"],
-    [{ pool: { forwarding: "NAT" } }, "pool app: forwarding NAT needs the kernel driver"],
     [{ pool: { outlierDetection: {} } }, "pool app: outlier_detection is not served"],
     [{ pool: { queueTimeoutMs: 5 } }, "pool app: queue_timeout_ms is not served"],
   ])("says of %j: %s", (wanted, start) => expect(reasons(wanted)).toEqual([expect.stringContaining(start)]));

@@ -19,7 +19,9 @@ export type BackendProtocol =
       /** ALPN may choose HTTP/1.1, or nothing. */
       readonly offersHttp1: boolean;
       readonly tls: TlsClients;
-    };
+    }
+  /** The pool's settings can't be used: every attempt to connect fails, and nothing is sent. */
+  | { readonly kind: "unusable"; readonly reason: string };
 
 /** How a pool speaks TLS with its backends. */
 export interface TlsClients {

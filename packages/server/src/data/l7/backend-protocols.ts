@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 
 import type { BackendTlsUnit, PoolUnit } from "../../snapshot/snapshot.ts";
-import type { AlpnProtocol } from "../transport/transport.ts";
 import {
   type BackendProtocol,
   HTTP1_CLEARTEXT,
@@ -20,7 +19,7 @@ export class BackendProtocols {
   readonly #createTls: (unit: BackendTlsUnit) => TlsClients;
   readonly #tls = new Map<string, Kept>();
 
-  /** @param createTls may throw what is wrong with the settings. */
+  /** @param createTls may throw what is wrong with the settings: then requests of the pool fail with that reason. */
   constructor(createTls: (unit: BackendTlsUnit) => TlsClients) {
     this.#createTls = createTls;
   }
@@ -28,7 +27,6 @@ export class BackendProtocols {
   /**
    * How a pool's backends are spoken to; undefined when it is not HTTP, or its TLS settings are not at hand: then nobody may
    * guess them.
-   * @throws Error when the pool's TLS settings cannot be used.
    */
   of({ id, protocol, backendTls }: PoolUnit): BackendProtocol | undefined {
     if (protocol !== "HTTPS") this.#tls.delete(id);
@@ -47,8 +45,17 @@ export class BackendProtocols {
     // Units come as copies: the same settings are not the same object.
     if (kept !== undefined && isDeepStrictEqual(kept.unit, unit)) return kept.protocol;
     this.#tls.delete(poolId);
-    const protocol = tlsProtocol(this.#createTls(unit), unit.alpnProtocols as readonly AlpnProtocol[]);
+    const protocol = this.#make(unit);
     this.#tls.set(poolId, { unit, protocol });
     return protocol;
+  }
+
+  /** What one pool has wrong must not end the worker, which serves others too. */
+  #make(unit: BackendTlsUnit): BackendProtocol {
+    try {
+      return tlsProtocol(this.#createTls(unit), unit.alpnProtocols);
+    } catch (error) {
+      return { kind: "unusable", reason: (error as Error).message };
+    }
   }
 }

@@ -26,33 +26,52 @@ export interface ForwardedClientOptions {
   readonly certificateLines?: readonly Uint8Array[];
 }
 
-/** What backends are told of one client, as bytes made once a connection. */
+/** What backends are told of one client, as bytes made once a connection, and only those that are asked for. */
 export class ForwardedClient {
-  readonly address: Uint8Array;
-  /** One element of `Forwarded`, up to the host (RFC 7239 §4); IPv6 is in brackets and quotes (§6). */
-  readonly element: Uint8Array;
-  readonly protocolLine: Uint8Array;
-  readonly portLine: Uint8Array;
   /** The three X-Forwarded lines of a client that sent none. */
   readonly lines: Uint8Array;
   readonly isSecure: boolean;
   readonly certificateLines: readonly Uint8Array[];
   /** Of all {@link certificateLines}. */
   readonly certificateBytes: number;
+  readonly #options: ForwardedClientOptions;
+  #address: Uint8Array | undefined;
+  #element: Uint8Array | undefined;
+  #protocolLine: Uint8Array | undefined;
+  #portLine: Uint8Array | undefined;
 
-  constructor({ address, protocol, port, certificateLines = [] }: ForwardedClientOptions) {
+  constructor(options: ForwardedClientOptions) {
+    const { address, protocol, certificateLines = [] } = options;
+    this.#options = options;
     this.isSecure = protocol === "https";
     this.certificateLines = certificateLines;
     this.certificateBytes = certificateLines.reduce((sum, line) => sum + line.length, 0);
-    const protocolLine = `X-Forwarded-Proto: ${protocol}\r\n`;
-    const portLine = `X-Forwarded-Port: ${port}\r\n`;
-    this.address = encodeText(address);
-    this.element = encodeText(`for=${address.includes(":") ? `"[${address}]"` : address};proto=${protocol}`);
-    this.protocolLine = encodeText(protocolLine);
-    this.portLine = encodeText(portLine);
-    this.lines = encodeText(`X-Forwarded-For: ${address}\r\n${protocolLine}${portLine}`);
+    this.lines = encodeText(`X-Forwarded-For: ${address}\r\n${protocolText(options)}${portText(options)}`);
+  }
+
+  get address(): Uint8Array {
+    return (this.#address ??= encodeText(this.#options.address));
+  }
+
+  /** One element of `Forwarded`, up to the host (RFC 7239 §4); IPv6 is in brackets and quotes (§6). */
+  get element(): Uint8Array {
+    const { address, protocol } = this.#options;
+    return (this.#element ??= encodeText(
+      `for=${address.includes(":") ? `"[${address}]"` : address};proto=${protocol}`,
+    ));
+  }
+
+  get protocolLine(): Uint8Array {
+    return (this.#protocolLine ??= encodeText(protocolText(this.#options)));
+  }
+
+  get portLine(): Uint8Array {
+    return (this.#portLine ??= encodeText(portText(this.#options)));
   }
 }
+
+const protocolText = ({ protocol }: ForwardedClientOptions): string => `X-Forwarded-Proto: ${protocol}\r\n`;
+const portText = ({ port }: ForwardedClientOptions): string => `X-Forwarded-Port: ${port}\r\n`;
 
 const dropping = (...names: readonly HeaderNameId[]): Uint8Array => {
   const drops = new Uint8Array(HEADER_NAME_COUNT);

@@ -1,7 +1,6 @@
-import { STATUS_CODES } from "node:http";
-
 import { CHUNK_END, MAX_CHUNK_SIZE_BYTES, writeChunkSize } from "./http1-chunk-writer.ts";
 import type { RawHeaders } from "./http2-upstream-request.ts";
+import { reasonPhrase } from "./local-response.ts";
 
 /** Where the bytes of one message are put together; its content is lost with the next call of anything here. */
 const CAPACITY = 160 * 1024;
@@ -65,7 +64,7 @@ export function http1ResponseHead(
   const { status, isEnded } = facts;
   // 101 does not exist in HTTP/2 (RFC 9113 §8.6).
   if (!(status >= 100 && status <= 999) || status === 101) return undefined;
-  let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n`;
+  let head = `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n`;
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
     if (name === ":status") continue;

@@ -1,9 +1,9 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from "node:http2";
-import type { Duplex } from "node:stream";
+
+import { formatHostPort } from "@fiberlb/types";
 
 import type { Clock } from "../../clock.ts";
-import { hostPort } from "../transport/system-error.ts";
-import { TransportError } from "../transport/transport.ts";
+import { type Connection, TransportError } from "../transport/transport.ts";
 import type { RawHeaders } from "./http2-upstream-request.ts";
 import type { StreamStart } from "./http2-upstream-sender.ts";
 
@@ -34,6 +34,8 @@ const OPTIONS = {
   // Megabytes: above what all streams together may hold.
   maxSessionMemory: 256,
 };
+
+type Duplex = ReturnType<Connection["toDuplex"]>;
 
 /** What a {@link Http2UpstreamSession} tells. */
 export interface SessionOwner {
@@ -84,7 +86,7 @@ export class Http2UpstreamSession {
     this.#cancelWait = clock.after(timeoutMs, () => this.destroy(`no SETTINGS came within ${timeoutMs} ms`));
     // HTTP/2 knows no half-closed connections.
     duplex.once("end", () => this.destroy(this.reason));
-    const session = connect(`http://${hostPort(address, port)}`, { ...OPTIONS, createConnection: () => duplex });
+    const session = connect(`http://${formatHostPort(address, port)}`, { ...OPTIONS, createConnection: () => duplex });
     this.#session = session;
     session.on("connect", () => session.setLocalWindowSize(SESSION_WINDOW_BYTES));
     session.on("remoteSettings", ({ maxConcurrentStreams = Infinity }) => this.#settled(maxConcurrentStreams));
@@ -211,7 +213,7 @@ export class Http2UpstreamSession {
 
   #openError(): TransportError {
     const { address, port } = this.#options;
-    const why = `Cannot speak HTTP/2 with ${hostPort(address, port)}: ${this.reason}; does the backend serve HTTP/2 there?`;
+    const why = `Cannot speak HTTP/2 with ${formatHostPort(address, port)}: ${this.reason}; does the backend serve HTTP/2 there?`;
     return new TransportError("EPROTO", why);
   }
 }

@@ -1,6 +1,7 @@
 import { type ClientHttp2Stream, constants } from "node:http2";
 
-import { hostPort } from "../transport/system-error.ts";
+import { formatHostPort } from "@fiberlb/types";
+
 import { type Connection, type ConnectionHandlers, noHandlers, TransportError } from "../transport/transport.ts";
 import type { RawHeaders } from "./http2-upstream-request.ts";
 import {
@@ -260,7 +261,7 @@ export class Http2UpstreamStream implements Connection {
 
   #errorOf(stream: ClientHttp2Stream): TransportError {
     const session = this.#session as Http2UpstreamSession;
-    const where = hostPort(this.remoteAddress, this.remotePort);
+    const where = formatHostPort(this.remoteAddress, this.remotePort);
     if (session.hasRefused(stream)) return new TransportError(REFUSED, `${where} has refused the request unseen`);
     if (session.isLost) return new TransportError("ECONNRESET", `Connection broken to ${where}: ${session.reason}`);
     const code = `HTTP/2 error ${stream.rstCode}`;
@@ -272,7 +273,7 @@ export class Http2UpstreamStream implements Connection {
     if (this.#isClosed) return;
     if (this.#stream === undefined) this.#session?.free();
     else if (!this.#sender.cut()) this.#stream.close(constants.NGHTTP2_PROTOCOL_ERROR);
-    const where = hostPort(this.remoteAddress, this.remotePort);
+    const where = formatHostPort(this.remoteAddress, this.remotePort);
     this.#closeSoon(new TransportError(STREAM_RESET, `Cannot finish a request at ${where}: ${reason}`));
   }
 

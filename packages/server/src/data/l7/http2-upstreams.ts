@@ -1,5 +1,6 @@
+import { formatHostPort } from "@fiberlb/types";
+
 import type { Clock } from "../../clock.ts";
-import { hostPort } from "../transport/system-error.ts";
 import { type Connection, noHandlers, type Transport, TransportError } from "../transport/transport.ts";
 import { connectOptionsOf, type UpstreamTarget } from "./backend-protocol.ts";
 import { Http2UpstreamSession, type SessionOwner } from "./http2-upstream-session.ts";
@@ -245,6 +246,6 @@ export class Http2Upstreams implements SessionOwner, UpstreamOwner {
 
   #error(code: string, reason: string): TransportError {
     const { address = "", port } = this.#options.backend;
-    return new TransportError(code, `Cannot connect to ${hostPort(address, port)}: ${reason}`);
+    return new TransportError(code, `Cannot connect to ${formatHostPort(address, port)}: ${reason}`);
   }
 }

@@ -23,13 +23,21 @@ export interface LocalResponseOptions {
 }
 
 const PHRASES: Readonly<Record<number, string>> = {
+  100: "Continue",
+  102: "Processing",
+  103: "Early Hints",
   200: "OK",
   201: "Created",
   202: "Accepted",
+  203: "Non-Authoritative Information",
   204: "No Content",
+  205: "Reset Content",
+  206: "Partial Content",
+  300: "Multiple Choices",
   301: "Moved Permanently",
   302: "Found",
   303: "See Other",
+  304: "Not Modified",
   307: "Temporary Redirect",
   308: "Permanent Redirect",
   400: "Bad Request",
@@ -37,10 +45,19 @@ const PHRASES: Readonly<Record<number, string>> = {
   403: "Forbidden",
   404: "Not Found",
   405: "Method Not Allowed",
+  406: "Not Acceptable",
   408: "Request Timeout",
+  409: "Conflict",
   410: "Gone",
+  411: "Length Required",
+  412: "Precondition Failed",
   413: "Content Too Large",
   414: "URI Too Long",
+  415: "Unsupported Media Type",
+  416: "Range Not Satisfiable",
+  421: "Misdirected Request",
+  422: "Unprocessable Content",
+  426: "Upgrade Required",
   429: "Too Many Requests",
   431: "Request Header Fields Too Large",
   500: "Internal Server Error",
@@ -51,9 +68,12 @@ const PHRASES: Readonly<Record<number, string>> = {
   505: "HTTP Version Not Supported",
 };
 
+/** What a status is called (RFC 9110 §15); empty for one that is not known. */
+export const reasonPhrase = (status: number): string => PHRASES[status] ?? "";
+
 /** A short answer that names its status, and says more when `detail` is given. */
 export function statusResponse(status: number, detail?: string): LocalResponse {
-  const phrase = PHRASES[status] ?? "";
+  const phrase = reasonPhrase(status);
   const body = detail === undefined ? `${status} ${phrase}\n` : `${status} ${phrase}: ${detail}\n`;
   return { status, contentType: "text/plain; charset=utf-8", body };
 }
@@ -79,6 +99,6 @@ export function renderResponse(
   for (const { name, value } of edits) set(name, value);
   if (hasContent) set("Content-Length", String(Buffer.byteLength(body)));
   if (connection !== "implied") set("Connection", connection);
-  const head = [`HTTP/1.1 ${status} ${PHRASES[status] ?? ""}`, ...headers.values(), "", ""].join("\r\n");
+  const head = [`HTTP/1.1 ${status} ${reasonPhrase(status)}`, ...headers.values(), "", ""].join("\r\n");
   return Buffer.from(isHead ? head : head + body);
 }

@@ -97,7 +97,7 @@ export class Upstream implements ConnectionHandlers {
     this.user?.upstreamDrained();
   }
 
-  onClose(_connection: Connection, error: TransportError | undefined): void {
+  onClose(_connection: Connection | undefined, error: TransportError | undefined): void {
     if (!this.isConnected && error !== undefined) this.owner.failed(this, error);
     if (this.user !== undefined) this.user.upstreamClosed(error);
     else this.owner.gone(this);

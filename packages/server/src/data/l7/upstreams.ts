@@ -1,5 +1,7 @@
+import { formatHostPort } from "@fiberlb/types";
+
 import type { Cancel, Clock } from "../../clock.ts";
-import type { Transport, TransportError } from "../transport/transport.ts";
+import { type Transport, TransportError } from "../transport/transport.ts";
 import { connectOptionsOf, KEY_SEPARATOR, mayBeHttp2, upstreamKey, type UpstreamTarget } from "./backend-protocol.ts";
 import { Http2Upstreams } from "./http2-upstreams.ts";
 import { Upstream, type UpstreamOwner, type UpstreamUser } from "./upstream.ts";
@@ -77,6 +79,15 @@ export class Upstreams implements UpstreamOwner {
     }
     const upstream = new Upstream(target, this);
     upstream.begin(user);
+    const { protocol, address, port } = upstream;
+    if (protocol.kind === "unusable") {
+      const error = new TransportError(
+        "EPROTO",
+        `Cannot connect to ${formatHostPort(address, port)}: ${protocol.reason}`,
+      );
+      queueMicrotask(() => upstream.onClose(undefined, error));
+      return upstream;
+    }
     upstream.connection = this.#options.transport.connect(connectOptionsOf(target, timeoutMs), upstream);
     return upstream;
   }

@@ -1,4 +1,4 @@
-import { constants } from "node:crypto";
+import { X509Certificate, constants } from "node:crypto";
 import { type SecureContext, type SecureContextOptions, createSecureContext } from "node:tls";
 
 import type { CertificateUnit } from "../../snapshot/snapshot.ts";
@@ -40,7 +40,24 @@ export function makeSecureContext(
     if (certificate === undefined) return createSecureContext(all);
     return createSecureContext({ ...all, cert: certificate.chainPem, key: certificate.privateKeyPem });
   } catch (cause) {
-    throw new TlsConfigurationError(certificate?.id, cause as NodeJS.ErrnoException & { readonly reason?: string });
+    throw new TlsConfigurationError(certificate?.id, cause as OpenSslError);
+  }
+}
+
+const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+
+/**
+ * Authorities as a context takes them. Node passes over what it cannot read there, and then nobody would be believed.
+ * @throws TlsConfigurationError when there is none, or one cannot be read.
+ */
+export function checkAuthorities(pem: string): string {
+  try {
+    const certificates = pem.match(PEM_CERTIFICATE);
+    if (certificates === null) throw new Error("no certificate in it");
+    for (const certificate of certificates) void new X509Certificate(certificate);
+    return pem;
+  } catch (cause) {
+    throw new TlsConfigurationError(undefined, cause as OpenSslError);
   }
 }
 

@@ -2,7 +2,7 @@ import { type SecureContext, getCACertificates } from "node:tls";
 
 import type { BackendTlsUnit } from "../../snapshot/snapshot.ts";
 import type { TlsClient } from "../transport/transport.ts";
-import { makeSecureContext } from "./secure-context.ts";
+import { checkAuthorities, makeSecureContext } from "./secure-context.ts";
 
 /** How one pool speaks TLS with its backends. Immutable; another one serves connections made after a change. */
 export class PoolTls {
@@ -35,7 +35,9 @@ function contextOf({ caPem, clientCertificate }: BackendTlsUnit): SecureContext 
   if (caPem === undefined && clientCertificate === undefined) {
     return (sharedContext ??= makeSecureContext(undefined, { ca: systemAuthorities() }));
   }
-  return makeSecureContext(clientCertificate, { ca: caPem ?? systemAuthorities() });
+  return makeSecureContext(clientCertificate, {
+    ca: caPem === undefined ? systemAuthorities() : checkAuthorities(caPem),
+  });
 }
 
 /** What the host trusts; on a host without a list of its own, what Node brings. */

@@ -3,7 +3,7 @@ import type { SecureContext } from "node:tls";
 import type { Clock } from "../../clock.ts";
 import type { CertificateUnit, TlsUnit } from "../../snapshot/snapshot.ts";
 import type { TlsServer } from "../transport/transport.ts";
-import { makeSecureContext } from "./secure-context.ts";
+import { checkAuthorities, makeSecureContext } from "./secure-context.ts";
 import { ServerNames } from "./server-names.ts";
 import { deriveTicketKeys, ticketEpoch } from "./ticket-keys.ts";
 
@@ -31,6 +31,7 @@ export class ListenerTls {
 
   /** @throws TlsConfigurationError when a certificate, key or authority of the unit cannot be used. */
   constructor(options: ListenerTlsOptions) {
+    checkAuthorityOf(options.unit);
     this.#options = options;
     this.#unit = options.unit;
     this.#epoch = this.#epochNow();
@@ -54,6 +55,7 @@ export class ListenerTls {
    */
   update(unit: TlsUnit): void {
     if (unit === this.#unit) return;
+    checkAuthorityOf(unit);
     const sameAuthority = authorityOf(unit) === authorityOf(this.#unit);
     const contexts = this.#contextsOf(unit, sameAuthority ? this.#contexts : new Map());
     const before = { unit: this.#unit, contexts: this.#contexts };
@@ -121,6 +123,11 @@ interface CertificateContext {
 /** Absent: nobody's certificate is asked for, and no authority is loaded (Node's own list would be otherwise). */
 function authorityOf({ clientAuth, clientCaPem }: TlsUnit): string | undefined {
   return clientAuth === "NONE" ? undefined : clientCaPem;
+}
+
+function checkAuthorityOf(unit: TlsUnit): void {
+  const pem = authorityOf(unit);
+  if (pem !== undefined) checkAuthorities(pem);
 }
 
 function isSame(a: CertificateUnit, b: CertificateUnit): boolean {

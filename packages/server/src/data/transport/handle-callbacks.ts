@@ -18,35 +18,49 @@ export interface HandleOwner {
   tlsFailed(cause: Error | undefined): void;
 }
 
+/** Has the owner told what is read. */
+export function own(handle: StreamHandle, owner: HandleOwner): void {
+  handle.owner = owner;
+  handle.onread = read;
+}
+
+/** Has the owner told of the handshake besides. */
+export function ownTls(handle: TlsHandle, owner: HandleOwner): void {
+  own(handle, owner);
+  Object.assign(handle, { onhandshakedone: handshakeDone, onerror: tlsFailed });
+}
+
+interface Callbacks {
+  readonly connected: (status: number, handle: StreamHandle) => void;
+  readonly shutDown: (status: number, handle: StreamHandle) => void;
+  readonly written: (this: WriteRequest, status: number) => void;
+  readonly closed: (this: TcpHandle) => void;
+}
+
+/** What requests and handles call when they are done. One function for all of them, which saves a closure for each. */
+export const callbacks: Callbacks = {
+  connected: (status, handle) => ownerOf(handle).connectDone(status),
+  shutDown: (_status, handle) => ownerOf(handle).shutdownDone(),
+  written: function (status) {
+    ownerOf(this.handle).writeDone(status);
+  },
+  closed: function () {
+    ownerOf(this).closeDone();
+  },
+};
+
 function ownerOf(handle: StreamHandle): HandleOwner {
   return handle.owner as HandleOwner;
 }
 
-/** One function for all handles, which saves a closure for each; so with the others here. */
-export function onRead(this: StreamHandle): void {
+function read(this: StreamHandle): void {
   ownerOf(this).readDone();
 }
 
-export function onHandshakeDone(this: TlsHandle): void {
+function handshakeDone(this: TlsHandle): void {
   ownerOf(this).handshakeDone();
 }
 
-export function onTlsError(this: TlsHandle, cause: Error | undefined): void {
+function tlsFailed(this: TlsHandle, cause: Error | undefined): void {
   ownerOf(this).tlsFailed(cause);
-}
-
-export function onConnected(status: number, handle: StreamHandle): void {
-  ownerOf(handle).connectDone(status);
-}
-
-export function onWritten(this: WriteRequest, status: number): void {
-  ownerOf(this.handle).writeDone(status);
-}
-
-export function onShutdown(_status: number, handle: StreamHandle): void {
-  ownerOf(handle).shutdownDone();
-}
-
-export function onClosed(this: TcpHandle): void {
-  ownerOf(this).closeDone();
 }

@@ -3,45 +3,31 @@ import type { Duplex } from "node:stream";
 
 import type { Deadline } from "./connect-deadlines.ts";
 import { HandleBacklog } from "./handle-backlog.ts";
-import {
-  type HandleOwner,
-  onClosed,
-  onConnected,
-  onHandshakeDone,
-  onRead,
-  onShutdown,
-  onTlsError,
-  onWritten,
-} from "./handle-callbacks.ts";
+import { type HandleOwner, callbacks, own, ownTls } from "./handle-callbacks.ts";
+import { HandleEndpoints } from "./handle-endpoints.ts";
 import type { HandleIo } from "./handle-io.ts";
-import { nameOf } from "./handle-name.ts";
 import { socketOf } from "./handle-socket.ts";
 import { HandleTls } from "./handle-tls.ts";
 import { type Operation, connectTimeout, hostPort, systemError } from "./system-error.ts";
-import type { SocketName, StreamHandle, TcpHandle, WriteRequest } from "./tcp-binding.ts";
+import type { StreamHandle, TcpHandle, WriteRequest } from "./tcp-binding.ts";
 import { handshakeCut, handshakeTimeout, tlsError } from "./tls-error.ts";
 import {
   type ConnectOptions,
   type Connection,
   type ConnectionHandlers,
-  type ProxiedEndpoints,
   type SecureOptions,
   type TlsFacts,
   type TransportError,
   noHandlers,
 } from "./transport.ts";
 
-/** `write` answers false while more than this waits for the kernel. */
-const HIGH_WATER_BYTES = 16_384;
-
 const UV_EOF = -4095;
 const UV_ENOTCONN = -constants.errno.ENOTCONN;
 
 /** One connection on a TCP handle of Node, or on TLS over one. */
-export class HandleConnection implements Connection, Deadline, HandleOwner {
+export class HandleConnection extends HandleEndpoints implements Connection, Deadline, HandleOwner {
   handlers: ConnectionHandlers = noHandlers;
   deadlineMs = Infinity;
-  proxied: ProxiedEndpoints | undefined;
   readonly #io: HandleIo;
   readonly #handle: TcpHandle;
   readonly #target: ConnectOptions | undefined;
@@ -50,7 +36,6 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
   #tls: HandleTls | undefined;
   /** Set while this end is the server of TLS. */
   #accepting: SecureOptions | undefined;
-  #remote: SocketName | undefined;
   #backlog: HandleBacklog | undefined;
   #error: TransportError | undefined;
   /** The owner may be told of bytes and may send some: after the connect, and after the handshake. */
@@ -70,35 +55,19 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
 
   /** @param target where to connect to; absent for an accepted connection. */
   constructor(io: HandleIo, handle: TcpHandle, target?: ConnectOptions) {
+    super(handle, target);
     this.#io = io;
     this.#handle = handle;
     this.#stream = handle;
     this.#target = target;
     this.#connected = target === undefined;
-    handle.owner = this;
-    handle.onread = onRead;
-    handle.useUserBuffer(io.readBuffer);
+    own(handle, this);
+    handle.useUserBuffer(target === undefined ? io.acceptedBuffer : io.readBuffer);
     handle.setNoDelay(true);
   }
 
   get tls(): TlsFacts | undefined {
     return this.#tls?.facts;
-  }
-
-  get remoteAddress(): string {
-    return (this.proxied?.source ?? (this.#remote ??= this.#askRemote())).address;
-  }
-
-  get remotePort(): number {
-    return (this.proxied?.source ?? (this.#remote ??= this.#askRemote())).port;
-  }
-
-  get localAddress(): string {
-    return nameOf(this.#closing ? undefined : (out) => this.#handle.getsockname(out)).address;
-  }
-
-  get localPort(): number {
-    return nameOf(this.#closing ? undefined : (out) => this.#handle.getsockname(out)).port;
   }
 
   get pendingBytes(): number {
@@ -110,7 +79,7 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
     if (!this.#connected || this.#backlog !== undefined) {
       this.#backlog ??= new HandleBacklog(this.#handle);
       this.#backlog.push(Buffer.from(bytes));
-      return this.#belowHighWater(this.#backlog);
+      return this.#backlog.takesMore();
     }
     // TLS has read the bytes when this returns; TCP may go on reading them.
     const staged = this.#tls === undefined ? this.#io.stage(bytes) : bytes;
@@ -186,9 +155,8 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
   /** Starts to connect. */
   connect(target: ConnectOptions): void {
     const { address, port, timeoutMs } = target;
-    const { binding } = this.#io;
-    const request = new binding.ConnectRequest();
-    request.oncomplete = onConnected;
+    const request = new this.#io.binding.ConnectRequest();
+    request.oncomplete = callbacks.connected;
     const errno = address.includes(":")
       ? this.#handle.connect6(request, address, port)
       : this.#handle.connect(request, address, port);
@@ -198,11 +166,9 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
 
   /** The time to connect, or to speak TLS, is over. */
   expire(): void {
-    this.#error =
-      this.#accepting === undefined
-        ? connectTimeout(this.#peer, this.#target?.timeoutMs ?? 0)
-        : handshakeTimeout(this, this.#accepting.handshakeTimeoutMs);
-    this.#release();
+    const { handshakeTimeoutMs } = this.#accepting ?? {};
+    if (handshakeTimeoutMs !== undefined) this.#failWith(handshakeTimeout(this, handshakeTimeoutMs));
+    else this.#failWith(connectTimeout(this.#peer, this.#target?.timeoutMs ?? 0));
   }
 
   connectDone(status: number): void {
@@ -211,9 +177,8 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
     if (this.#target?.preface !== undefined) this.#sendPreface(this.#target.preface);
     if (this.#closing) return;
     if (this.#target?.tls === undefined) return this.#opened();
-    const tls = HandleTls.connect(this.#io.binding, this.#handle, this.#target.tls);
-    this.#speak(tls);
-    tls.handle.start();
+    this.#speak(HandleTls.connect(this.#io.binding, this.#handle, this.#target.tls));
+    this.#tls!.handle.start();
   }
 
   handshakeDone(): void {
@@ -222,8 +187,7 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
   }
 
   tlsFailed(cause: Error | undefined): void {
-    const phase = this.#connected ? "open" : "handshake";
-    this.#failWith(tlsError(this, cause ?? new Error("TLS failed"), phase));
+    this.#failWith(tlsError(this, cause ?? new Error("TLS failed"), this.#connected ? "open" : "handshake"));
   }
 
   readDone(): void {
@@ -239,7 +203,7 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
   writeDone(status: number): void {
     if (this.#closing) return;
     if (status < 0) return this.#fail(status, "write");
-    this.#backlog?.writeDone();
+    this.#backlog?.writeDone(this.#io);
     this.#flush();
   }
 
@@ -263,10 +227,7 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
   #speak(tls: HandleTls): void {
     this.#tls = tls;
     this.#stream = tls.handle;
-    tls.handle.owner = this;
-    tls.handle.onread = onRead;
-    tls.handle.onhandshakedone = onHandshakeDone;
-    tls.handle.onerror = onTlsError;
+    ownTls(tls.handle, this);
     tls.handle.useUserBuffer(this.#io.readBuffer);
     // A handshake does not wait for an owner who has paused.
     this.#startReading();
@@ -292,8 +253,11 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
   #opened(): void {
     this.#io.deadlines.delete(this);
     this.#connected = true;
+    // What was written before; a write of TLS that begins in `onConnect` goes on by itself.
+    const waits = this.#backlog !== undefined;
     this.handlers.onConnect?.(this);
-    this.#flush();
+    if (waits) this.#flush();
+    else this.#settle();
     if (this.#paused) this.#stopReading();
     else this.read();
   }
@@ -328,29 +292,26 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
     this.#settle();
   }
 
-  #belowHighWater(backlog: HandleBacklog): boolean {
-    if (backlog.bytes <= HIGH_WATER_BYTES) return true;
-    backlog.drainWanted = true;
-    return false;
-  }
-
   #writeFailed(errno: number): true {
     this.#fail(errno, "write");
     return true;
   }
 
   #awaitWrite(request: WriteRequest, bytes: Uint8Array): boolean {
-    if (this.#tls === undefined) this.#io.giveAwayStaged();
+    const isStaged = this.#tls === undefined;
+    if (isStaged) this.#io.giveAwayStaged(bytes);
     const backlog = (this.#backlog ??= new HandleBacklog(this.#handle));
-    const outcome = backlog.track(request, bytes, onWritten);
-    if (outcome === undefined) return this.#belowHighWater(backlog);
-    return outcome < 0 ? this.#writeFailed(outcome) : true;
+    const outcome = backlog.track(request, bytes, callbacks.written);
+    if (outcome !== undefined) return outcome < 0 ? this.#writeFailed(outcome) : true;
+    if (isStaged) backlog.lent = bytes;
+    return backlog.takesMore();
   }
 
   /** Writes what waits; when nothing does any more, tells the owner and does what was put off until then. */
   #flush(): void {
     const backlog = this.#backlog;
     if (backlog !== undefined && !this.#closing) {
+      if (backlog.isWriting) return;
       if (!backlog.empty) this.#writeOn(backlog);
       if (this.#closing || !backlog.empty) return;
       this.#backlog = undefined;
@@ -363,7 +324,7 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
     const bytes = backlog.take();
     const result = this.#stream.writeBuffer(null, bytes);
     if (result === 0) return;
-    const outcome = typeof result === "number" ? result : backlog.track(result, bytes, onWritten);
+    const outcome = typeof result === "number" ? result : backlog.track(result, bytes, callbacks.written);
     if (outcome !== undefined && outcome < 0) this.#writeFailed(outcome);
   }
 
@@ -386,7 +347,7 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
     }
     this.#farewell = "said";
     const request = new this.#io.binding.ShutdownRequest();
-    request.oncomplete = onShutdown;
+    request.oncomplete = callbacks.shutDown;
     const errno = this.#stream.shutdown(request);
     this.#shutdownRunning = errno === 0;
     // Not connected any more: the reading side hears why.
@@ -419,15 +380,11 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
     if (this.#closing) return;
     this.#closing = true;
     this.#io.deadlines.delete(this);
-    if (this.#resetWanted && this.#handle.reset(onClosed) === 0) return;
-    this.#handle.close(onClosed);
+    if (this.#resetWanted && this.#handle.reset(callbacks.closed) === 0) return;
+    this.#handle.close(callbacks.closed);
   }
 
   get #peer(): string {
     return hostPort(this.remoteAddress, this.remotePort);
-  }
-
-  #askRemote(): SocketName {
-    return this.#target ?? nameOf(this.#closing ? undefined : (out) => this.#handle.getpeername(out));
   }
 }

@@ -82,6 +82,16 @@ function sendWith(
     : handle.send(request, list, 1, to.port, to.address, true);
 }
 
+/** A handle's owner. */
+interface Receiver {
+  /** @param size of the datagram, or a negative errno. */
+  onMessage(size: number, bytes: Uint8Array, from: SocketName): void;
+}
+
+/** One function for all sockets: what a flow costs is what it holds. */
+const deliver: UdpHandle["onmessage"] = (size, handle, bytes, from) =>
+  (handle.owner as Receiver).onMessage(size, bytes, from);
+
 interface BoundSocketOptions {
   readonly binding: UdpBinding;
   readonly sender: Sender;
@@ -89,7 +99,7 @@ interface BoundSocketOptions {
   readonly handlers: BoundSocketHandlers;
 }
 
-class HandleBoundSocket implements BoundSocket, Waiting {
+class HandleBoundSocket implements BoundSocket, Receiver, Waiting {
   waiting = 0;
   readonly address: string;
   readonly port: number;
@@ -107,8 +117,7 @@ class HandleBoundSocket implements BoundSocket, Waiting {
     const { address, port } = open(handle, binding, options);
     this.address = address;
     this.port = port;
-    handle.owner = this;
-    handle.onmessage = (size, _handle, bytes, from) => this.#onMessage(size, bytes, from);
+    Object.assign(handle, { owner: this, onmessage: deliver });
     handle.recvStart();
   }
 
@@ -121,7 +130,7 @@ class HandleBoundSocket implements BoundSocket, Waiting {
 
   close(): Promise<void> {
     // The handle is closed at once; libuv calls back at the end of this round of the event loop.
-    this.#closed ??= new Promise((resolve) => void this.#handle.close(resolve));
+    this.#closed ??= new Promise((resolve) => this.#handle.close(resolve));
     return this.#closed;
   }
 
@@ -129,7 +138,7 @@ class HandleBoundSocket implements BoundSocket, Waiting {
     if (status < 0) this.#lose(this.#explain("write", status));
   }
 
-  #onMessage(size: number, bytes: Uint8Array, from: SocketName): void {
+  onMessage(size: number, bytes: Uint8Array, from: SocketName): void {
     if (this.#closed !== undefined) return;
     if (size < 0) this.#lose(this.#explain("read", size));
     else this.#handlers.onDatagram(bytes, from, this);
@@ -171,12 +180,7 @@ interface PeerSocketOptions {
   readonly handlers: PeerSocketHandlers;
 }
 
-/** One function for all sockets: what a flow costs is what it holds. */
-function onPeerMessage(size: number, handle: UdpHandle, bytes: Uint8Array): void {
-  (handle.owner as HandlePeerSocket).onMessage(size, bytes);
-}
-
-class HandlePeerSocket implements PeerSocket, Waiting {
+class HandlePeerSocket implements PeerSocket, Receiver, Waiting {
   waiting = 0;
   readonly #handle: UdpHandle;
   readonly #sender: Sender;
@@ -192,8 +196,7 @@ class HandlePeerSocket implements PeerSocket, Waiting {
     this.#sender = sender;
     this.#peer = peer;
     this.#handlers = handlers;
-    handle.owner = this;
-    handle.onmessage = onPeerMessage;
+    Object.assign(handle, { owner: this, onmessage: deliver });
     const errno = address.includes(":") ? handle.connect6(address, port) : handle.connect(address, port);
     if (errno === 0) handle.recvStart();
     else this.#refuse(this.#explain("connect", errno));

@@ -22,7 +22,7 @@ export function socketOf(tcp: TcpHandle, tls: TlsHandle | undefined, readBuffer:
   // A TLS handle of Node asks the one below for addresses, and closes it; the owner's `ssl` is freed then.
   if (tls !== undefined) {
     tls["_parent"] = tcp;
-    tls.onerror = (cause) => void socket.destroy(cause);
+    Object.assign(tls, { onerror: (cause?: Error) => socket.destroy(cause) });
     Object.assign(socket, { ssl: tls, encrypted: true, alpnProtocol: tls.getALPNNegotiatedProtocol() });
   }
   return socket;

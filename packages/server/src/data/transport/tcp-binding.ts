@@ -95,12 +95,11 @@ export interface TcpBinding {
 
 const STREAM_METHODS = ["useUserBuffer", "readStart", "readStop", "writeBuffer", "shutdown"];
 const TCP_METHODS = [...STREAM_METHODS, "setNoDelay", "reset", "close"];
-const TLS_METHODS = [
-  ...STREAM_METHODS,
-  ...["enableCertCb", "certCbDone", "receive", "start", "setVerifyMode", "setALPNProtocols", "setServername"],
-  ...["getServername", "getALPNNegotiatedProtocol", "getProtocol", "getCipher", "isSessionReused"],
-  ...["getPeerCertificate", "verifyError", "destroySSL"],
-];
+const TLS_METHODS = STREAM_METHODS.concat(
+  ["enableCertCb", "certCbDone", "receive", "start", "setVerifyMode", "setALPNProtocols", "setServername"],
+  ["getServername", "getALPNNegotiatedProtocol", "getProtocol", "getCipher", "isSessionReused"],
+  ["getPeerCertificate", "verifyError", "destroySSL"],
+);
 
 /** @returns undefined where the handles are not known to behave as described here. */
 export function loadTcpBinding(version: string = process.versions.node): TcpBinding | undefined {

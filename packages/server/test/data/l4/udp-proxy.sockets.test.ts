@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, it } from "@jest/globals";
+import { afterEach, beforeEach, expect, it, jest } from "@jest/globals";
 
 import { FlowBudget } from "../../../src/data/l4/flow-budget.ts";
 import { UdpProxy } from "../../../src/data/l4/udp-proxy.ts";
@@ -8,6 +8,8 @@ import { FakeClock } from "../../fake-clock.ts";
 import { openUdpClient, startUdpServer, type UdpServer } from "../udp-peers.ts";
 import { listenerUnit } from "../units.ts";
 import { AccountLog, ScriptedBalancer } from "./proxy-rig.ts";
+
+jest.setTimeout(60_000);
 
 const MOST = 20;
 

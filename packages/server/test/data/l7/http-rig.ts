@@ -76,7 +76,7 @@ export class HttpRig {
   readonly #transport: Transport;
   readonly #clients: Peer[] = [];
   readonly #backends: PeerServer[] = [];
-  #listening: ListeningSocket | undefined;
+  #listening: Promise<ListeningSocket> | undefined;
 
   constructor(listener: RigListener = {}, { protocol = HTTP1_CLEARTEXT, transport }: RigOptions = {}) {
     this.protocol = protocol;
@@ -134,9 +134,9 @@ export class HttpRig {
   }
 
   /** {@link listen}, with somebody before the proxy; the first call decides. */
-  async listenWith(accept: (client: Connection) => void): Promise<ListeningSocket> {
+  listenWith(accept: (client: Connection) => void): Promise<ListeningSocket> {
     const options = { address: "127.0.0.1", port: 0, reusePort: false, backlog: 128 };
-    return (this.#listening ??= await this.#transport.listen(options, accept));
+    return (this.#listening ??= this.#transport.listen(options, accept));
   }
 
   async client(): Promise<Peer> {
@@ -149,7 +149,7 @@ export class HttpRig {
     this.proxy.closeAll("shutdown");
     this.upstreams.close();
     for (const { socket } of this.#clients) socket.destroy();
-    await this.#listening?.close();
+    await (await this.#listening)?.close();
     await Promise.all(this.#backends.map((server) => server.close()));
   }
 }

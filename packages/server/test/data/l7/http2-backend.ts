@@ -84,7 +84,7 @@ export class Http2Backend {
     });
     server.on("sessionError", () => {});
     server.on("stream", (stream, headers, _flags, rawHeaders) => {
-      const seen = new SeenStream(stream as ServerHttp2Stream, headers, rawHeaders as unknown as string[]);
+      const seen = new SeenStream(stream as ServerHttp2Stream, headers, rawHeaders);
       if (this.onRequest !== undefined) return this.onRequest(seen);
       this.streams.push(seen);
       const waiting = this.#waiting.shift();

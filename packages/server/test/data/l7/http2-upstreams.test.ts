@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { MAX_IDLE_SESSION_MS, MAX_SESSIONS } from "../../../src/data/l7/http2-upstreams.ts";
 import type { Peer } from "../transport/peer.ts";
 import { get, receives } from "./http-rig.ts";
-import { Http2Backend, type SeenStream } from "./http2-backend.ts";
+import type { Http2Backend, SeenStream } from "./http2-backend.ts";
 import { ask, Http2UpstreamRig, response } from "./http2-upstream-rig.ts";
 
 let rig: Http2UpstreamRig;

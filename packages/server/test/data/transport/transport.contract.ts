@@ -1,11 +1,13 @@
 import { describe } from "@jest/globals";
 
+import { backendsContract } from "./contract/backends.ts";
 import { bytesContract } from "./contract/bytes.ts";
 import { duplexContract } from "./contract/duplex.ts";
 import { endingContract } from "./contract/ending.ts";
 import { handshakeContract } from "./contract/handshake.ts";
 import { openingContract } from "./contract/opening.ts";
 import { proxiedContract } from "./contract/proxied.ts";
+import { resumptionContract } from "./contract/resumption.ts";
 import type { CreateTransport } from "./contract/rig.ts";
 
 /** What `l4/` and `l7/` rely on. Every engine passes it whole; call it from the engine's own test file. */
@@ -24,6 +26,12 @@ export function transportContract(engine: string, create: CreateTransport): void
   });
   describe(`${engine}: handshakes`, () => {
     handshakeContract(create);
+  });
+  describe(`${engine}: session tickets`, () => {
+    resumptionContract(create);
+  });
+  describe(`${engine}: servers`, () => {
+    backendsContract(create);
   });
   describe(`${engine}: streams of Node`, () => {
     duplexContract(create);

@@ -11,7 +11,17 @@ import {
   MAX_WINDOW_BYTES,
   Setting,
 } from "./http2-frame.ts";
-import { CONTROL_LIMIT, FloodGuard, RESET_LIMIT } from "./http2-guard.ts";
+import { FloodGuard } from "./http2-guard.ts";
+import {
+  BLOCK_SLACK_BYTES,
+  CONTROL_LIMIT,
+  LINGER_MS,
+  MAX_CONCURRENT_STREAMS,
+  MAX_IDLE_STREAMS,
+  MAX_PENDING_BYTES,
+  RESET_LIMIT,
+  TRAILER_LIMIT_BYTES,
+} from "./http2-limits.ts";
 import { Http2Output } from "./http2-output.ts";
 import { type DataPiece, Http2Receiver, type ReceiverOwner } from "./http2-receiver.ts";
 import { Http2RequestHead, Http2RequestTrailers } from "./http2-request.ts";
@@ -19,18 +29,6 @@ import { SendQueue } from "./http2-send-queue.ts";
 import { Http2Stream, type StreamOwner } from "./http2-stream.ts";
 import { CONNECTION_WINDOW_BYTES, ReceiveWindows, STREAM_WINDOW_BYTES } from "./http2-windows.ts";
 
-/** Requests of one connection that are served at once; more are refused, and may be sent again. */
-export const MAX_CONCURRENT_STREAMS = 128;
-/** Streams kept for the next requests. */
-const MAX_IDLE_STREAMS = 32;
-/** What is compressed is not longer than what it stands for, but for its framing. */
-const BLOCK_SLACK_BYTES = 4096;
-/** More trailers are refused by whoever reads the body. */
-const TRAILER_LIMIT_BYTES = 16_384;
-/** After GOAWAY for an error the client may go on sending for so long, so that no reset takes the reason away. */
-const LINGER_MS = 2000;
-/** Frames that the client does not read: far more than is ever written while it does not. */
-const MAX_PENDING_BYTES = 1024 * 1024;
 /** The PING behind the first GOAWAY: once it is answered, no stream is on its way any more. */
 const DRAIN_PING = Buffer.from("draining", "latin1");
 
@@ -121,14 +119,13 @@ export class Http2Connection implements ConnectionHandlers, ReceiverOwner, Strea
 
   /** Ends at once, with a reset: no peer may take a cut message for a complete one. */
   abort(): void {
+    this.#receiver.stop();
     this.connection.reset();
   }
 
   onData(_from: Connection, bytes: Uint8Array): void {
     this.context.shared.account.count(bytes.length, 0);
     if (this.#state >= LINGERING) return;
-    // Asks for more answers without reading any.
-    if (this.output.isBlocked && this.connection.pendingBytes > MAX_PENDING_BYTES) return this.abort();
     this.#receiver.read(bytes);
     this.#watch();
   }
@@ -186,6 +183,8 @@ export class Http2Connection implements ConnectionHandlers, ReceiverOwner, Strea
   }
 
   requestRead(id: number, isEnd: boolean): void {
+    // Asks for more answers without reading any.
+    if (this.output.isBlocked && this.connection.pendingBytes > MAX_PENDING_BYTES) return this.abort();
     // The client may send it again, here or elsewhere: nothing of it was looked at.
     const isRefused = this.#state >= LEAVING || this.#streams.size >= MAX_CONCURRENT_STREAMS;
     if (isRefused) return this.streamFailed(id, undefined, Http2ErrorCode.REFUSED_STREAM);
@@ -196,7 +195,7 @@ export class Http2Connection implements ConnectionHandlers, ReceiverOwner, Strea
     }
     const stream = this.#takeStream();
     stream.sendWindow = this.#initialWindow;
-    stream.receiveWindow = STREAM_WINDOW_BYTES;
+    stream.receiveWindow = stream.windowBytes = STREAM_WINDOW_BYTES;
     this.#streams.set(id, stream);
     const { contentLength, isHeadMethod } = requestHead;
     stream.begin(id, head, { body: requestHead.bodyOf(isEnd), contentLength, isHeadMethod });

@@ -8,11 +8,6 @@ export interface RateLimit {
   readonly perSecond: number;
 }
 
-/** Requests that the client takes back before they are answered, or that it sends although too many are open. */
-export const RESET_LIMIT: RateLimit = { burst: 500, perSecond: 100 };
-/** Frames that carry nothing of a request or a response: PING, SETTINGS, PRIORITY, empty DATA, unknown ones… */
-export const CONTROL_LIMIT: RateLimit = { burst: 2000, perSecond: 200 };
-
 const MS_PER_S = 1000;
 
 /** A bucket of tokens: tells when something happens too often to be meant well. */

@@ -13,6 +13,7 @@ import {
   readUint32,
   Setting,
 } from "./http2-frame.ts";
+import { MAX_BLOCK_FRAMES, MAX_SETTINGS } from "./http2-limits.ts";
 import type { Http2Stream } from "./http2-stream.ts";
 
 /** A piece of a DATA frame's content. */
@@ -54,10 +55,6 @@ export interface ReceiverOwner {
   fail(code: Http2ErrorCodeId): void;
 }
 
-/** Frames that one header block may come in. */
-const MAX_BLOCK_FRAMES = 16;
-/** Settings in one frame; there are six that mean something. */
-const MAX_SETTINGS = 32;
 const PRIORITY_BYTES = 5;
 const SETTING_BYTES = 6;
 const PING_BYTES = 8;

@@ -194,6 +194,7 @@ export class Http2RequestHead implements FieldSink {
   }
 
   #takeCookie(value: ByteSlice): void {
+    if (value.end === value.start) return;
     if (this.#cookie.end > 0) this.#cookie.putAll(COOKIE_SEPARATOR);
     this.#cookie.putSlice(value);
   }

@@ -56,6 +56,10 @@ export class Http2Stream implements Connection, FeedTarget, ResponseSink, Sendin
   receiveWindow = 0;
   /** Used bytes that the client has not been told of. */
   unannounced = 0;
+  /** What the client may send ahead in all. */
+  windowBytes = 0;
+  /** The session did not read for a while since the client was last told of used bytes. */
+  hasStalled = false;
   /** Stands in the queue of those that wait to send. */
   isQueued = false;
   /** The client has sent everything. */
@@ -135,6 +139,7 @@ export class Http2Stream implements Connection, FeedTarget, ResponseSink, Sendin
     this.#body = request.body;
     this.#left = request.contentLength;
     this.unannounced = 0;
+    this.hasStalled = false;
     this.#isClosed = this.#hasBegun = this.#isBlocked = this.#goesOn = this.hasEnded = false;
     this.#reader.begin(request.isHeadMethod);
     requestFeed.put(this, head.bytes, head.start, head.end);
@@ -184,7 +189,7 @@ export class Http2Stream implements Connection, FeedTarget, ResponseSink, Sendin
       return;
     }
     this.handlers.onData(this, bytes);
-    this.#owner.consumed(flowBytes, this);
+    this.#owner.consumed(flowBytes, this.#isClosed ? undefined : this);
   }
 
   write(bytes: Uint8Array): boolean {
@@ -197,7 +202,7 @@ export class Http2Stream implements Connection, FeedTarget, ResponseSink, Sendin
   }
 
   pause(): void {
-    this.#isPaused = true;
+    this.#isPaused = this.hasStalled = true;
   }
 
   resume(): void {
@@ -232,7 +237,7 @@ export class Http2Stream implements Connection, FeedTarget, ResponseSink, Sendin
     this.#dropRequest();
     this.#pending = this.#trailers = undefined;
     this.#isClosed = true;
-    this.#mustClose = false;
+    this.#mustClose = this.#mustDrain = this.#goesOn = false;
     const { handlers } = this;
     this.handlers = noHandlers;
     handlers.onClose(this, undefined);

@@ -1,8 +1,10 @@
 import type { Http2Output } from "./http2-output.ts";
 import type { Http2Stream } from "./http2-stream.ts";
 
-/** What one stream may send ahead of its backend: the most that a stalled upload holds in memory. */
+/** What a stream may send ahead of its backend at first: all that an upload holds in memory that stalls at once. */
 export const STREAM_WINDOW_BYTES = 65_535;
+/** What it may send ahead once its backend has shown to keep up, so that a long way does not slow it down. */
+export const MAX_STREAM_WINDOW_BYTES = 512 * 1024;
 /** What all streams of a connection may send ahead together. */
 export const CONNECTION_WINDOW_BYTES = 1024 * 1024;
 
@@ -35,10 +37,14 @@ export class ReceiveWindows {
     }
     if (stream === undefined || stream.hasEnded) return hasTold;
     stream.unannounced += bytes;
-    if (stream.unannounced < STREAM_WINDOW_BYTES / 2) return hasTold;
-    stream.receiveWindow += stream.unannounced;
-    this.#output.windowUpdate(stream.id, stream.unannounced);
+    if (stream.unannounced < stream.windowBytes / 2) return hasTold;
+    const grown = stream.hasStalled ? 0 : Math.min(stream.windowBytes, MAX_STREAM_WINDOW_BYTES - stream.windowBytes);
+    const told = stream.unannounced + grown;
+    stream.windowBytes += grown;
+    stream.receiveWindow += told;
+    this.#output.windowUpdate(stream.id, told);
     stream.unannounced = 0;
+    stream.hasStalled = false;
     return true;
   }
 }

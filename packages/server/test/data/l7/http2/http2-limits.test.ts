@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { FrameFlag, FrameType, Http2ErrorCode, PREFACE, Setting } from "../../../../src/data/l7/http2/http2-frame.ts";
 import { type Peer, type PeerServer, pattern } from "../../transport/peer.ts";
 import { HttpRig, OK, receives } from "../http-rig.ts";
+import { rule } from "../requests.ts";
 import { block, type Fields, frame, getFields, headers, number32, RawHttp2, settings } from "./raw-http2.ts";
 
 let rig: HttpRig;
@@ -37,9 +38,6 @@ async function ask(stream: number, fields = getFields(), flags: number = END_STR
   await receives(backend, /\r\n\r\n/);
   return backend;
 }
-
-/** Status codes of the responses so far that have an index. */
-const statusOf = (payload: Buffer): number => (payload[0] === 0x20 ? (payload[1] as number) : (payload[0] as number));
 
 describe("a flood ends the connection, and no backend hears of it", () => {
   it("of requests that are taken back at once (rapid reset)", async () => {
@@ -125,7 +123,11 @@ describe("a flood ends the connection, and no backend hears of it", () => {
     // A head as large as a response may have, which no window holds back.
     const setResponseHeaders = [{ name: "X-Large", value: "x".repeat(60_000) }];
     const action = { type: "FIXED_RESPONSE", code: 200, contentType: "text/plain", body: "" } as const;
-    rig.update({ http: { policies: [{ id: "p", name: "p", rules: [], action, setResponseHeaders }] } });
+    rig.update({
+      http: {
+        policies: [{ id: "p", name: "p", rules: [rule("PATH", "STARTS_WITH", "/")], action, setResponseHeaders }],
+      },
+    });
     await raw.receiveType(SETTINGS);
     raw.peer.socket.pause();
     const next = (i: number): Promise<void> => raw.send(many(20, (j) => headers(idOf(20 * i + j))));
@@ -323,11 +325,5 @@ describe("a listener that goes", () => {
     await backend.send(OK);
     expect((await raw.receiveType(DATA, 1)).payload.toString()).toBe("ok");
     await raw.peer.end();
-  });
-
-  it("counts status codes that have an index and those that have none", async () => {
-    const backend = await ask(1);
-    await backend.send("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
-    expect(statusOf((await raw.receiveType(HEADERS, 1)).payload)).toBe(0x8d);
   });
 });

@@ -51,6 +51,22 @@ describe("requests", () => {
     expect(await answer).toMatchObject({ status: 200, body: "ok", rstCode: 0, headers: { "content-length": "2" } });
   });
 
+  it("keep every character, whatever its Huffman code", async () => {
+    const codes = Array.from({ length: 256 }, (_, code) => code).filter((code) => code > 0x20 && code !== 0x7f);
+    // Surrounded by short codes, so that the client finds the code worth it.
+    const fields = codes.map((code) => [`x-${code}`, `${"a".repeat(20)}${String.fromCharCode(code)}${"e".repeat(20)}`]);
+    for (let i = 0; i < fields.length; i += 100) {
+      const part = fields.slice(i, i + 100);
+      const answer = client.ask(Object.fromEntries(part));
+      const backend = i === 0 ? await asked() : (server.peers[0] as Peer);
+      const text = await receives(backend, HEAD_END);
+      for (const [name, value] of part) expect(text).toContain(`\r\n${name}: ${value}\r\n`);
+      forget(backend);
+      await backend.send(OK);
+      await answer;
+    }
+  });
+
   it("have their cookies joined", async () => {
     const answer = client.ask({ cookie: ["a=1", "b=2", "c=3"] });
     const backend = await asked();
@@ -194,6 +210,26 @@ describe("responses", () => {
     const many = Object.fromEntries(Array.from({ length: 140 }, (_, i) => [`x-${i}`, "1"]));
     expect((await client.ask(many)).status).toBe(431);
     expect((await client.ask()).status).toBe(503);
+  });
+});
+
+describe("a body that is larger than allowed", () => {
+  beforeEach(() => rig.update({ http: { maxRequestBodyBytes: 1000 } }));
+
+  it("gets 413 by its length, before any of it is sent", async () => {
+    expect((await client.ask({ ":method": "POST", "content-length": 2000 }, "x".repeat(2000))).status).toBe(413);
+    expect(server.peers).toEqual([]);
+  });
+
+  it("gets 413 once too much has come, and the backend is cut off", async () => {
+    const stream = client.request({ ":method": "POST" }, { endStream: false });
+    const answer = answerOf(stream);
+    stream.write("x".repeat(600));
+    const backend = await server.next();
+    await receives(backend, /x{600}/);
+    stream.write("x".repeat(600));
+    expect(await answer).toMatchObject({ status: 413, rstCode: 0 });
+    await backend.closed;
   });
 });
 

@@ -65,6 +65,20 @@ export const number32 = (value: number): Buffer => {
   return bytes;
 };
 
+/** All whole frames in the bytes. */
+export function framesOf(bytes: Buffer): Frame[] {
+  const frames: Frame[] = [];
+  for (let at = 0; at + 9 <= bytes.length;) {
+    const end = at + 9 + bytes.readUIntBE(at, 3);
+    if (end > bytes.length) break;
+    const payload = bytes.subarray(at + 9, end);
+    const stream = bytes.readUInt32BE(at + 5);
+    frames.push({ type: bytes[at + 3] as number, flags: bytes[at + 4] as number, stream, payload });
+    at = end;
+  }
+  return frames;
+}
+
 const EVENTS = ["data", "end", "close"] as const;
 
 /** A client that sends frames as a test wants them, right or wrong. */
@@ -92,17 +106,7 @@ export class RawHttp2 {
 
   /** All whole frames so far. */
   get frames(): Frame[] {
-    const bytes = this.peer.received;
-    const frames: Frame[] = [];
-    for (let at = 0; at + 9 <= bytes.length;) {
-      const end = at + 9 + bytes.readUIntBE(at, 3);
-      if (end > bytes.length) break;
-      const payload = bytes.subarray(at + 9, end);
-      const stream = bytes.readUInt32BE(at + 5);
-      frames.push({ type: bytes[at + 3] as number, flags: bytes[at + 4] as number, stream, payload });
-      at = end;
-    }
-    return frames;
+    return framesOf(this.peer.received);
   }
 
   of(type: number): Frame[] {

@@ -1,0 +1,66 @@
+import type { Clock } from "../clock.ts";
+import type { ApplyReport, DataPlane, DataPlaneLog } from "./data-plane.ts";
+import { KernelDataPlane } from "./kernel-data-plane.ts";
+import type { L4Mode } from "./l4/nftables/assignment.ts";
+import { type RunCommand, runCommand } from "./l4/nftables/command.ts";
+import { deleteFlows } from "./l4/nftables/conntrack.ts";
+import { NftablesDriver } from "./l4/nftables/driver.ts";
+import type { HostFacts } from "./l4/nftables/eligibility.ts";
+import { KernelForwarder } from "./l4/nftables/forwarder.ts";
+import { readHost } from "./l4/nftables/host.ts";
+import { KernelFigures } from "./l4/nftables/kernel-figures.ts";
+import { createRoutingGuard, type RouteOthers } from "./l4/nftables/routing.ts";
+
+/** How {@link createKernelDataPlane} makes a data plane. */
+export interface KernelDataPlaneOptions {
+  /** Makes the half in user space, and tells it where to report. */
+  readonly createWorkers: (onReport: (report: ApplyReport) => void) => DataPlane;
+  /** `dataPlane.l4`. */
+  readonly mode: L4Mode;
+  /** Name of the node, which marks its table. */
+  readonly node: string;
+  /** `dataPlane.routeOthers`. */
+  readonly routeOthers: RouteOthers;
+  /** Remembers whether this host was a router before; absent: not over a restart. */
+  readonly routingFile?: string;
+  /** `dataPlane.onStop`: whether the table leaves the kernel when this stops. */
+  readonly removeOnStop: boolean;
+  readonly clock: Clock;
+  readonly log: DataPlaneLog;
+  /** Called when the problems change without an `apply`. */
+  readonly onReport: (report: ApplyReport) => void;
+  /** Runs nft and conntrack; default the real ones. */
+  readonly run?: RunCommand;
+  /** Default: this host. */
+  readonly host?: () => HostFacts;
+}
+
+/** Workers for what must be carried in user space, the kernel for what it can forward. */
+export function createKernelDataPlane(options: KernelDataPlaneOptions): KernelDataPlane {
+  const { createWorkers, mode, node, clock, log, onReport, run = runCommand, host = readHost } = options;
+  const driver = new NftablesDriver({ run });
+  const forwarder = new KernelForwarder({
+    mode,
+    node,
+    driver,
+    deleteFlows: (group) => deleteFlows(run, group),
+    host,
+    guardRouting: createRoutingGuard({
+      routeOthers: options.routeOthers,
+      log,
+      ...(options.routingFile !== undefined && { stateFile: options.routingFile }),
+    }),
+    clock,
+    log,
+    onUnsettled: () => {
+      dataPlane
+        .resettle()
+        .catch((error: unknown) => log.error("cannot decide anew what the kernel forwards", { error }));
+    },
+  });
+  const workers = createWorkers((report) => onReport(dataPlane.complete(report)));
+  const figures = new KernelFigures({ driver, clock, log });
+  const { removeOnStop } = options;
+  const dataPlane: KernelDataPlane = new KernelDataPlane({ workers, forwarder, figures, onReport, removeOnStop });
+  return dataPlane;
+}

@@ -1,0 +1,127 @@
+import type { BackendHealth, MaglevTableUnit, Problem, Snapshot, Unit, Units } from "../snapshot/snapshot.ts";
+import type { ApplyReport, BackendFigures, DataPlane, ListenerFigures } from "./data-plane.ts";
+import type { Assignment } from "./l4/nftables/assignment.ts";
+import type { KernelForwarder } from "./l4/nftables/forwarder.ts";
+import type { KernelFigures } from "./l4/nftables/kernel-figures.ts";
+
+/** What {@link KernelDataPlane} is made of. */
+export interface KernelDataPlaneParts {
+  /** Serves what the kernel doesn't. */
+  readonly workers: DataPlane;
+  readonly forwarder: KernelForwarder;
+  readonly figures: KernelFigures;
+  /** Called when the problems change without an `apply`. */
+  readonly onReport: (report: ApplyReport) => void;
+  /** Whether the table leaves the kernel when this stops. Otherwise traffic goes on without this process. */
+  readonly removeOnStop: boolean;
+}
+
+const EMPTY: Snapshot = { revision: 0, units: new Map() };
+
+/** A data plane of two halves: listeners that the kernel can serve are its own, workers serve the others. */
+export class KernelDataPlane implements DataPlane {
+  readonly #parts: KernelDataPlaneParts;
+  #snapshot = EMPTY;
+  #assignments: ReadonlyMap<string, Assignment> = new Map();
+  #isStopping = false;
+  /** The end of what is under way: one change is made after the other. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(parts: KernelDataPlaneParts) {
+    this.#parts = parts;
+  }
+
+  get workerLosses(): number {
+    return this.#parts.workers.workerLosses;
+  }
+
+  start(): Promise<void> {
+    return this.#parts.workers.start();
+  }
+
+  apply(snapshot: Snapshot): Promise<ApplyReport> {
+    return this.#after(() => this.#settle(snapshot));
+  }
+
+  /** Decides anew who serves what of the last snapshot. */
+  async resettle(): Promise<void> {
+    if (this.#isStopping || this.#snapshot === EMPTY) return;
+    const report = await this.#after(() => this.#settle(this.#snapshot));
+    this.#parts.onReport(report);
+  }
+
+  /** What the workers said of themselves, with what there is to say of the kernel. */
+  complete({ revision, problems }: ApplyReport): ApplyReport {
+    return { revision, problems: [...problems, ...this.#problems()] };
+  }
+
+  setHealth(backendId: string, health: BackendHealth): void {
+    this.#parts.workers.setHealth(backendId, health);
+    this.#parts.forwarder.setHealth(backendId, health);
+  }
+
+  setTable(table: MaglevTableUnit): void {
+    this.#parts.workers.setTable(table);
+    this.#parts.forwarder.setTable(table);
+  }
+
+  listenerFigures(listenerId: string): ListenerFigures {
+    return this.#parts.figures.ofListener(listenerId, this.#parts.workers.listenerFigures(listenerId));
+  }
+
+  backendFigures(backendId: string): BackendFigures {
+    return this.#parts.figures.ofBackend(backendId, this.#parts.workers.backendFigures(backendId));
+  }
+
+  refreshFigures(): Promise<void> {
+    return this.#parts.figures.refresh();
+  }
+
+  vipsThatStay(): ReadonlySet<string> {
+    if (this.#parts.removeOnStop) return new Set();
+    const served = [...this.#assignments.values()].filter(({ inKernel }) => inKernel.size > 0);
+    return new Set(served.map(({ unit }) => unit.vip));
+  }
+
+  async stop(options: { readonly drainTimeoutMs: number }): Promise<void> {
+    this.#isStopping = true;
+    await this.#parts.workers.stop(options);
+    await this.#last;
+    await this.#parts.forwarder.stop({ remove: this.#parts.removeOnStop });
+  }
+
+  /** A listener that changes sides is open on both for a moment, and never on none. */
+  async #settle(snapshot: Snapshot): Promise<ApplyReport> {
+    const { workers, forwarder, figures } = this.#parts;
+    let assignments = forwarder.decide(snapshot.units);
+    if (forwarder.isLeaving(assignments)) await workers.apply(inUserSpace(snapshot, assignments));
+    if (!(await forwarder.load(assignments))) {
+      assignments = forwarder.decide(snapshot.units);
+      // What is refused once more stays with user space.
+      await forwarder.load(assignments);
+    }
+    const report = await workers.apply(inUserSpace(snapshot, assignments));
+    this.#assignments = assignments;
+    this.#snapshot = snapshot;
+    figures.serve(assignments.values());
+    return this.complete(report);
+  }
+
+  #problems(): Problem[] {
+    return [...this.#assignments.values()].flatMap(({ problems }) => problems);
+  }
+
+  #after<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => undefined);
+    return done;
+  }
+}
+
+/** The snapshot without what the kernel serves; the very same when it serves nothing. */
+function inUserSpace(snapshot: Snapshot, assignments: ReadonlyMap<string, Assignment>): Snapshot {
+  const isWhole = [...assignments.values()].every(({ unit, inUserSpace: rest }) => rest === unit);
+  if (isWhole) return snapshot;
+  const units: Units = new Map<string, Unit>([...assignments].map(([id, assignment]) => [id, assignment.inUserSpace]));
+  return { revision: snapshot.revision, units };
+}

@@ -1,0 +1,96 @@
+/**
+ * Who serves which listener: the kernel or user space. Pure.
+ */
+import type { ListenerUnit, Problem, Unit } from "../../../snapshot/snapshot.ts";
+import { type HostFacts, isOwnVip, whyNotInKernel } from "./eligibility.ts";
+
+/** `dataPlane.l4`. */
+export type L4Mode = "auto" | "userspace" | "nftables";
+
+/** What depends on more than one load balancer. */
+export interface AssignmentContext {
+  readonly mode: L4Mode;
+  readonly host: HostFacts;
+  /** Why the kernel cannot be used at all now. */
+  readonly unavailable: string | undefined;
+  /** Why the kernel does not take this load balancer. */
+  readonly refused: string | undefined;
+}
+
+/** What becomes of a load balancer's listeners. */
+export interface Assignment {
+  readonly unit: Unit;
+  /** Ids of listeners that the kernel serves. */
+  readonly inKernel: ReadonlySet<string>;
+  /** The rest, for user space; the same object as `unit` when the kernel serves none. */
+  readonly inUserSpace: Unit;
+  readonly isGuarded: boolean;
+  /** Why listeners that could be the kernel's are not: for the log. By listener id. */
+  readonly reasons: ReadonlyMap<string, string>;
+  readonly problems: readonly Problem[];
+}
+
+/** Decides for one load balancer. */
+export function assign(unit: Unit, context: AssignmentContext): Assignment {
+  const inKernel = new Set<string>();
+  const held = new Set<string>();
+  const reasons = new Map<string, string>();
+  const problems: Problem[] = [];
+  for (const listener of unit.listeners) {
+    const why = context.mode === "userspace" ? OFF : whyNot(unit, listener, context);
+    if (why === undefined) {
+      inKernel.add(listener.id);
+      continue;
+    }
+    if (why !== OFF) reasons.set(listener.id, why.reason);
+    const must = context.mode === "nftables" && why.kind === "host";
+    if (must) held.add(listener.id);
+    const problem = must
+      ? `Cannot forward listener ${unit.name}/${listener.name}: ${why.reason}`
+      : inVain(unit, listener, why.reason);
+    if (problem !== undefined)
+      problems.push({ loadBalancerId: unit.loadBalancerId, listenerId: listener.id, reason: problem });
+  }
+  const isElsewhere = ({ id }: ListenerUnit): boolean => inKernel.has(id) || held.has(id);
+  const listeners = unit.listeners.filter((listener) => !isElsewhere(listener));
+  const inUserSpace = listeners.length === unit.listeners.length ? unit : { ...unit, listeners };
+  return { unit, inKernel, inUserSpace, isGuarded: isOwnVip(unit.vip, context.host), reasons, problems };
+}
+
+interface Why {
+  readonly kind: "listener" | "host";
+  readonly reason: string;
+}
+
+const OFF: Why = { kind: "listener", reason: "dataPlane.l4 is userspace" };
+
+function whyNot(
+  unit: Unit,
+  listener: ListenerUnit,
+  { host, unavailable, refused }: AssignmentContext,
+): Why | undefined {
+  const why = whyNotInKernel(unit, listener, host);
+  if (why !== undefined) return why;
+  const reason = unavailable ?? refused;
+  return reason === undefined ? undefined : { kind: "host", reason };
+}
+
+/** What a listener in user space asks for that only the kernel does. */
+function inVain(unit: Unit, listener: ListenerUnit, why: string): string | undefined {
+  const pool = unit.pools.find(({ id }) => id === listener.defaultPoolId);
+  if (pool?.forwarding !== undefined) {
+    return `pool ${pool.name}: forwarding ${pool.forwarding} needs the kernel driver, which does not serve listener ${listener.name}: ${why}`;
+  }
+  if (listener.newConnectionsPerSPerSource !== undefined) {
+    return `listener ${listener.name}: new_connections_per_s_per_source needs the kernel driver, which does not serve it: ${why}`;
+  }
+  return undefined;
+}
+
+/** Whether two assignments of one unit come to the same. */
+export function isSameAssignment(a: Assignment, b: Assignment): boolean {
+  return a.unit === b.unit && a.isGuarded === b.isGuarded && textOf(a) === textOf(b);
+}
+
+const textOf = ({ inKernel, reasons, problems }: Assignment): string =>
+  JSON.stringify([[...inKernel], [...reasons], problems]);

@@ -1,0 +1,273 @@
+import type { RunCommand } from "./command.ts";
+import { type Change, declareTable, diff, transactionText } from "./diff.ts";
+import { elementCount, EMPTY_FRAGMENT, type Fragment, isEmpty, TABLE } from "./fragment.ts";
+import { baseFragment, type BaseOptions, ownerComment, OWNER_SET, tableComment } from "./hooks.ts";
+import { type ListedElement, Nft, NftError } from "./nft.ts";
+import { assumed, assumedBase, NOTHING_OBSERVED, type Observed, setsBeside, stale } from "./observed.ts";
+
+/** What the table should hold. Fragments that are the same object as in the apply before are not looked at again. */
+export interface DesiredTable {
+  readonly base: BaseOptions;
+  /** By load balancer. */
+  readonly fragments: ReadonlyMap<string, Fragment>;
+}
+
+/** What came of an apply. */
+export interface TableReport {
+  /** Why nothing at all could be done; the table is as it was. */
+  readonly problem?: string;
+  /** Why single load balancers could not be loaded, by id; they are in the table as they were before. */
+  readonly refused: ReadonlyMap<string, string>;
+}
+
+/** How a driver works. */
+export interface NftablesDriverOptions {
+  /** Runs nft; see `command.ts`. */
+  readonly run: RunCommand;
+  /** Elements that are loaded in one go. nft takes about 2 KB of memory for each. Default 50,000. */
+  readonly sliceElements?: number;
+}
+
+const SLICE_ELEMENTS = 50_000;
+
+/**
+ * Keeps our table in the kernel as it should be: takes over what an earlier process left, loads in slices, then sends
+ * differences. The table is replaced by nothing but transactions, so that no packet sees half of a change.
+ */
+export class NftablesDriver {
+  readonly #nft: Nft;
+  readonly #sliceElements: number;
+  /** What the kernel holds; undefined while it is not known. */
+  #base: Fragment | undefined;
+  readonly #held = new Map<string, Fragment>();
+  #isKnown = false;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor({ run, sliceElements = SLICE_ELEMENTS }: NftablesDriverOptions) {
+    this.#nft = new Nft(run);
+    this.#sliceElements = sliceElements;
+  }
+
+  /** Makes the table hold exactly this. Applies run one after the other; without any fragment there is no table. */
+  apply(desired: DesiredTable): Promise<TableReport> {
+    return this.#after(() => this.#applyNow(desired));
+  }
+
+  /** Removes the table, if it is ours. */
+  remove(node: string): Promise<TableReport> {
+    return this.apply({
+      base: { node, forwards: false, guardRouting: { ipv4: false, ipv6: false } },
+      fragments: new Map(),
+    });
+  }
+
+  /** What is in a set of the base now. @throws NftError */
+  elements(kind: "set" | "map", name: string): Promise<ListedElement[]> {
+    return this.#nft.elements(kind, name);
+  }
+
+  /** Whether the table is in the kernel, as far as is known. */
+  get isLoaded(): boolean {
+    return this.#base !== undefined;
+  }
+
+  /** Whether the table that was loaded is gone: somebody flushed the ruleset. The next apply loads all of it. */
+  isLost(): Promise<boolean> {
+    return this.#after(async () => {
+      if (!this.isLoaded || (await this.#nft.setComment(OWNER_SET)) !== undefined) return false;
+      this.#forget();
+      return true;
+    });
+  }
+
+  #after<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => undefined);
+    return done;
+  }
+
+  async #applyNow(desired: DesiredTable): Promise<TableReport> {
+    try {
+      return await this.#reconcile(desired);
+    } catch (error) {
+      if (!(error instanceof NftError)) throw error;
+      // Whatever it was: what the kernel holds is looked at afresh next time.
+      this.#forget();
+      if (error.kind !== "not-found") return { problem: error.message, refused: new Map() };
+    }
+    // Somebody removed what we thought was there.
+    try {
+      return await this.#reconcile(desired);
+    } catch (error) {
+      if (!(error instanceof NftError)) throw error;
+      this.#forget();
+      return { problem: error.message, refused: new Map() };
+    }
+  }
+
+  async #reconcile(desired: DesiredTable): Promise<TableReport> {
+    const isWanted = [...desired.fragments.values()].some((fragment) => !isEmpty(fragment));
+    if (!isWanted) return this.#clear(desired.base.node);
+    const observed = this.#isKnown ? NOTHING_OBSERVED : await this.#observe(desired.base.node);
+    const base = baseFragment(desired.base);
+    const refused = await this.#load(base, { desired, observed });
+    this.#isKnown = true;
+    return { refused };
+  }
+
+  /** Without a right to look, or with a table of somebody else's, there is nothing of ours to remove. */
+  async #clear(node: string): Promise<TableReport> {
+    if (!this.#isKnown) {
+      const ours = await this.#observe(node).catch((error: unknown) => {
+        if (error instanceof NftError) return undefined;
+        throw error;
+      });
+      if (ours === undefined) return { refused: new Map() };
+    }
+    if (this.#base !== undefined) await this.#nft.load(`delete table ${TABLE}\n`);
+    this.#forget();
+    this.#isKnown = true;
+    return { refused: new Map() };
+  }
+
+  async #load(
+    base: Fragment,
+    { desired, observed }: { readonly desired: DesiredTable; readonly observed: Observed },
+  ): Promise<ReadonlyMap<string, string>> {
+    const { fragments } = desired;
+    const { base: options } = desired;
+    const refused = new Map<string, string>();
+    const isNew = this.#base === undefined;
+    // Chains of the base go only when nothing refers to them any more.
+    const first = [...(isNew ? [declareTable(tableComment(options.node))] : []), diff(this.#base, base)];
+    const before = (id: string): Fragment | undefined =>
+      this.#held.get(id) ??
+      (observed === NOTHING_OBSERVED ? undefined : assumed(fragments.get(id) ?? EMPTY_FRAGMENT, observed));
+    const changed = [...fragments.keys()].filter((id) => this.#held.get(id) !== fragments.get(id));
+    const gone = [...this.#held.keys()].filter((id) => !fragments.has(id));
+    const removals = gone.map((id) => diff(this.#held.get(id), undefined));
+    let leading: readonly Change[] = [...first, ...removals];
+    for (const slice of this.#slices(changed, fragments)) {
+      await this.#loadSlice(slice, { leading, before, fragments, refused });
+      if (leading.length > 0) this.#noteBase(base, gone);
+      leading = [];
+    }
+    if (leading.length > 0) {
+      await this.#commit(leading);
+      this.#noteBase(base, gone);
+    }
+    // An endpoint may have gone from a later slice to an earlier one.
+    const again = [...refused.keys()];
+    refused.clear();
+    for (const id of again) await this.#loadSlice([id], { leading: [], before, fragments, refused });
+    if (observed !== NOTHING_OBSERVED) await this.#sweep(observed, { base, fragments: fragments.values() });
+    return refused;
+  }
+
+  #noteBase(base: Fragment, gone: readonly string[]): void {
+    this.#base = base;
+    for (const id of gone) this.#held.delete(id);
+  }
+
+  #slices(ids: readonly string[], fragments: ReadonlyMap<string, Fragment>): string[][] {
+    const slices: string[][] = [];
+    let room = 0;
+    for (const id of ids) {
+      const cost = elementCount(fragments.get(id) as Fragment);
+      if (slices.length === 0 || cost > room) {
+        slices.push([]);
+        room = this.#sliceElements;
+      }
+      slices.at(-1)?.push(id);
+      room -= cost;
+    }
+    return slices;
+  }
+
+  /** Loads some load balancers together. When the kernel refuses, halves of them, down to the one that it refuses. */
+  async #loadSlice(ids: readonly string[], work: SliceWork): Promise<void> {
+    const { leading, before, fragments, refused } = work;
+    try {
+      await this.#commit([...leading, ...ids.map((id) => diff(before(id), fragments.get(id)))]);
+      for (const id of ids) this.#held.set(id, fragments.get(id) as Fragment);
+    } catch (error) {
+      if (!(error instanceof NftError) || error.kind !== "refused") throw error;
+      if (leading.length > 0) await this.#commit(leading);
+      if (ids.length === 1) {
+        refused.set(ids[0] as string, error.message);
+        return;
+      }
+      const middle = ids.length >> 1;
+      await this.#loadSlice(ids.slice(0, middle), { ...work, leading: [] });
+      await this.#loadSlice(ids.slice(middle), { ...work, leading: [] });
+    }
+  }
+
+  async #commit(changes: readonly Change[]): Promise<void> {
+    const text = transactionText(changes);
+    if (text !== "") await this.#nft.load(text);
+  }
+
+  /** Looks whether there is a table, whose it is, and what is in it. @throws NftError */
+  async #observe(node: string): Promise<Observed> {
+    const owner = await this.#nft.setComment(OWNER_SET);
+    if (owner === ownerComment(node)) return this.#observeOurs(node);
+    const comment = await this.#nft.tableComment();
+    if (comment === undefined) return NOTHING_OBSERVED;
+    if (comment !== tableComment(node)) throw foreignTable(comment);
+    await this.#nft.load(`delete table ${TABLE}\n`);
+    return NOTHING_OBSERVED;
+  }
+
+  async #observeOurs(node: string): Promise<Observed> {
+    const base = baseFragment({ node, forwards: true, guardRouting: { ipv4: false, ipv6: false } });
+    const elements = new Map<string, ReadonlyMap<string, string>>();
+    for (const [name, { kind }] of base.sets) {
+      const listed = await this.#nft.elements(kind, name);
+      elements.set(name, new Map(listed.map(({ key, data }) => [key, data])));
+    }
+    const chains = new Set(await this.#nft.chains());
+    this.#base = assumedBase({ ...base, chains: new Map([...base.chains].filter(([name]) => chains.has(name))) });
+    return { chains, elements };
+  }
+
+  /** Removes what an earlier process left and nobody wants. */
+  async #sweep(
+    observed: Observed,
+    wanted: { readonly base: Fragment; readonly fragments: Iterable<Fragment> },
+  ): Promise<void> {
+    const fragments = [...wanted.fragments];
+    const left = stale(observed, { base: wanted.base, fragments });
+    const kept = new Set(fragments.flatMap(({ sets }) => [...sets.keys()]));
+    const change = diff(left, undefined);
+    const candidates = [...observed.chains].flatMap(setsBeside).filter(({ name }) => !kept.has(name));
+    const drop = [...change.drop];
+    for (const { kind, name } of candidates) {
+      if (kind === "map" || (await this.#nft.hasSet(name))) drop.push(`delete ${kind} ${TABLE} ${name}`);
+    }
+    await this.#commit([{ ...change, drop }]);
+  }
+
+  #forget(): void {
+    this.#base = undefined;
+    this.#held.clear();
+    this.#isKnown = false;
+  }
+}
+
+interface SliceWork {
+  /** Goes before the slice, in the same transaction. */
+  readonly leading: readonly Change[];
+  readonly before: (id: string) => Fragment | undefined;
+  readonly fragments: ReadonlyMap<string, Fragment>;
+  /** Takes the reason of each that was refused. */
+  readonly refused: Map<string, string>;
+}
+
+function foreignTable(comment: string): NftError {
+  const whose = comment === "" ? "which is not FiberLB's" : `which says "${comment}"`;
+  return new NftError(
+    "refused",
+    `there is a table ${TABLE} already, ${whose}; it was left alone. If nobody needs it: nft delete table ${TABLE}`,
+  );
+}

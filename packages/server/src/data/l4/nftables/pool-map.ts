@@ -1,0 +1,102 @@
+/**
+ * How the kernel chooses a backend of a pool: one rule that translates, one map of slots that it looks in.
+ */
+import { buildTable, chooseTableSize } from "@fiberlb/maglev";
+
+import type { BackendUnit, MaglevTableUnit, PoolUnit } from "../../../snapshot/snapshot.ts";
+import { scheduleTurns } from "../../select/turn-schedule.ts";
+import type { FamilyWords, Transport } from "./family.ts";
+import type { Slotted } from "./fragment.ts";
+
+/** A pool and who of it may get new connections now. */
+export interface PoolState {
+  readonly pool: PoolUnit;
+  /** In the pool's order; see `rotation.ts`. */
+  readonly active: readonly BackendUnit[];
+  /** Of a pool with a Maglev unit. */
+  readonly table?: MaglevTableUnit | undefined;
+}
+
+/** What a pool's chain does with the first packet of a connection. */
+export interface PoolChoice {
+  /** Expression that gives a slot. */
+  readonly expression: string;
+  readonly elements: Slotted;
+}
+
+/**
+ * nft cannot declare the key of a map as a plain number of 32 bits, only as the type of an expression. Declared as the
+ * type of a `jhash`, which would be the obvious one, `nft list` of 1.0.6 crashes.
+ */
+export const slotMapDeclaration = ({ family: { ip }, transport }: Where): string =>
+  `typeof numgen inc mod 65536 : ${ip} daddr . ${transport} dport;`;
+
+/** What the packets are that a pool gets: those of its load balancer's family and its own protocol. */
+export interface Where {
+  readonly family: FamilyWords;
+  readonly transport: Transport;
+}
+
+/** Nobody is there: every look-up misses. */
+const NOBODY: Slotted = { slots: [], targets: [] };
+
+/** How the pool chooses. While it has nobody to choose the map is empty, and the rule does not match. */
+export function poolChoice(state: PoolState, where: Where): PoolChoice {
+  const { pool } = state;
+  if (pool.maglev !== undefined) {
+    const { tableSize, seed } = pool.maglev;
+    const isBySource = pool.sourceIpPersistence || pool.maglev.hashKey === "SOURCE_IP";
+    return { expression: hash({ ...where, isBySource, size: tableSize, seed }), elements: tableSlots(state) };
+  }
+  if (pool.algorithm === "IP_HASH") {
+    const size = chooseTableSize(pool.backends.length);
+    return { expression: hash({ ...where, isBySource: true, size, seed: 0 }), elements: sourceSlots(state, size) };
+  }
+  const elements = turnSlots(state);
+  return { expression: `numgen inc mod ${Math.max(elements.slots.length, 1)}`, elements };
+}
+
+interface Hash extends Where {
+  readonly isBySource: boolean;
+  readonly size: number;
+  readonly seed: number;
+}
+
+/** The fields, and their order, are those of `FlowHash` of `@fiberlb/maglev`. */
+function hash({ family: { ip }, transport, isBySource, size, seed }: Hash): string {
+  const fields = isBySource ? `${ip} saddr` : `${ip} saddr . ${ip} daddr . ${transport} sport . ${transport} dport`;
+  return `jhash ${fields} mod ${size} seed 0x${seed.toString(16)}`;
+}
+
+function targetOf({ address, port }: BackendUnit): string {
+  return `${address} . ${port}`;
+}
+
+/** The library's table, slot by slot. */
+function tableSlots({ pool, table }: PoolState): Slotted {
+  if (table === undefined || table.slots.length !== pool.maglev?.tableSize) return NOBODY;
+  const backends = new Map(pool.backends.map((backend) => [backend.id, backend]));
+  const members = table.backendIds.map((id) => backends.get(id));
+  // A table that knows a backend which has gone is about to be replaced; serving half of it would move flows twice.
+  if (!members.every((backend) => backend?.address !== undefined)) return NOBODY;
+  return { slots: table.slots, targets: members.map((backend) => targetOf(backend as BackendUnit)) };
+}
+
+/** A table like Maglev's, small and of the pool's own: the same promise as in user space, where no table is needed. */
+function sourceSlots({ active }: PoolState, size: number): Slotted {
+  if (active.length === 0) return NOBODY;
+  const addressed = new Map(active.map((backend) => [backend.id, targetOf(backend)]));
+  const { slots, backends } = buildTable(
+    active.map(({ id, weight }) => ({ name: id, weight })),
+    { size },
+  );
+  return { slots, targets: backends.map(({ name }) => addressed.get(name) as string) };
+}
+
+/** One cycle of turns; without weights everybody has one. */
+function turnSlots({ pool, active }: PoolState): Slotted {
+  if (active.length === 0) return NOBODY;
+  const weighted = pool.algorithm === "WEIGHTED_ROUND_ROBIN";
+  const slots = scheduleTurns(active.map(({ weight }) => (weighted ? weight : 1)));
+  return { slots, targets: active.map(targetOf) };
+}

@@ -1,0 +1,208 @@
+import { buildTable, chooseTableSize, FlowHash, tableFromSlots } from "@fiberlb/maglev";
+import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
+
+import { NftablesDriver } from "../../../../src/data/l4/nftables/driver.ts";
+import type { Fragment } from "../../../../src/data/l4/nftables/fragment.ts";
+import { loadBalancerFragment } from "../../../../src/data/l4/nftables/ruleset.ts";
+import type { BackendUnit, ListenerUnit, MaglevTableUnit, PoolUnit } from "../../../../src/snapshot/snapshot.ts";
+import { backendUnit, listenerUnit, poolUnit, unit } from "../../units.ts";
+import type { FlowResult } from "./agent-protocol.ts";
+import { type Addresses, type Agent, Testbed, V4, V6, whyNoKernel } from "./testbed.ts";
+
+jest.setTimeout(120_000);
+
+const PORT = 8080;
+/** All of them in the nightly run: FIBERLB_FLOWS=10000. */
+const FLOWS = Number(process.env["FIBERLB_FLOWS"] ?? 2000);
+const why = whyNoKernel();
+
+(why ? describe.skip : describe)(`forwarding by the kernel${why ? ` (skipped: ${why})` : ""}`, () => {
+  let bed: Testbed;
+  let client: Agent;
+  let driver: NftablesDriver;
+  beforeAll(async () => {
+    bed = new Testbed();
+    client = await bed.client.agent();
+    await (await bed.backends.agent()).serve([...V4.backends, ...V6.backends], PORT);
+  });
+  afterAll(() => bed.remove());
+  beforeEach(async () => {
+    driver = new NftablesDriver({ run: bed.balancer.run });
+    await driver.remove("lb-1");
+    bed.balancer.exec("conntrack", "-F");
+  });
+
+  interface Balanced {
+    readonly at?: Addresses;
+    readonly listener?: Partial<ListenerUnit>;
+    readonly pool?: Partial<PoolUnit>;
+    readonly backends?: readonly BackendUnit[];
+    /** Default: all. */
+    readonly active?: readonly BackendUnit[];
+    readonly inKernel?: boolean;
+  }
+
+  const members = (at: Addresses, count = 10): BackendUnit[] =>
+    at.backends.slice(0, count).map((address, index) => backendUnit(`b${index}`, { address, port: PORT }));
+
+  function fragment(balanced: Balanced): Fragment {
+    const { at = V4, listener, pool, backends = members(at), active = backends, inKernel = true } = balanced;
+    return loadBalancerFragment({
+      unit: unit({
+        vip: at.vip,
+        listeners: [listenerUnit({ port: 80, ...listener })],
+        pools: [poolUnit(backends, pool)],
+      }),
+      inKernel: new Set(inKernel ? ["listener"] : []),
+      isGuarded: true,
+      stateOf: (one) => ({ pool: one, active, table: one.maglev && tableUnit(active, one.maglev.tableSize) }),
+    });
+  }
+
+  function tableUnit(active: readonly BackendUnit[], size: number): MaglevTableUnit {
+    const table = buildTable(
+      active.map(({ id, weight }) => ({ name: id, weight })),
+      { size, allocate: (bytes) => new SharedArrayBuffer(bytes) },
+    );
+    const slots = table.slots as Uint16Array<SharedArrayBuffer>;
+    return { poolId: "pool", backendIds: table.backends.map(({ name }) => name), slots };
+  }
+
+  async function load(...fragments: readonly Fragment[]): Promise<void> {
+    const base = { node: "lb-1", forwards: true, guardRouting: { ipv4: true, ipv6: true } };
+    const report = await driver.apply({ base, fragments: new Map(fragments.map((one, at) => [`lb${at}`, one])) });
+    expect(report).toEqual({ refused: new Map() });
+  }
+
+  const open = (flow: Partial<Parameters<Agent["open"]>[0]> = {}): Promise<FlowResult[]> =>
+    client.open({ transport: "tcp", host: V4.vip, port: 80, count: 1, ...flow });
+  const errors = (results: readonly FlowResult[]): string[] => results.flatMap(({ error }) => error ?? []);
+  const tally = (results: readonly FlowResult[]): Record<string, number> =>
+    Object.fromEntries(
+      Object.entries(Object.groupBy(results, ({ backend = "" }) => backend)).map(([k, v]) => [k, v!.length]),
+    );
+
+  const maglev = { algorithm: "MAGLEV", maglev: { tableSize: 1021, hashKey: "FIVE_TUPLE", seed: 0xdeadbeef } } as const;
+
+  describe.each([
+    ["IPv4", V4, "tcp"],
+    ["IPv4", V4, "udp"],
+    ["IPv6", V6, "tcp"],
+    ["IPv6", V6, "udp"],
+  ] as const)("%s", (_family, at, transport) => {
+    const protocol = transport === "tcp" ? "TCP" : "UDP";
+
+    test(`${transport}: Maglev's pick is the library's for every flow`, async () => {
+      const backends = members(at);
+      await load(fragment({ at, listener: { protocol }, pool: { ...maglev, protocol } }));
+      const flows = await open({ transport, host: at.vip, count: FLOWS });
+      const hash = new FlowHash({ seed: maglev.maglev.seed });
+      const { slots } = tableUnit(backends, 1021);
+      const table = tableFromSlots(
+        slots,
+        backends.map(({ id, weight }) => ({ name: id, weight })),
+      );
+      const expected = flows.map(({ source }) => {
+        const index = table.lookup(
+          hash.fiveTuple({
+            sourceAddress: at.client,
+            sourcePort: source.port,
+            destinationAddress: at.vip,
+            destinationPort: 80,
+          }),
+        );
+        return backends.find(({ id }) => id === table.backends[index]?.name)?.address;
+      });
+      expect(errors(flows)).toEqual([]);
+      expect(flows.map(({ backend }) => backend)).toEqual(expected);
+    });
+
+    test(`${transport}: backends see the balancer with NAT_MASQUERADE, the client with NAT`, async () => {
+      await load(fragment({ at, listener: { protocol }, pool: { protocol } }));
+      expect((await open({ transport, host: at.vip }))[0]?.seen).toBe(at.inside);
+      await load(fragment({ at, listener: { protocol }, pool: { protocol, forwarding: "NAT" } }));
+      expect((await open({ transport, host: at.vip }))[0]?.seen).toBe(at.client);
+    });
+
+    test(`${transport}: without a backend, without a listener: refused at once`, async () => {
+      await load(fragment({ at, listener: { protocol }, pool: { protocol }, active: [] }));
+      expect(errors(await open({ transport, host: at.vip }))).toEqual(["ECONNREFUSED"]);
+      expect(errors(await open({ transport, host: at.vip, port: 81 }))).toEqual(["ECONNREFUSED"]);
+    });
+  });
+
+  test("round robin gives every backend its turn, a weighted one its share", async () => {
+    await load(fragment({ backends: members(V4, 3) }));
+    expect(tally(await open({ count: 9 }))).toEqual({ "10.2.0.10": 3, "10.2.0.11": 3, "10.2.0.12": 3 });
+    const [first, second] = members(V4, 2) as [BackendUnit, BackendUnit];
+    await load(fragment({ backends: [first, { ...second, weight: 3 }], pool: { algorithm: "WEIGHTED_ROUND_ROBIN" } }));
+    expect(tally(await open({ count: 12 }))).toEqual({ "10.2.0.10": 3, "10.2.0.11": 9 });
+  });
+
+  test.each(["IP_HASH", "ROUND_ROBIN"] as const)("%s: a client stays with its backend", async (algorithm) => {
+    const persistence = {
+      sourceIpPersistence: true,
+      maglev: { tableSize: chooseTableSize(10), hashKey: "SOURCE_IP", seed: 7 },
+    } as const;
+    await load(fragment({ pool: { algorithm, ...(algorithm === "ROUND_ROBIN" && persistence) } }));
+    expect(Object.values(tally(await open({ count: 20 })))).toEqual([20]);
+  });
+
+  test("a backend that goes takes its own flows along, hardly any other, and no connection that stands", async () => {
+    const backends = members(V4);
+    await load(fragment({ backends, pool: maglev }));
+    const before = await open({ count: 200, hold: true });
+    await load(fragment({ backends, active: backends.slice(1), pool: maglev }));
+    expect(new Set(await client.echoHeld())).toEqual(new Set(["ok"]));
+    expect(tally(before)["10.2.0.10"]).toBeGreaterThan(0);
+    expect(tally(await open({ count: 200 }))["10.2.0.10"]).toBeUndefined();
+  });
+
+  test("a backend reaches the VIP that leads back to itself", async () => {
+    await load(fragment({ backends: members(V4, 1) }));
+    const backend = await bed.backends.agent();
+    expect((await backend.open({ transport: "tcp", host: V4.vip, port: 80, count: 1 }))[0]?.backend).toBe("10.2.0.10");
+  });
+
+  test("a client on the balancer itself is served too", async () => {
+    await load(fragment({}));
+    const local = await bed.balancer.agent();
+    expect(errors(await local.open({ transport: "tcp", host: V4.vip, port: 80, count: 10 }))).toEqual([]);
+  });
+
+  test("clients outside of allowed_cidrs are refused", async () => {
+    await load(fragment({ listener: { allowedCidrs: ["10.0.0.0/8", "10.1.0.0/16"] } }));
+    expect(errors(await open())).toEqual([]);
+    await load(fragment({ listener: { allowedCidrs: ["192.0.2.0/24"] } }));
+    expect(errors(await open())).toEqual(["ECONNREFUSED"]);
+  });
+
+  test("connection_limit counts what is open", async () => {
+    await load(fragment({ listener: { connectionLimit: 3 } }));
+    expect(errors(await open({ count: 3, hold: true }))).toEqual([]);
+    expect(errors(await open({ count: 2 }))).toEqual(["ECONNREFUSED", "ECONNREFUSED"]);
+  });
+
+  test("new_connections_per_s_per_source: what comes above it is refused", async () => {
+    await load(fragment({ listener: { newConnectionsPerSPerSource: 5 } }));
+    const results = await open({ count: 100 });
+    expect(errors(results).length).toBeGreaterThan(50);
+    expect(errors(results).length).toBeLessThan(96);
+  });
+
+  test("listeners of user space are let through, everything else on the VIP is not", async () => {
+    const host = await bed.balancer.agent();
+    await host.serve([V4.vip], 80);
+    await host.serve([V4.vip], 22);
+    await load(fragment({ inKernel: false }));
+    expect((await open())[0]?.backend).toBe(V4.vip);
+    expect(errors(await open({ port: 22 }))).toEqual(["ECONNREFUSED"]);
+    expect(errors(await open({ transport: "udp", port: 22 }))).toEqual(["ECONNREFUSED"]);
+  });
+
+  test("the host is no router for anybody else", async () => {
+    await load(fragment({}));
+    bed.balancer.exec("nft", "list", "chain", "inet", "fiberlb", "forward");
+    expect(() => bed.client.exec("ping", "-c1", "-W1", V4.backends[0]!)).toThrow();
+  });
+});
