@@ -104,9 +104,9 @@ export class Http1Session implements ConnectionHandlers, ExchangeClient, Timed {
   }
 
   /** Takes the client over. @param received what has come of it already. */
-  start(received: Uint8Array): void {
+  start(received?: Uint8Array): void {
     this.#client.handlers = this;
-    if (received.length > 0) this.onData(this.#client, received);
+    if (received !== undefined && received.length > 0) this.onData(this.#client, received);
   }
 
   /** Takes the client over only to say that there is no room for it. */

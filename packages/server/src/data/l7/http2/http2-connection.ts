@@ -35,8 +35,6 @@ const DRAIN_PING = Buffer.from("draining", "latin1");
 const requestHead = new Http2RequestHead();
 const requestTrailers = new Http2RequestTrailers();
 
-const NOTHING = new Uint8Array(0);
-
 const OPEN = 0;
 /** GOAWAY was sent, streams that were on their way are still served. */
 const DRAINING = 1;
@@ -343,7 +341,7 @@ export class Http2Connection implements ConnectionHandlers, ReceiverOwner, Strea
     }
     const stream = new Http2Stream(this);
     stream.session = new Http1Session(stream, this);
-    stream.session.start(NOTHING);
+    stream.session.start();
     return stream;
   }
 
