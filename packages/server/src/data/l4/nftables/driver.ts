@@ -41,6 +41,8 @@ export class NftablesDriver {
   #base: Fragment | undefined;
   readonly #held = new Map<string, Fragment>();
   #isKnown = false;
+  /** Another process takes care of the table. */
+  #isLeft = false;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor({ run, sliceElements = SLICE_ELEMENTS }: NftablesDriverOptions) {
@@ -50,7 +52,9 @@ export class NftablesDriver {
 
   /** Makes the table hold exactly this. Applies run one after the other; without any fragment there is no table. */
   apply(desired: DesiredTable): Promise<TableReport> {
-    return this.#after(() => this.#applyNow(desired));
+    return this.#after(() =>
+      this.#isLeft ? Promise.resolve<TableReport>({ refused: new Map() }) : this.#applyNow(desired),
+    );
   }
 
   /** Removes the table, if it is ours. */
@@ -58,6 +62,19 @@ export class NftablesDriver {
     return this.apply({
       base: { node, forwards: false, guardRouting: { ipv4: false, ipv6: false } },
       fragments: new Map(),
+    });
+  }
+
+  /** Another process takes care of the table from when this resolves: applies do nothing. */
+  leave(): Promise<void> {
+    return this.#after(async () => void (this.#isLeft = true));
+  }
+
+  /** This process takes care of it again; what is in it is looked at afresh. */
+  reclaim(): Promise<void> {
+    return this.#after(async () => {
+      this.#isLeft = false;
+      this.#forget();
     });
   }
 
@@ -74,7 +91,7 @@ export class NftablesDriver {
   /** Whether the table that was loaded is gone: somebody flushed the ruleset. The next apply loads all of it. */
   isLost(): Promise<boolean> {
     return this.#after(async () => {
-      if (!this.isLoaded || (await this.#nft.setComment(OWNER_SET)) !== undefined) return false;
+      if (this.#isLeft || !this.isLoaded || (await this.#nft.setComment(OWNER_SET)) !== undefined) return false;
       this.#forget();
       return true;
     });

@@ -127,6 +127,16 @@ export class KernelForwarder {
     if (owner !== undefined) this.#touch(owner);
   }
 
+  /** Leaves the table to another process; what happens from now on changes nothing in it. */
+  leave(): Promise<void> {
+    return this.#options.driver.leave();
+  }
+
+  /** Takes the table back; what is in it is looked at with the next load. */
+  reclaim(): Promise<void> {
+    return this.#options.driver.reclaim();
+  }
+
   /** Follows nothing any more. The table stays, unless it is to be removed, or forwards nothing. */
   async stop({ remove }: { readonly remove: boolean }): Promise<void> {
     this.#cancelCheck?.();
