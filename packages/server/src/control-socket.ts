@@ -40,13 +40,14 @@ export async function openControlSocket(path: string, commands: ControlCommands)
         (error: Error) => answer(500, { error: error.message }),
       );
   });
-  server.on("upgrade", ({ headers }, stream: Duplex) => {
+  server.on("upgrade", ({ headers }, stream: Duplex, head: Buffer) => {
     const why = headers.upgrade === TAKEOVER_PROTOCOL ? commands.refuseTakeover?.() : "no such protocol";
     if (why !== undefined || commands.handOver === undefined) {
       const body = JSON.stringify({ error: why ?? "this process hands nothing over" });
       const head = `HTTP/1.1 409 Conflict\r\nconnection: close\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n`;
       return void stream.end(`${head}${body}`);
     }
+    if (head.length > 0) stream.unshift(head);
     const agreed = `connection: Upgrade\r\nupgrade: ${TAKEOVER_PROTOCOL}`;
     stream.write(`HTTP/1.1 101 Switching Protocols\r\n${agreed}\r\n\r\n`);
     commands.handOver(stream);

@@ -20,9 +20,9 @@ import type { Lookups } from "./snapshot/compile.ts";
 import { createSystemLookup } from "./snapshot/lookup.ts";
 import { MaglevTables } from "./snapshot/maglev-tables.ts";
 import { Publisher } from "./snapshot/publisher.ts";
-import { createResolver } from "./snapshot/resolver.ts";
+import { createResolver, type Resolver } from "./snapshot/resolver.ts";
 import { type Inheritance, NO_INHERITANCE } from "./takeover/messages.ts";
-import { createVipBinder } from "./vip/binder.ts";
+import { createVipBinder, type VipBinder } from "./vip/binder.ts";
 
 /** What the forwarding half works with; it ends the data plane's workers, everything else stays its owner's. */
 export interface ForwardingInputs {
@@ -59,11 +59,7 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
   const random = parts.random ?? systemRandom;
   const { health, addresses } = parts.inheritance ?? NO_INHERITANCE;
   const tables = new MaglevTables({ clock, onTable: (table) => dataPlane.setTable(table) });
-  const binder = createVipBinder({
-    mode: config.dataPlane.bind,
-    log,
-    ...(config.store.kind === "sqlite" && { stateFile: `${config.store.path}.vips.json` }),
-  });
+  const binder = createNodeBinder(config, log);
   const resolver = createResolver({
     clock,
     random,
@@ -125,19 +121,7 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
       await publisher.stop();
       await session.close();
     },
-    known() {
-      return {
-        health: monitor
-          .reports()
-          .flatMap(({ target, health: verdict }) =>
-            verdict === "UNKNOWN" ? [] : [[target.backendId, verdict] as const],
-          ),
-        addresses: [...names].flatMap((name) => {
-          const { address } = resolver.resolve(name);
-          return address === undefined ? [] : [[name, address] as const];
-        }),
-      };
-    },
+    known: () => ({ health: verdictsOf(monitor), addresses: addressesOf(names, resolver) }),
     async stop() {
       await publisher.stop();
       halt();
@@ -147,6 +131,24 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
       await session.close();
     },
   };
+}
+
+function createNodeBinder({ dataPlane, store }: Config, log: Log): VipBinder {
+  const stateFile = store.kind === "sqlite" && { stateFile: `${store.path}.vips.json` };
+  return createVipBinder({ mode: dataPlane.bind, log, ...stateFile });
+}
+
+function verdictsOf(monitor: HealthMonitor): Inheritance["health"] {
+  return monitor
+    .reports()
+    .flatMap(({ target, health }) => (health === "UNKNOWN" ? [] : [[target.backendId, health] as const]));
+}
+
+function addressesOf(names: Iterable<string>, resolver: Resolver): Inheritance["addresses"] {
+  return [...names].flatMap((name) => {
+    const { address } = resolver.resolve(name);
+    return address === undefined ? [] : [[name, address] as const];
+  });
 }
 
 /** Answers of DNS are judged like addresses that a user wrote. */

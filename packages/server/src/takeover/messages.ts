@@ -45,7 +45,7 @@ export class Channel<Incoming, Outgoing> {
     stream.on("close", () => this.#end());
     const lines = createInterface({ input: stream });
     lines.on("line", (line) => this.#take(line));
-    lines.on("close", () => this.#end());
+    lines.on("close", () => this.close());
   }
 
   /** Says something; to nobody when the other side is gone. */

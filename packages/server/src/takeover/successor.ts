@@ -43,7 +43,10 @@ export async function askToTakeOver(socketPath: string, options: TakeoverOptions
   if (stream === undefined) return undefined;
   const channel = new Channel<FromPredecessor, FromSuccessor>(stream);
   const first = await channel.receive();
-  if (first?.kind === "revoked") throw new Error(`Cannot take over: ${first.reason}`);
+  if (first?.kind === "revoked") {
+    channel.close();
+    throw new Error(`Cannot take over: ${first.reason}`);
+  }
   // It ended in the middle: what it had is free.
   const inheritance = first?.kind === "released" ? first.inheritance : NO_INHERITANCE;
   return follow(channel, inheritance, options);
@@ -82,7 +85,11 @@ function connect(socketPath: string): Promise<Duplex> {
     const headers = { connection: "Upgrade", upgrade: TAKEOVER_PROTOCOL };
     const sent = request({ socketPath, method: "POST", path: "/takeover", headers });
     sent.once("error", reject);
-    sent.once("upgrade", (_response, socket) => resolve(socket));
+    sent.once("upgrade", (_response, socket, head) => {
+      // What came in one piece with the answer is the first of what is said.
+      if (head.length > 0) socket.unshift(head);
+      resolve(socket);
+    });
     sent.once("response", (response) => {
       const refuse = (body: string): void => reject(new Error(`Cannot take over: ${reasonIn(body)}`));
       text(response).then(refuse, reject);
