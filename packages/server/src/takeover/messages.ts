@@ -40,10 +40,11 @@ export class Channel<Incoming, Outgoing> {
 
   constructor(stream: Duplex) {
     this.#stream = stream;
-    // That the other side is gone is seen by the end of its messages.
+    // That the other side is gone is seen by the end of its messages; readline repeats the stream's errors.
     stream.on("error", () => stream.destroy());
     stream.on("close", () => this.#end());
     const lines = createInterface({ input: stream });
+    lines.on("error", () => stream.destroy());
     lines.on("line", (line) => this.#take(line));
     lines.on("close", () => this.close());
   }
