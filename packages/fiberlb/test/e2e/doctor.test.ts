@@ -10,7 +10,7 @@ import { runFiberlb } from "./program.ts";
 jest.setTimeout(120_000);
 
 let folder: string;
-beforeEach(() => (folder = newFolder()));
+beforeEach(() => void (folder = newFolder()));
 afterEach(() => rmSync(folder, { recursive: true }));
 
 const doctor = (...args: string[]) => runFiberlb(["doctor", ...args]);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 
-import { parseConfig } from "../../src/config/config.ts";
+import { type Config, parseConfig } from "../../src/config/config.ts";
 import { examine } from "../../src/doctor/examine.ts";
 import type { DoctorFacts } from "../../src/doctor/facts.ts";
 import type { Finding } from "../../src/doctor/finding.ts";
@@ -30,11 +30,13 @@ const FIT: DoctorFacts = {
   epochMs: Date.UTC(2026, 5, 1),
 };
 
-/** Findings by check, as a node with these flags would see them. */
+/** Findings by check, as a node with these flags and this driver would see them. */
 function findings(facts: Partial<DoctorFacts>, flags: Readonly<Record<string, unknown>> = {}): Map<string, Finding> {
-  const parsed = parseConfig({ env: {}, flags });
+  const { l4 = "auto", ...others } = flags as { l4?: Config["dataPlane"]["l4"] };
+  const parsed = parseConfig({ env: {}, flags: others });
   if (!parsed.ok) throw new Error(parsed.problems.join("\n"));
-  const sections = examine({ ...FIT, ...facts }, parsed.config);
+  const config = { ...parsed.config, dataPlane: { ...parsed.config.dataPlane, l4 } };
+  const sections = examine({ ...FIT, ...facts }, config);
   return new Map(sections.flatMap((section) => section.findings.map((finding) => [finding.check, finding] as const)));
 }
 
@@ -101,18 +103,12 @@ describe("what is found", () => {
     ["wildcard sockets", { wildcardSockets: [{ protocol: "tcp", port: 22 }] }, {}, "warning", /tcp 22/],
     ["wildcard sockets", { wildcardSockets: [{ protocol: "tcp", port: 9081 }] }, {}, "ok", /no other program/],
     ["nftables", { programs: { ...FIT.programs, nft: undefined } }, {}, "warning", /not installed/],
-    [
-      "nftables",
-      { programs: { ...FIT.programs, nft: undefined } },
-      { "dataPlane.l4": "nftables" },
-      "failed",
-      /not installed/,
-    ],
+    ["nftables", { programs: { ...FIT.programs, nft: undefined } }, { l4: "nftables" }, "failed", /not installed/],
     ["nftables", { capabilities: { netAdmin: false, netBindService: true } }, {}, "warning", /no CAP_NET_ADMIN/],
     ["nftables", { programs: { ...FIT.programs, conntrack: false } }, {}, "warning", /conntrack is not installed/],
-    ["kernel forwarding", {}, { "dataPlane.l4": "userspace" }, "skipped", /userspace/],
+    ["kernel forwarding", {}, { l4: "userspace" }, "skipped", /userspace/],
     ["ip_forward", sysctl("net.ipv4.ip_forward", "0"), {}, "warning", /is 0/],
-    ["ip_forward", sysctl("net.ipv4.ip_forward", "0"), { "dataPlane.l4": "nftables" }, "failed", /is 0/],
+    ["ip_forward", sysctl("net.ipv4.ip_forward", "0"), { l4: "nftables" }, "failed", /is 0/],
     ["ip_forward", sysctl("net.ipv6.conf.all.forwarding", "0"), {}, "ok", /on for IPv4/],
     ["nf_conntrack_max", { conntrack: { count: 900, max: 1000 } }, {}, "failed", /900 of 1,000/],
     ["nf_conntrack_max", { conntrack: { count: 1, max: 65_536 } }, {}, "warning", /65,536/],
