@@ -40,17 +40,9 @@ export async function openControlSocket(path: string, commands: ControlCommands)
         (error: Error) => answer(500, { error: error.message }),
       );
   });
-  server.on("upgrade", ({ headers }, stream: Duplex, head: Buffer) => {
-    const why = headers.upgrade === TAKEOVER_PROTOCOL ? commands.refuseTakeover?.() : "no such protocol";
-    if (why !== undefined || commands.handOver === undefined) {
-      const body = JSON.stringify({ error: why ?? "this process hands nothing over" });
-      const head = `HTTP/1.1 409 Conflict\r\nconnection: close\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n`;
-      return void stream.end(`${head}${body}`);
-    }
-    if (head.length > 0) stream.unshift(head);
-    const agreed = `connection: Upgrade\r\nupgrade: ${TAKEOVER_PROTOCOL}`;
-    stream.write(`HTTP/1.1 101 Switching Protocols\r\n${agreed}\r\n\r\n`);
-    commands.handOver(stream);
+  server.on("upgrade", ({ headers }, stream: Duplex, ahead: Buffer) => {
+    if (ahead.length > 0) stream.unshift(ahead);
+    answerUpgrade(stream, headers.upgrade, commands);
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -60,6 +52,20 @@ export async function openControlSocket(path: string, commands: ControlCommands)
     });
   });
   return { close: () => closeServer(server) };
+}
+
+function answerUpgrade(stream: Duplex, protocol: string | undefined, commands: ControlCommands): void {
+  const why = protocol === TAKEOVER_PROTOCOL ? commands.refuseTakeover?.() : "no such protocol";
+  if (why === undefined && commands.handOver !== undefined) {
+    const agreed = `connection: Upgrade\r\nupgrade: ${TAKEOVER_PROTOCOL}`;
+    stream.write(`HTTP/1.1 101 Switching Protocols\r\n${agreed}\r\n\r\n`);
+    commands.handOver(stream);
+    return;
+  }
+  const body = JSON.stringify({ error: why ?? "this process hands nothing over" });
+  const head = `HTTP/1.1 409 Conflict\r\nconnection: close\r\ncontent-length: ${Buffer.byteLength(body)}`;
+  stream.on("error", () => stream.destroy());
+  stream.end(`${head}\r\n\r\n${body}`);
 }
 
 /** Frees the path at once. A hand-over goes on: its connection is no longer the server's. */

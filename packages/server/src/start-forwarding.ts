@@ -57,21 +57,10 @@ export interface StartedForwarding {
 export async function startForwarding(parts: ForwardingInputs): Promise<StartedForwarding> {
   const { config, log, clock, version, dataPlane, repository } = parts;
   const random = parts.random ?? systemRandom;
-  const { health, addresses } = parts.inheritance ?? NO_INHERITANCE;
+  const { health } = parts.inheritance ?? NO_INHERITANCE;
   const tables = new MaglevTables({ clock, onTable: (table) => dataPlane.setTable(table) });
   const binder = createNodeBinder(config, log);
-  const resolver = createResolver({
-    clock,
-    random,
-    lookup: createSystemLookup(),
-    refuse: refuseDenied(config.backends.deniedCidrs ?? []),
-    known: new Map(addresses),
-    onChange: ({ name, address, problem }) => {
-      if (problem !== undefined)
-        log.warn("a backend's name cannot be resolved", { name, reason: problem, lastKnown: address });
-      publisher.resolved(new Set([name]));
-    },
-  });
+  const resolver = createNodeResolver(parts, (name) => publisher.resolved(new Set([name])));
   const monitor = createHealthMonitor({ clock, random, onVerdict: (verdict) => forwarding.verdict(verdict) });
   const certificates = new CertificateShelf((named) => loadCertificate(parts, named));
   const lookups: Lookups = {
@@ -131,6 +120,22 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
       await session.close();
     },
   };
+}
+
+function createNodeResolver(parts: ForwardingInputs, onChange: (name: string) => void): Resolver {
+  const { config, log, clock, random = systemRandom, inheritance = NO_INHERITANCE } = parts;
+  return createResolver({
+    clock,
+    random,
+    lookup: createSystemLookup(),
+    refuse: refuseDenied(config.backends.deniedCidrs ?? []),
+    known: new Map(inheritance.addresses),
+    onChange: ({ name, address, problem }) => {
+      if (problem !== undefined)
+        log.warn("a backend's name cannot be resolved", { name, reason: problem, lastKnown: address });
+      onChange(name);
+    },
+  });
 }
 
 function createNodeBinder({ dataPlane, store }: Config, log: Log): VipBinder {

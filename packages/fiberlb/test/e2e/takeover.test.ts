@@ -90,33 +90,35 @@ const why = whyNoNetwork();
     expect(network.addressesOnLo().filter((address) => address.startsWith("203.0.113."))).toEqual([]);
   });
 
-  const whyNoKernel = spawnSync("nft", ["--version"]).error === undefined ? "" : " (skipped: nft is not installed)";
-  (whyNoKernel ? test.skip : test)(`what the kernel forwards never notices${whyNoKernel}`, async () => {
-    const [ip, ...exec] = network.inLoadBalancer;
-    const inLoadBalancer = (...command: string[]) => spawnSync(ip!, [...exec, ...command], { encoding: "utf8" });
-    expect(inLoadBalancer("sysctl", "-qw", "net.ipv4.ip_forward=1").status).toBe(0);
-    const kernel = { dataPlane: { workers: 2, l4: "auto", onStop: "remove" } };
-    let node = await start(kernel);
-    const { program, ports } = await startEchoProcess(2, network.inClient, "192.0.2.2");
-    running.push(program);
-    const backends = ports.map((port) => ({ port, address: "192.0.2.2" }));
-    const lb = await declare(node.api, { port: 7000, backends });
-    await untilProvisioned(node.api, lb);
-    const table = () => inLoadBalancer("nft", "list", "map", "inet", "fiberlb", "endpoints4").stdout;
-    expect(table()).toContain(`${lb.host} . tcp . 7000`);
+  const whyNoNft = spawnSync("nft", ["--version"]).error === undefined ? "" : "nft is not installed";
+  (whyNoNft ? describe.skip : describe)(`with nftables${whyNoNft ? ` (skipped: ${whyNoNft})` : ""}`, () => {
+    test("what the kernel forwards never notices", async () => {
+      const [ip, ...exec] = network.inLoadBalancer;
+      const inLoadBalancer = (...command: string[]) => spawnSync(ip!, [...exec, ...command], { encoding: "utf8" });
+      expect(inLoadBalancer("sysctl", "-qw", "net.ipv4.ip_forward=1").status).toBe(0);
+      const kernel = { dataPlane: { workers: 2, l4: "auto", onStop: "remove" } };
+      let node = await start(kernel);
+      const { program, ports } = await startEchoProcess(2, network.inClient, "192.0.2.2");
+      running.push(program);
+      const backends = ports.map((port) => ({ port, address: "192.0.2.2" }));
+      const lb = await declare(node.api, { port: 7000, backends });
+      await untilProvisioned(node.api, lb);
+      const table = () => inLoadBalancer("nft", "list", "map", "inet", "fiberlb", "endpoints4").stdout;
+      expect(table()).toContain(`${lb.host} . tcp . 7000`);
 
-    const load = await startConnectionRate({ ...lb, perSecond: CONNECTIONS_PER_S }, network.inClient);
-    running.push(load.program);
-    for (let round = 1; round <= 2; round++) {
-      const next = await start(kernel, "--takeover");
-      expect(await ends(node)).toEqual({ code: 0, signal: null });
-      node = next;
-    }
-    expect((await load.finish()).failed).toEqual({});
-    expect(table()).toContain(`${lb.host} . tcp . 7000`);
-    node.program.signal("SIGTERM");
-    await ends(node);
-    expect(table()).toBe("");
+      const load = await startConnectionRate({ ...lb, perSecond: CONNECTIONS_PER_S }, network.inClient);
+      running.push(load.program);
+      for (let round = 1; round <= 2; round++) {
+        const next = await start(kernel, "--takeover");
+        expect(await ends(node)).toEqual({ code: 0, signal: null });
+        node = next;
+      }
+      expect((await load.finish()).failed).toEqual({});
+      expect(table()).toContain(`${lb.host} . tcp . 7000`);
+      node.program.signal("SIGTERM");
+      await ends(node);
+      expect(table()).toBe("");
+    });
   });
 
   test("by a process that is killed in the middle: the one that runs goes on", async () => {

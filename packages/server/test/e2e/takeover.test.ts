@@ -38,7 +38,7 @@ it("takes store and ports back from a process that fails, as they were before", 
   await node.client.loadBalancers.createLoadBalancer({ name: "before" });
   const { apiUrl, adminUrl } = node.server;
   const takeover = await ask();
-  await expect(fetch(`${adminUrl}/healthz`)).rejects.toThrow();
+  await expect(fetch(`${adminUrl}/healthz`)).rejects.toThrow("fetch failed");
   takeover.fail("for a reason");
   await logged("store and ports are open again");
   expect(node.log).toContainEqual(
