@@ -10,16 +10,19 @@ type Prefix = readonly string[];
 /** Echo servers in a process of their own. */
 export interface EchoProcess {
   readonly program: Program;
-  /** Of 127.0.0.1. */
   readonly ports: readonly number[];
 }
 
-const runScript = (name: string, argument: string, prefix: Prefix): Program =>
-  new Program([...prefix, process.execPath, fileURLToPath(new URL(`./${name}.ts`, import.meta.url)), argument]);
+const runScript = (name: string, args: readonly string[], prefix: Prefix): Program =>
+  new Program([...prefix, process.execPath, fileURLToPath(new URL(`./${name}.ts`, import.meta.url)), ...args]);
 
 /** Starts so many echo servers. */
-export async function startEchoProcess(servers: number, prefix: Prefix = []): Promise<EchoProcess> {
-  const program = runScript("echo-process", String(servers), prefix);
+export async function startEchoProcess(
+  servers: number,
+  prefix: Prefix = [],
+  address = "127.0.0.1",
+): Promise<EchoProcess> {
+  const program = runScript("echo-process", [String(servers), address], prefix);
   await until(
     "the echo servers listen",
     () => program.stdout.length,
@@ -30,7 +33,7 @@ export async function startEchoProcess(servers: number, prefix: Prefix = []): Pr
 
 /** Moves data through listeners from a process of its own. @throws Error when that process fails. */
 export async function move(job: Job, prefix: Prefix = []): Promise<Report> {
-  const { code, stdout, stderr } = await runScript("load-generator", JSON.stringify(job), prefix).ended;
+  const { code, stdout, stderr } = await runScript("load-generator", [JSON.stringify(job)], prefix).ended;
   if (code !== 0) throw new Error(`the load generator failed: ${stderr.join("\n")}`);
   return JSON.parse(stdout[0]!) as Report;
 }
