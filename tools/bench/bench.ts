@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import type { BenchContext } from "./bench-context.ts";
 import { benchConfigLatency } from "./config-latency.ts";
 import { benchControlPlane } from "./control-plane.ts";
+import { benchL4Kernel } from "./l4-kernel.ts";
 import { benchL4 } from "./l4.ts";
 import { benchL7 } from "./l7.ts";
 import { describeMachine } from "./machine.ts";
@@ -26,6 +27,7 @@ Suites (default: all, in this order; together about 9 minutes)
   maglev    building and changing Maglev tables, looking up flows        20 s
   store     transactions and reads of the stores                         15 s
   l4        CPU per request and per connection against HAProxy            2 min
+  l4-kernel requests and connections through both drivers and HAProxy    2 min
   l7        CPU per HTTP request against HAProxy                          1 min
   config    from an API call to the data plane, 1,000 load balancers      2 min
   control   API calls a second                                            1 min
@@ -56,6 +58,7 @@ const suites: Readonly<Record<string, Suite>> = {
   maglev: () => benchMaglev(),
   store: () => benchStore(),
   l4: ({ quick }) => benchL4(quick ? { rounds: 1, seconds: 1 } : {}),
+  "l4-kernel": ({ quick }) => benchL4Kernel(quick ? { rounds: 1, seconds: 1 } : {}),
   l7: ({ quick }) => benchL7(quick ? { rounds: 1, seconds: 1 } : {}),
   config: (context, { size }) => benchConfigLatency(context, { size }),
   control: (context) => benchControlPlane(context),
