@@ -47,10 +47,9 @@ export class KernelBed {
   /** All ways, the one through HAProxy first. */
   paths(): readonly Path[] {
     const url = `http://${VIP}:${PORT}/`;
-    const runner = (mode: string): readonly string[] => [
-      ...[process.execPath, "--conditions=@fiberlb/source", "--no-warnings", RUNNER],
-      ...[mode, VIP, String(PORT), BACKEND, String(BACKEND_PORT)],
-    ];
+    const node = [process.execPath, "--conditions=@fiberlb/source", "--no-warnings"];
+    const endpoints = [VIP, String(PORT), BACKEND, String(BACKEND_PORT)];
+    const runner = (mode: string): readonly string[] => [...node, RUNNER, mode, ...endpoints];
     const haproxy = this.#file("haproxy.cfg", HAPROXY_CONFIG);
     return [
       { name: "HAProxy, mode tcp", url, command: ["haproxy", "-f", haproxy] },
