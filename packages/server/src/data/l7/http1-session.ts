@@ -9,6 +9,7 @@ import { Http1Exchange } from "./http1-exchange.ts";
 import type { RequestHead } from "./http1-head.ts";
 import { isPreface } from "./http2/http2-frame.ts";
 import { statusResponse } from "./local-response.ts";
+import { FOR_BACKEND, FOR_STASH, ReadPauses } from "./read-pauses.ts";
 import type { Timed } from "./timeout-sweep.ts";
 
 /** After the last response a client may go on sending for so long; then the connection is closed. */
@@ -24,9 +25,6 @@ const TUNNEL = 3;
 /** The last response was sent; what the client still sends is dropped, so that no reset takes the response away. */
 const LINGER = 4;
 const CLOSED = 5;
-
-const FOR_STASH = 1;
-const FOR_BACKEND = 2;
 
 const TOO_LARGE = { status: 413, reason: undefined } as const;
 
@@ -61,8 +59,7 @@ export class Http1Session implements ConnectionHandlers, ExchangeClient, Timed {
   #body: BodyScan | undefined;
   /** What came before it was its turn. */
   #stash: ByteStash | undefined;
-  /** Why the client is not read. */
-  #pauses = 0;
+  readonly #pauses: ReadPauses;
   /** The client takes no more of its responses: no further request is served until it does. */
   #isBlocked = false;
   /** Requests are being read: what is answered meanwhile must not start to read the next one. */
@@ -76,6 +73,7 @@ export class Http1Session implements ConnectionHandlers, ExchangeClient, Timed {
 
   constructor(client: Connection, owner: Http1Owner) {
     this.#client = client;
+    this.#pauses = new ReadPauses(client);
     this.#owner = owner;
     this.#context = owner.context;
     this.vip = this.#context.shared.vip;
@@ -199,12 +197,12 @@ export class Http1Session implements ConnectionHandlers, ExchangeClient, Timed {
   }
 
   pauseBody(): void {
-    this.#pause(FOR_BACKEND);
+    this.#pauses.add(FOR_BACKEND);
   }
 
   resumeBody(): void {
     this.#hasMoved = true;
-    this.#resume(FOR_BACKEND);
+    this.#pauses.remove(FOR_BACKEND);
   }
 
   cut(): void {
@@ -213,7 +211,7 @@ export class Http1Session implements ConnectionHandlers, ExchangeClient, Timed {
 
   answered(keepAlive: boolean): void {
     if (this.#state === CLOSED) return;
-    this.#resume(FOR_BACKEND);
+    this.#pauses.remove(FOR_BACKEND);
     if (!keepAlive || this.#hasEnded) return this.#linger();
     this.#state = HEAD;
     if (!this.#isReading) this.#readStash();
@@ -224,7 +222,7 @@ export class Http1Session implements ConnectionHandlers, ExchangeClient, Timed {
     const stash = this.#stash;
     this.#stash = undefined;
     if (stash !== undefined) this.#exchange?.sendTunnel(stash.bytes.subarray(stash.start, stash.end));
-    this.#resume(FOR_STASH);
+    this.#pauses.remove(FOR_STASH);
     if (this.#hasEnded) this.#exchange?.endTunnel();
   }
 
@@ -242,7 +240,7 @@ export class Http1Session implements ConnectionHandlers, ExchangeClient, Timed {
   /** Nothing of a further request has come. */
   #rest(): void {
     if (this.#context.shared.isDraining) this.#close();
-    else this.#resume(FOR_STASH);
+    else this.#pauses.remove(FOR_STASH);
   }
 
   #readRequests(bytes: Uint8Array): void {
@@ -355,8 +353,8 @@ export class Http1Session implements ConnectionHandlers, ExchangeClient, Timed {
     const stash = (this.#stash ??= new ByteStash());
     if (bytes === stash.bytes) stash.consume(start);
     else stash.append(bytes, start, end);
-    if (this.#state !== HEAD || this.#isBlocked) this.#pause(FOR_STASH);
-    else this.#resume(FOR_STASH);
+    if (this.#state !== HEAD || this.#isBlocked) this.#pauses.add(FOR_STASH);
+    else this.#pauses.remove(FOR_STASH);
   }
 
   /** A request that can't be served; nothing after it can be understood. */
@@ -374,8 +372,7 @@ export class Http1Session implements ConnectionHandlers, ExchangeClient, Timed {
     if (this.#hasEnded) return this.#close();
     this.#state = LINGER;
     this.#deadlineMs = this.#context.shared.clock.nowMs() + LINGER_MS;
-    if (this.#pauses !== 0) this.#client.resume();
-    this.#pauses = 0;
+    this.#pauses.remove(FOR_STASH | FOR_BACKEND);
   }
 
   #close(): void {
@@ -392,16 +389,5 @@ export class Http1Session implements ConnectionHandlers, ExchangeClient, Timed {
   #returnHead(): void {
     if (this.#head !== undefined) this.#context.returnHead(this.#head);
     this.#head = undefined;
-  }
-
-  #pause(why: number): void {
-    if (this.#pauses === 0) this.#client.pause();
-    this.#pauses |= why;
-  }
-
-  #resume(why: number): void {
-    if ((this.#pauses & why) === 0) return;
-    this.#pauses &= ~why;
-    if (this.#pauses === 0) this.#client.resume();
   }
 }

@@ -12,8 +12,13 @@ beforeEach(() => {
   responseRewrite.edits = HeaderEdits.none;
 });
 
+interface Sent {
+  readonly lines?: string;
+  readonly kind?: BodyKind;
+}
+
 /** What is written of a response that came in one piece, and whether it stands where that came. */
-function written(head: string, body: string, { lines = "", kind = "length" as BodyKind } = {}) {
+function written(head: string, body: string, { lines = "", kind = "length" }: Sent = {}) {
   const parsed = responseHead(`${head}${body}`);
   const { bytes } = parsed;
   const scan = new BodyScan();

@@ -41,7 +41,7 @@ describe("whyNotInKernel", () => {
     [{ vip: "2001:db8::1", backend: { address: "fd00::1" } }],
     [{ vip: "203.0.113.77" }],
     [{ pool: { algorithm: "MAGLEV", slowStartMs: 1000 } }],
-  ] as Wanted[][])("takes %j", (wanted) => expect(whyNot(wanted as Wanted)).toBeUndefined());
+  ] as Wanted[][])("takes %j", (wanted) => expect(whyNot(wanted)).toBeUndefined());
 
   test.each([
     [{ listener: { protocol: "HTTP" } }, "protocol HTTP is spoken in user space"],

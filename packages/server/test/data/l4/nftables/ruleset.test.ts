@@ -95,10 +95,8 @@ describe("a load balancer's fragment", () => {
       "goto pool.tcp.pool",
     ]);
     // Nested networks would be refused.
-    expect([...(fragment.sets.get("acl.listener")?.elements as Map<string, string>).keys()]).toEqual([
-      "10.0.0.0/8",
-      "192.0.2.0/24",
-    ]);
+    const { elements } = fragment.sets.get("acl.listener")!;
+    expect([...(elements as Map<string, string>).keys()]).toEqual(["10.0.0.0/8", "192.0.2.0/24"]);
   });
 
   test("listeners of user space are let through, and only where the VIP is guarded", () => {
