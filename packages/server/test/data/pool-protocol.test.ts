@@ -262,6 +262,8 @@ describe("figures", () => {
       "tls-handshake": 0,
       "flow-limit": 0,
       "send-failed": 0,
+      "rate-limit": 0,
+      "proxy-protocol": 0,
     });
   });
 });
