@@ -296,6 +296,7 @@ export class HandleConnection implements Connection, Deadline, HandleOwner {
   }
 
   #tellEnd(): void {
+    if (this.#ended) return;
     this.#ended = true;
     this.#stopReading();
     this.handlers.onEnd(this);

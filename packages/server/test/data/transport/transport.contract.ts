@@ -5,6 +5,7 @@ import { bytesContract } from "./contract/bytes.ts";
 import { duplexContract } from "./contract/duplex.ts";
 import { endingContract } from "./contract/ending.ts";
 import { handshakeContract } from "./contract/handshake.ts";
+import { interleavingContract } from "./contract/interleaving.ts";
 import { openingContract } from "./contract/opening.ts";
 import { resumptionContract } from "./contract/resumption.ts";
 import type { CreateTransport } from "./contract/rig.ts";
@@ -19,6 +20,9 @@ export function transportContract(engine: string, create: CreateTransport): void
   });
   describe.each(["cleartext", "TLS"] as const)(`${engine}, %s: ending`, (wire) => {
     endingContract(create, wire);
+  });
+  describe.each(["cleartext", "TLS"] as const)(`${engine}, %s: interleaving`, (wire) => {
+    interleavingContract(create, wire);
   });
   describe(`${engine}: handshakes`, () => {
     handshakeContract(create);
