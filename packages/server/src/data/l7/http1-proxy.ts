@@ -127,6 +127,8 @@ export class Http1Proxy implements Proxy, Http1Owner {
     const connection = new Http2Connection(client, this);
     this.#clients.add(connection);
     connection.start(received);
+    // Its handshake was under way when the listener went: whoever is on the way is served, and told to go elsewhere.
+    if (this.#shared.isDraining) connection.drain();
   }
 
   /** For its connections only. */
