@@ -1,7 +1,8 @@
 import type { RunCommand } from "./command.ts";
-import { type Change, declareTable, diff, transactionText } from "./diff.ts";
+import { type Change, declareTable, diff, NOTHING, transactionText } from "./diff.ts";
 import { elementCount, EMPTY_FRAGMENT, type Fragment, isEmpty, TABLE } from "./fragment.ts";
 import { baseFragment, type BaseOptions, ownerComment, OWNER_SET, tableComment } from "./hooks.ts";
+import { IDLE_SET } from "./idle-timeouts.ts";
 import { type ListedElement, Nft, NftError } from "./nft.ts";
 import { assumed, assumedBase, NOTHING_OBSERVED, type Observed, setsBeside, stale } from "./observed.ts";
 
@@ -29,6 +30,13 @@ export interface NftablesDriverOptions {
 }
 
 const SLICE_ELEMENTS = 50_000;
+
+/** A table that is not made: the kernel is only asked. */
+const TIMEOUT_PROBE = `add table inet fiberlb-probe
+add ct timeout inet fiberlb-probe t { protocol tcp; l3proto ip; policy = { established: 60 }; }
+add chain inet fiberlb-probe c
+add rule inet fiberlb-probe c ct timeout set "t"
+`;
 
 /**
  * Keeps our table in the kernel as it should be: takes over what an earlier process left, loads in slices, then sends
@@ -59,6 +67,20 @@ export class NftablesDriver {
       base: { node, forwards: false, guardRouting: { ipv4: false, ipv6: false } },
       fragments: new Map(),
     });
+  }
+
+  /**
+   * Whether connections can be given timeouts of their own: a kernel may be built without them. Undefined while the kernel
+   * cannot be asked.
+   */
+  async canSetTimeouts(): Promise<boolean | undefined> {
+    try {
+      await this.#nft.check(TIMEOUT_PROBE);
+      return true;
+    } catch (error) {
+      if (!(error instanceof NftError)) throw error;
+      return error.kind === "missing" || error.kind === "permission" ? undefined : false;
+    }
   }
 
   /** What is in a set of the base now. @throws NftError */
@@ -138,8 +160,9 @@ export class NftablesDriver {
     const { base: options } = desired;
     const refused = new Map<string, string>();
     const isNew = this.#base === undefined;
-    // Chains of the base go only when nothing refers to them any more.
-    const first = [...(isNew ? [declareTable(tableComment(options.node))] : []), diff(this.#base, base)];
+    // What of the base goes, goes when nothing refers to it any more.
+    const { drop, ...change } = diff(this.#base, base);
+    const first = [...(isNew ? [declareTable(tableComment(options.node))] : []), { ...change, drop: [] }];
     const before = (id: string): Fragment | undefined =>
       this.#held.get(id) ??
       (observed === NOTHING_OBSERVED ? undefined : assumed(fragments.get(id) ?? EMPTY_FRAGMENT, observed));
@@ -160,6 +183,7 @@ export class NftablesDriver {
     const again = [...refused.keys()];
     refused.clear();
     for (const id of again) await this.#loadSlice([id], { leading: [], before, fragments, refused });
+    await this.#commit([{ ...NOTHING, drop }]);
     if (observed !== NOTHING_OBSERVED) await this.#sweep(observed, { base, fragments: fragments.values() });
     return refused;
   }
@@ -223,11 +247,14 @@ export class NftablesDriver {
     const base = baseFragment({ node, forwards: true, guardRouting: { ipv4: false, ipv6: false } });
     const elements = new Map<string, ReadonlyMap<string, string>>();
     for (const [name, { kind }] of base.sets) {
-      const listed = await this.#nft.elements(kind, name);
+      const listed = await this.#nft.elements(kind === "map" ? "map" : "set", name);
       elements.set(name, new Map(listed.map(({ key, data }) => [key, data])));
     }
     const chains = new Set(await this.#nft.chains());
-    this.#base = assumedBase({ ...base, chains: new Map([...base.chains].filter(([name]) => chains.has(name))) });
+    const there = { ...base, chains: new Map([...base.chains].filter(([name]) => chains.has(name))) };
+    this.#base = assumedBase(there, elements.get(IDLE_SET)?.keys() ?? []);
+    // What of it must go is seen by the difference of the base.
+    elements.delete(IDLE_SET);
     return { chains, elements };
   }
 
