@@ -50,6 +50,12 @@ export type RejectReason =
   | "no-backend"
   | "connect-failed"
   | "backend-limit"
+  /** No backend had a place for it within the pool's queue timeout: 503. */
+  | "queue-timeout"
+  /** Too many waited for a place already: 503. */
+  | "queue-full"
+  /** Its source has made too many connections, or requests (429), lately. */
+  | "rate-limit"
   /** UDP: a flow was ended before its time, to make room for another; or a datagram found no room even so. */
   | "flow-limit"
   /** UDP: the system did not take a datagram that was to be sent. */
@@ -74,6 +80,8 @@ export interface ListenerFigures {
   readonly bytesIn: number;
   readonly bytesOut: number;
   readonly rejected: Readonly<Record<RejectReason, number>>;
+  /** Sources that were forgotten before their time, because the table of rates was full. */
+  readonly sourcesForgotten: number;
 }
 
 /** Figures of a backend. */
@@ -83,4 +91,7 @@ export interface BackendFigures {
   readonly connectErrorsTotal: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
+  /** Left out for a while, because it failed real traffic (outlier detection). */
+  readonly isEjected: boolean;
+  readonly ejectionsTotal: number;
 }

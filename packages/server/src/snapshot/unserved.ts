@@ -35,8 +35,6 @@ function listenerSettings(listener: Listener, policies: readonly L7Policy[]): re
   const hasPolicies = policies.some((policy) => policy.listenerId === listener.id && policy.adminStateUp);
   return [
     ...(listener.acceptProxyProtocol ? ["accept_proxy_protocol"] : []),
-    ...(listener.newConnectionsPerSPerSource > 0 ? ["new_connections_per_s_per_source"] : []),
-    ...(listener.requestsPerSPerSource > 0 ? ["requests_per_s_per_source"] : []),
     ...(listener.accessLog.format === "OFF" ? [] : ["access_log"]),
     ...(listener.protocol === "TCP" && hasPolicies ? ["routing by SNI"] : []),
   ];
@@ -51,7 +49,5 @@ function poolSettings(pool: Pool): readonly string[] {
           `forwarding ${pool.forwarding} needs the kernel driver, which this release does not have; use NAT_MASQUERADE`,
         ]),
     ...(pool.sendProxyProtocol === "NONE" ? [] : [`send_proxy_protocol ${release}`]),
-    ...(pool.outlierDetection === undefined ? [] : [`outlier_detection ${release}`]),
-    ...(pool.queueTimeoutMs === 0 ? [] : [`queue_timeout_ms ${release}`]),
   ];
 }

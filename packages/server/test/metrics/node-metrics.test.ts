@@ -35,6 +35,9 @@ const NO_REJECTS = {
   "tls-handshake": 0,
   "flow-limit": 0,
   "send-failed": 0,
+  "queue-timeout": 0,
+  "queue-full": 0,
+  "rate-limit": 0,
 };
 const LISTENER: ListenerFigures = {
   connectionsActive: 2,
@@ -42,6 +45,7 @@ const LISTENER: ListenerFigures = {
   bytesIn: 10,
   bytesOut: 20,
   rejected: { ...NO_REJECTS, acl: 3 },
+  sourcesForgotten: 6,
 };
 const IDLE: ListenerFigures = {
   connectionsActive: 0,
@@ -49,6 +53,7 @@ const IDLE: ListenerFigures = {
   bytesIn: 0,
   bytesOut: 0,
   rejected: NO_REJECTS,
+  sourcesForgotten: 0,
 };
 const BACKEND: BackendFigures = {
   connectionsActive: 1,
@@ -56,6 +61,8 @@ const BACKEND: BackendFigures = {
   connectErrorsTotal: 4,
   bytesIn: 0,
   bytesOut: 0,
+  isEjected: true,
+  ejectionsTotal: 2,
 };
 
 const unit = {

@@ -67,6 +67,9 @@ export class TcpProxy implements Proxy {
     if (!this.#allowed.everybody && !this.#allowed.includes(client.remoteAddress)) {
       return turnAway(client, account, "acl");
     }
+    if (account.rates?.connections?.admits(client.remoteAddress) === false) {
+      return turnAway(client, account, "rate-limit");
+    }
     const pool = this.#pool;
     if (pool === undefined) return turnAway(client, account, "no-pool");
     if (!account.open(this.#listener.connectionLimit)) return turnAway(client, account, "connection-limit");

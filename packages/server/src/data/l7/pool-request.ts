@@ -1,5 +1,3 @@
-import type { Refusal } from "../balancer.ts";
-import type { RejectReason } from "../data-plane.ts";
 import { cookieValues } from "./cookie.ts";
 import type { ForwardedClient } from "./forwarded.ts";
 import { cookieHeaders, headerValues } from "./head-request.ts";
@@ -53,10 +51,6 @@ function hashText(pool: HttpPool | undefined, head: RequestHead): string | undef
   const values = headerValues(head, name);
   return values.length === 0 ? undefined : values.join(", ");
 }
-
-/** What a refusal counts as. */
-export const reasonOf = ({ reason }: Refusal): RejectReason =>
-  reason === "backend-limit" ? "backend-limit" : "no-backend";
 
 /** How a request leaves for a pool. */
 export interface Departure {

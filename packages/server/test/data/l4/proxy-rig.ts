@@ -57,6 +57,10 @@ export class ScriptedBalancer implements Balancer {
   backends: BackendUnit[] = [];
   refusal: Refusal["reason"] = "no-healthy-backend";
   readonly log: string[] = [];
+  /** What was said of backends, `failed` not among it. */
+  readonly verdicts: string[] = [];
+  /** Set: those that find no backend wait, and tests tell them. */
+  waiting: { readonly flow: Flow; readonly onTurn: (choice: Lease | Refusal) => void }[] | undefined;
   readonly flows: Flow[] = [];
   readonly leases: Lease[] = [];
   readonly bytes = { in: 0, out: 0 };
@@ -71,6 +75,7 @@ export class ScriptedBalancer implements Balancer {
       backend,
       connected: () => void this.log.push(`${backend.id} connected`),
       failed: () => void this.log.push(`${backend.id} failed`),
+      judge: (verdict) => void this.verdicts.push(`${backend.id} ${verdict}`),
       count: (bytesIn, bytesOut) => {
         this.bytes.in += bytesIn;
         this.bytes.out += bytesOut;
@@ -80,6 +85,20 @@ export class ScriptedBalancer implements Balancer {
     };
     this.leases.push(lease);
     return lease;
+  }
+
+  wait(flow: Flow, onTurn: (choice: Lease | Refusal) => void): (() => void) | Refusal {
+    if (this.waiting === undefined) return { kind: "refusal", reason: "backend-limit" };
+    const waiter = { flow, onTurn };
+    this.waiting.push(waiter);
+    return () => (this.waiting = this.waiting?.filter((other) => other !== waiter));
+  }
+
+  /** Tells the first one that waits. */
+  tellFirst(choice: Lease | Refusal): void {
+    const first = this.waiting?.shift();
+    if (first === undefined) throw new Error("nobody waits");
+    first.onTurn(choice);
   }
 
   add(id: string, port: number): void {
