@@ -37,18 +37,13 @@ describe("unservedSettings", () => {
 
   it.each<[object, string]>([
     [{ listener: { acceptProxyProtocol: true } }, "listener in: accept_proxy_protocol is not served"],
-    [{ listener: { newConnectionsPerSPerSource: 5 } }, "listener in: new_connections_per_s_per_source is not served"],
     [{ listener: { accessLog: { format: "JSON" } } }, "listener in: access_log is not served"],
     [{ listener: { ...HTTP, accessLog: { format: "JSON" } } }, "listener in: access_log is not served"],
-    [{ listener: { ...HTTP, requestsPerSPerSource: 5 } }, "listener in: requests_per_s_per_source is not served"],
-    [{ listener: { ...HTTPS, requestsPerSPerSource: 5 } }, "listener in: requests_per_s_per_source is not served"],
     [{ listener: { ...TLS, acceptProxyProtocol: true } }, "listener in: accept_proxy_protocol is not served"],
     [{ listener: { protocol: "UDP", accessLog: { format: "JSON" } } }, "listener in: access_log is not served"],
     [{ policy: true }, "listener in: routing by SNI is not served"],
     [{ pool: { forwarding: "DSR" } }, "pool app: forwarding DSR needs the kernel driver"],
     [{ pool: { forwarding: "NAT" } }, "pool app: forwarding NAT needs the kernel driver"],
     [{ pool: { sendProxyProtocol: "V2" } }, "pool app: send_proxy_protocol is not served"],
-    [{ pool: { outlierDetection: {} } }, "pool app: outlier_detection is not served"],
-    [{ pool: { queueTimeoutMs: 5 } }, "pool app: queue_timeout_ms is not served"],
   ])("says of %j: %s", (wanted, start) => expect(reasons(wanted)).toEqual([expect.stringContaining(start)]));
 });

@@ -87,7 +87,6 @@ export class TcpSession implements ConnectionHandlers, Flow, IdleSubject {
   /** Ends a silent connection: in order, unless a peer does not take what it was sent. */
   expire(): void {
     if (!this.#established) return this.abort();
-    this.#aborted = true;
     for (const connection of [this.#client, this.#backend]) {
       if (connection?.pendingBytes === 0) connection.close();
       else connection?.reset();
@@ -117,6 +116,8 @@ export class TcpSession implements ConnectionHandlers, Flow, IdleSubject {
 
   onEnd(from: Connection): void {
     this.moved = true;
+    // One that has nothing to say and ends in order is well, too.
+    if (from === this.#backend) this.#lease?.judge("success");
     this.#peerOf(from)?.shutdown();
   }
 
@@ -124,22 +125,16 @@ export class TcpSession implements ConnectionHandlers, Flow, IdleSubject {
     if (connection === this.#client) this.#clientOpen = false;
     else this.#backendOpen = false;
     if (!this.#established) this.#connectEnded(connection);
-    else {
-      if (connection === this.#backend) this.#judge(error);
-      if (error !== undefined) this.#peerOf(connection)?.reset();
+    else if (error !== undefined) {
+      // A reset that this side or the client is behind says nothing of the backend.
+      if (connection === this.#backend && this.#clientOpen && !this.#aborted) this.#lease?.judge("failure");
+      this.#peerOf(connection)?.reset();
     }
     if (!this.#clientOpen && !this.#backendOpen) this.#end();
   }
 
   #peerOf(connection: Connection): Connection | undefined {
     return connection === this.#client ? this.#backend : this.#client;
-  }
-
-  /** Of a backend that ended without having said a byte: it let its client down, or had nothing to say. */
-  #judge(error: TransportError | undefined): void {
-    // What was ended from here, or by the client, says nothing of it.
-    if (this.#aborted || !this.#clientOpen) return;
-    this.#lease?.judge(error === undefined ? "success" : "failure");
   }
 
   /** A side closed before the backend was connected. */

@@ -1,6 +1,7 @@
 import type { Balancer, Lease, Refusal, RevokeReason } from "../../../src/data/balancer.ts";
 import type { RejectReason } from "../../../src/data/data-plane.ts";
 import { type ListenerAccount, TcpProxy } from "../../../src/data/l4/tcp-proxy.ts";
+import type { SourceRates } from "../../../src/data/rate/source-rates.ts";
 import type { Flow } from "../../../src/data/select/selector.ts";
 import { createNodeTransport } from "../../../src/data/transport/node-transport.ts";
 import type { ListeningSocket, Transport } from "../../../src/data/transport/transport.ts";
@@ -14,6 +15,7 @@ export class AccountLog implements ListenerAccount {
   closed = 0;
   bytesIn = 0;
   bytesOut = 0;
+  rates: SourceRates | undefined;
   readonly rejected: RejectReason[] = [];
   readonly #waiting = new Set<() => void>();
 
