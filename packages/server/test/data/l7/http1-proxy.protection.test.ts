@@ -3,6 +3,8 @@ import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import type { Peer, PeerServer } from "../transport/peer.ts";
 import { get, HttpRig, OK, receives } from "./http-rig.ts";
 
+const NO_FLOW = { clientAddress: "", clientPort: 0, vip: "", vipPort: 0 };
+
 let rig: HttpRig;
 let client: Peer;
 
@@ -80,11 +82,9 @@ describe("a request that waits for a place", () => {
   /** The backend comes, and the first that waits has it. */
   async function served(): Promise<Peer> {
     const server = await rig.backend();
-    rig.balancer.tellFirst(rig.balancer.pick(client_));
+    rig.balancer.tellFirst(rig.balancer.pick(NO_FLOW));
     return server.next();
   }
-  const client_ = { clientAddress: "", clientPort: 0, vip: "", vipPort: 0 };
-
   it("is served by the backend that it gets", async () => {
     await queued(get("/later"));
     const backend = await served();
@@ -121,7 +121,7 @@ describe("a request that waits for a place", () => {
     await client.send(get("/second"));
     await rig.account.until(() => rig.account.bytesIn >= 2 * get("/first").length);
     rig.balancer.backends = backends;
-    rig.balancer.tellFirst(rig.balancer.pick(client_));
+    rig.balancer.tellFirst(rig.balancer.pick(NO_FLOW));
     await receives(backend, /GET \/second /);
   });
 
