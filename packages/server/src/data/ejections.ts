@@ -84,14 +84,14 @@ export class Ejections {
     }
     known.pool = pool;
     const ids = new Set(pool.backends.map(({ id }) => id));
-    for (const id of known.ejected.keys()) if (!ids.has(id)) this.#return(known, id);
+    for (const id of known.ejected.keys()) if (!ids.has(id)) this.#release(known, id);
     for (const id of known.histories.keys()) if (!ids.has(id)) known.histories.delete(id);
   }
 
   #forget(poolId: string): void {
     const watched = this.#pools.get(poolId);
     if (watched === undefined) return;
-    for (const backendId of watched.ejected.keys()) this.#return(watched, backendId);
+    for (const backendId of watched.ejected.keys()) this.#release(watched, backendId);
     this.#pools.delete(poolId);
   }
 
@@ -123,10 +123,14 @@ export class Ejections {
     });
   }
 
-  #return(watched: WatchedPool, backendId: string): void {
+  #release(watched: WatchedPool, backendId: string): void {
     watched.ejected.get(backendId)?.();
     watched.ejected.delete(backendId);
     this.#options.board.setEjected(backendId, false);
+  }
+
+  #return(watched: WatchedPool, backendId: string): void {
+    this.#release(watched, backendId);
     this.#options.log?.info("backend is back after its ejection", fieldsOf(watched, backendId));
   }
 

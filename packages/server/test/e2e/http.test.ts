@@ -1,6 +1,7 @@
-import { PoolProtocol } from "@fiberlb/api";
+import { ListenerProtocol } from "@fiberlb/api";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 
+import { freePort } from "../data/tcp-peers.ts";
 import type { Declared } from "./declare.ts";
 import { backendOf, HttpClient, seenBy } from "./http-client.ts";
 import { declareHttp as declareWith } from "./policies.ts";

@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import type { ServerResponse } from "node:http";
+import { connect, type IncomingHttpHeaders } from "node:http2";
 
 import type { FiberlbClient } from "@fiberlb/api";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from "@jest/globals";
@@ -236,6 +238,25 @@ describe("rates of a source", () => {
     expect(served + limited.length).toBe(40);
     for (const { headers } of limited) expect(headers["retry-after"]).toBe("1");
     expect((await visit(lb, "127.0.0.9")).status).toBe(200);
+  });
+
+  it("of requests count the streams of an HTTP/2 connection", async () => {
+    const lb = await declareHttp(client, { listener: { requestsPerSPerSource: 1 }, backends: [{ port: web.port }] });
+    const session = connect(`http://${lb.host}:${lb.port}`);
+    const startedMs = Date.now();
+    const statuses = await Promise.all(
+      Array.from({ length: 20 }, async () => {
+        const stream = session.request({ ":path": "/" });
+        const [headers] = (await once(stream, "response")) as [IncomingHttpHeaders];
+        stream.resume();
+        await once(stream, "end");
+        return headers[":status"];
+      }),
+    );
+    const most = 2 + Math.ceil((Date.now() - startedMs) / 1000);
+    expect(statuses.filter((status) => status === 200).length).toBeLessThanOrEqual(most);
+    expect(new Set(statuses)).toEqual(new Set([200, 429]));
+    session.close();
   });
 
   it("of connections: those that are too many are reset", async () => {
