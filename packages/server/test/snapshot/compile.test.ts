@@ -42,6 +42,22 @@ function source({ loadBalancer, listener, pool, backends = [{}], healthCheck }: 
 }
 
 describe("compile", () => {
+  it("knows what protects backends, and leaves out what is off", () => {
+    const wanted = { outlierDetection: { ejectionS: 7 }, queueTimeoutMs: 250 };
+    const { pools, listeners } = compile(
+      source({
+        pool: { protocol: "HTTP", ...wanted },
+        listener: { protocol: "HTTP", newConnectionsPerSPerSource: 3, requestsPerSPerSource: 4 },
+      }),
+      lookups,
+    );
+    expect(pools[0]).toMatchObject({
+      outlierDetection: { consecutiveErrors: 5, ejectionMs: 7000, maxEjectedPercent: 10 },
+      queueTimeoutMs: 250,
+    });
+    expect(listeners[0]).toMatchObject({ newConnectionsPerSPerSource: 3, http: { requestsPerSPerSource: 4 } });
+  });
+
   it("makes a unit of effective values", () => {
     const from = source({ healthCheck: {} });
     expect(compile(from, lookups)).toEqual({

@@ -74,6 +74,10 @@ export class Http1Proxy implements Proxy, Http1Owner {
       account.reject("acl");
       return client.reset();
     }
+    if (account.rates?.connections?.admits(client.remoteAddress) === false) {
+      account.reject("rate-limit");
+      return client.reset();
+    }
     if (account.open(connectionLimit)) return this.serve(client);
     if (this.#turnedAway.size < MAX_TURNED_AWAY) return this.#turnAway(client);
     account.reject("connection-limit");

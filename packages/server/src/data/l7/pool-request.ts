@@ -1,5 +1,4 @@
-import type { Lease, Refusal } from "../balancer.ts";
-import type { RejectReason } from "../data-plane.ts";
+import type { Lease } from "../balancer.ts";
 import { announce, type Announcement, endpointsOf } from "../l4/proxy-protocol.ts";
 import type { UpstreamTarget } from "./backend-protocol.ts";
 import { cookieValues } from "./cookie.ts";
@@ -56,10 +55,6 @@ function hashText(pool: HttpPool | undefined, head: RequestHead): string | undef
   const values = headerValues(head, name);
   return values.length === 0 ? undefined : values.join(", ");
 }
-
-/** What a refusal counts as. */
-export const reasonOf = ({ reason }: Refusal): RejectReason =>
-  reason === "backend-limit" ? "backend-limit" : "no-backend";
 
 /** Where a request goes once its backend is chosen; tells the backend who the client is where the pool says so. */
 export function targetOf({ balancer, protocol }: HttpPool, { backend }: Lease, client: ExchangeClient): UpstreamTarget {
