@@ -161,8 +161,8 @@ export class NftablesDriver {
     const refused = new Map<string, string>();
     const isNew = this.#base === undefined;
     // What of the base goes, goes when nothing refers to it any more.
-    const { drop, ...change } = diff(this.#base, base);
-    const first = [...(isNew ? [declareTable(tableComment(options.node))] : []), { ...change, drop: [] }];
+    const { takeOut, drop, ...change } = diff(this.#base, base);
+    const first = [...(isNew ? [declareTable(tableComment(options.node))] : []), { ...NOTHING, ...change }];
     const before = (id: string): Fragment | undefined =>
       this.#held.get(id) ??
       (observed === NOTHING_OBSERVED ? undefined : assumed(fragments.get(id) ?? EMPTY_FRAGMENT, observed));
@@ -183,8 +183,8 @@ export class NftablesDriver {
     const again = [...refused.keys()];
     refused.clear();
     for (const id of again) await this.#loadSlice([id], { leading: [], before, fragments, refused });
-    await this.#commit([{ ...NOTHING, drop }]);
     if (observed !== NOTHING_OBSERVED) await this.#sweep(observed, { base, fragments: fragments.values() });
+    await this.#commit([{ ...NOTHING, takeOut, drop }]);
     return refused;
   }
 
@@ -253,9 +253,9 @@ export class NftablesDriver {
     const chains = new Set(await this.#nft.chains());
     const there = { ...base, chains: new Map([...base.chains].filter(([name]) => chains.has(name))) };
     this.#base = assumedBase(there, elements.get(IDLE_SET)?.keys() ?? []);
-    // What of it must go is seen by the difference of the base.
+    // What of the base must go is seen by its difference.
     elements.delete(IDLE_SET);
-    return { chains, elements };
+    return { chains: new Set([...chains].filter((name) => !base.chains.has(name))), elements };
   }
 
   /** Removes what an earlier process left and nobody wants. */
