@@ -110,7 +110,7 @@ export function interleavingContract(create: CreateTransport, wire: Wire): void 
         }
         await Promise.all(actors.map((actor) => actor.finish()));
       }),
-      { numRuns: Number(process.env["FIBERLB_FUZZ_RUNS"] ?? 4000) / 200 },
+      { numRuns: Number(process.env["FIBERLB_FUZZ_RUNS"] ?? 4000) / 400 },
     );
   });
 }
