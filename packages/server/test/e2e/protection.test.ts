@@ -250,7 +250,7 @@ describe("rates of a source", () => {
         const [headers] = (await once(stream, "response")) as [IncomingHttpHeaders];
         stream.resume();
         await once(stream, "end");
-        return headers[":status"];
+        return Number(headers[":status"]);
       }),
     );
     const most = 2 + Math.ceil((Date.now() - startedMs) / 1000);
