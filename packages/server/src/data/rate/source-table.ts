@@ -4,8 +4,8 @@
  *
  * The generic cell rate algorithm (ITU-T I.371): of each source one moment is kept, up to which it has used up its rate.
  * The table has a fixed size; a source lies in one of the four slots of its bucket, and one that finds them taken has the
- * place of the one that has been quiet for longest. Counting is exact over workers, but for two of them that meet a new
- * source in the same microsecond, which may admit one more.
+ * place of the one that is nearest to being forgiven. Counting is exact over workers, but for moments in which sources
+ * push each other out of a bucket, or a sweep comes.
  */
 import { hashSource, sourceHash } from "./source-hash.ts";
 
@@ -19,6 +19,7 @@ const SWEEP_EVERY_US = 600 * US_PER_S;
 
 /** Words at the beginning. */
 const SEED = 0;
+/** 0 = not yet. */
 const SWEPT_AT = 1;
 const FORGOTTEN = 2;
 const HEADER_WORDS = 4;
@@ -82,28 +83,36 @@ export class SourceTable {
     const words = this.#words;
     const { tag } = sourceHash;
     const first = HEADER_WORDS + (sourceHash.place % BUCKETS) * WAYS * SLOT_WORDS;
-    let oldest = first;
-    let leastDebtUs = Infinity;
-    for (let way = 0, slot = first; way < WAYS; way++, slot += SLOT_WORDS) {
-      const owner = Atomics.load(words, slot);
-      if (owner === tag) return slot;
-      const debtUs = owner === 0 ? -1 : debtOf(Atomics.load(words, slot + 1), nowUs);
-      if (debtUs >= leastDebtUs) continue;
-      leastDebtUs = debtUs;
-      oldest = slot;
+    for (;;) {
+      let place = first;
+      let ownerThere = 0;
+      let usedThere = 0;
+      let leastDebtUs = Infinity;
+      for (let way = 0, slot = first; way < WAYS; way++, slot += SLOT_WORDS) {
+        const owner = Atomics.load(words, slot);
+        if (owner === tag) return slot;
+        const used = Atomics.load(words, slot + 1);
+        const debtUs = owner === 0 ? -1 : debtOf(used, nowUs);
+        if (debtUs >= leastDebtUs) continue;
+        place = slot;
+        ownerThere = owner;
+        usedThere = used;
+        leastDebtUs = debtUs;
+      }
+      // Whoever is beaten by another worker looks again: that one may have come for the same source.
+      if (Atomics.compareExchange(words, place + 1, usedThere, nowUs) !== usedThere) continue;
+      if (Atomics.compareExchange(words, place, ownerThere, tag) !== ownerThere) continue;
+      if (leastDebtUs > 0) Atomics.add(words, FORGOTTEN, 1);
+      return place;
     }
-    if (leastDebtUs > 0) Atomics.add(words, FORGOTTEN, 1);
-    Atomics.store(words, oldest + 1, nowUs);
-    Atomics.store(words, oldest, tag);
-    return oldest;
   }
 
   /** Frees what is over. Whichever worker is the first to see that it is time does it: a fifth of a millisecond. */
   #sweepAtTimes(nowUs: number): void {
     const words = this.#words;
     const sweptAt = Atomics.load(words, SWEPT_AT);
-    if (Math.abs((nowUs - sweptAt) | 0) < SWEEP_EVERY_US) return;
-    if (Atomics.compareExchange(words, SWEPT_AT, sweptAt, nowUs) !== sweptAt) return;
+    if (Math.abs((nowUs - sweptAt) | 0) < SWEEP_EVERY_US && sweptAt !== 0) return;
+    if (Atomics.compareExchange(words, SWEPT_AT, sweptAt, nowUs | 1) !== sweptAt || sweptAt === 0) return;
     for (let slot = HEADER_WORDS; slot < words.length; slot += SLOT_WORDS) {
       const owner = Atomics.load(words, slot);
       if (owner !== 0 && debtOf(Atomics.load(words, slot + 1), nowUs) === 0) {

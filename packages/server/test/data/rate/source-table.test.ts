@@ -1,7 +1,11 @@
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
+
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 
 import { MAX_SOURCES, SourceTable } from "../../../src/data/rate/source-table.ts";
+import type { Hammer } from "./hammer.ts";
 
 const START = Date.UTC(2026, 0, 1);
 const address = (number: number): string => `10.${(number >> 16) & 255}.${(number >> 8) & 255}.${number & 255}`;
@@ -66,6 +70,28 @@ describe("one source", () => {
     const roundMs = 2 ** 32 / 1000;
     expect(table.admits("10.0.0.1", 1, START + Math.floor(roundMs) + 10)).toBe(true);
   });
+});
+
+it("counts exactly what threads ask at the same time of a source that is new", async () => {
+  const table = SourceTable.create(1);
+  const gate = new SharedArrayBuffer(4);
+  const hammer: Hammer = { memory: table.memory, gate, attempts: 20_000, ratePerS: 10_000, epochMs: START };
+  const threads = Array.from(
+    { length: 3 },
+    () =>
+      new Worker(new URL("./hammer.ts", import.meta.url), {
+        workerData: hammer,
+        execArgv: ["--conditions=@fiberlb/source", "--disable-warning=ExperimentalWarning"],
+      }),
+  );
+  const answers = threads.map((thread) => once(thread, "message") as Promise<[number]>);
+  await Promise.all(threads.map((thread) => once(thread, "online")));
+  const view = new Int32Array(gate);
+  Atomics.store(view, 0, 1);
+  Atomics.notify(view, 0);
+  const admissions = (await Promise.all(answers)).map(([count]) => count);
+  expect(admissions.reduce((sum, count) => sum + count, 0)).toBe(10_000);
+  await Promise.all(threads.map((thread) => thread.terminate()));
 });
 
 describe("many sources", () => {
