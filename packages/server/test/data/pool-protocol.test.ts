@@ -288,9 +288,6 @@ describe("figures", () => {
   it("are zero for what is not known", () => {
     expect(plane.backendFigures("x")).toMatchObject({ connectionsActive: 0, bytesIn: 0 });
     expect(plane.listenerFigures("x").rejected).toEqual({
-      "queue-full": 0,
-      "queue-timeout": 0,
-      "rate-limit": 0,
       acl: 0,
       "connection-limit": 0,
       "no-pool": 0,

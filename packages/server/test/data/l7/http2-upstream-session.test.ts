@@ -5,7 +5,8 @@ import { afterEach, beforeEach, expect, it } from "@jest/globals";
 
 import { Http2UpstreamSession } from "../../../src/data/l7/http2-upstream-session.ts";
 import { FakeClock } from "../../fake-clock.ts";
-import { Peer, PeerServer } from "../transport/peer.ts";
+import type { Peer } from "../transport/peer.ts";
+import { PeerServer } from "../transport/peer.ts";
 import { frame, settings } from "./http2/raw-http2.ts";
 
 let server: PeerServer;
