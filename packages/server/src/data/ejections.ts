@@ -12,6 +12,8 @@ import { isInService } from "./rotation.ts";
 
 /** That a pool's backends can't be ejected is said so often at most. */
 const QUIET_MS = 60_000;
+/** After a refusal a pool is not looked at for so long: one that fails as a whole must not keep this thread busy. */
+const PAUSE_MS = 100;
 
 /** How the shared memory says what has become of a backend. */
 export interface EjectionBoard {
@@ -33,6 +35,8 @@ interface WatchedPool {
   readonly ejected: Map<string, Cancel>;
   readonly histories: Map<string, EjectionHistory>;
   /** When it was said last that no more can be ejected. */
+  refusalToldAtMs: number;
+  /** When it was so last. */
   refusedAtMs: number;
 }
 
@@ -60,6 +64,7 @@ export class Ejections {
     const watched = this.#pools.get(poolId);
     const settings = watched?.pool.outlierDetection;
     if (watched === undefined || settings === undefined) return;
+    if (this.#options.clock.nowMs() - watched.refusedAtMs < PAUSE_MS) return;
     const decision = decideEjection(backendId, this.#candidates(watched), settings);
     if (decision === "eject") this.#eject(watched, backendId);
     else this.#refuse(watched, { backendId, decision });
@@ -78,6 +83,7 @@ export class Ejections {
         pool,
         ejected: new Map(),
         histories: new Map(),
+        refusalToldAtMs: -Infinity,
         refusedAtMs: -Infinity,
       });
       return;
@@ -137,8 +143,10 @@ export class Ejections {
   #refuse(watched: WatchedPool, { backendId, decision }: { backendId: string; decision: EjectionDecision }): void {
     const nowMs = this.#options.clock.nowMs();
     // Of one that does not serve workers may tell a moment later.
-    if (decision === "not-serving" || nowMs - watched.refusedAtMs < QUIET_MS) return;
+    if (decision === "not-serving") return;
     watched.refusedAtMs = nowMs;
+    if (nowMs - watched.refusalToldAtMs < QUIET_MS) return;
+    watched.refusalToldAtMs = nowMs;
     const why =
       decision === "last-one"
         ? "it is the last one that serves"

@@ -77,6 +77,22 @@ describe("a backend that fails", () => {
     ]);
   });
 
+  it("is looked at again soon after it could not be ejected", () => {
+    fail("a", "b", "c");
+    clock.advance(30_000);
+    fail("c");
+    expect([...out]).toEqual(["c"]);
+    for (const id of "abd") health.set(id, "OFFLINE");
+    clock.advance(30_000);
+    fail("c");
+    for (const id of "abd") health.set(id, "ONLINE");
+    fail("c");
+    expect([...out]).toEqual([]);
+    clock.advance(100);
+    fail("c");
+    expect([...out]).toEqual(["c"]);
+  });
+
   it("stays in when it is the last one that serves", () => {
     for (const id of "bcd") health.set(id, "OFFLINE");
     fail("a");

@@ -89,9 +89,10 @@ export class SourceTable {
       let usedThere = 0;
       let leastDebtUs = Infinity;
       for (let way = 0, slot = first; way < WAYS; way++, slot += SLOT_WORDS) {
+        // In this order: what a new owner uses from now on must not be taken for what the old one left.
+        const used = Atomics.load(words, slot + 1);
         const owner = Atomics.load(words, slot);
         if (owner === tag) return slot;
-        const used = Atomics.load(words, slot + 1);
         const debtUs = owner === 0 ? -1 : debtOf(used, nowUs);
         if (debtUs >= leastDebtUs) continue;
         place = slot;
