@@ -80,7 +80,7 @@ const unitOf = (): TlsUnit => ({
   alpnProtocols: ["h2", "http/1.1"],
 });
 const listener = (part: Partial<ListenerUnit> = {}): ListenerUnit =>
-  listenerUnit({ protocol: "TERMINATED_HTTPS", tls: unitOf(), http: HTTP, ...part });
+  listenerUnit({ protocol: "HTTPS", tls: unitOf(), http: HTTP, ...part });
 
 let clock: FakeClock;
 let account: AccountLog;

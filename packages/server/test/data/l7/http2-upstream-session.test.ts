@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, it } from "@jest/globals";
 
 import { Http2UpstreamSession } from "../../../src/data/l7/http2-upstream-session.ts";
 import { FakeClock } from "../../fake-clock.ts";
-import { Peer, PeerServer } from "../transport/peer.ts";
+import { type Peer, PeerServer } from "../transport/peer.ts";
 import { frame, settings } from "./http2/raw-http2.ts";
 
 let server: PeerServer;
@@ -19,7 +19,7 @@ it("takes nothing and asks nothing between its end and the news of it", async ()
   await once(socket, "connect");
   const ready = Promise.withResolvers<void>();
   const left = Promise.withResolvers<void>();
-  const owner = { sessionReady: ready.resolve, sessionFreed() {}, sessionLeft: () => left.resolve() };
+  const owner = { sessionReady: () => ready.resolve(), sessionFreed() {}, sessionLeft: () => left.resolve() };
   const between = Promise.withResolvers<readonly [isLost: boolean, room: number]>();
   // Heard before node:http2 hears it, which says only then that the session is closed.
   socket.once("close", () => {
