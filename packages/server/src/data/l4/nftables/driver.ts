@@ -148,7 +148,10 @@ export class TableDriver<Base extends { readonly node: string }> {
     const refused = new Map<string, string>();
     const isNew = this.#base === undefined;
     // Chains of the base go only when nothing refers to them any more.
-    const first = [...(isNew ? [declareTable(tableComment(options.node), this.#plan.table)] : []), this.#diff(this.#base, base)];
+    const first = [
+      ...(isNew ? [declareTable(tableComment(options.node), this.#plan.table)] : []),
+      this.#diff(this.#base, base),
+    ];
     const before = (id: string): Fragment | undefined =>
       this.#held.get(id) ??
       (observed === NOTHING_OBSERVED ? undefined : assumed(fragments.get(id) ?? EMPTY_FRAGMENT, observed));

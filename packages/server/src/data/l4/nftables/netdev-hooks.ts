@@ -68,7 +68,12 @@ function leaves(): readonly (readonly [string, ChainModel])[] {
     ["refuse", { rules: refuse }],
     ...DSR_REFUSALS.map((refusal): readonly [string, ChainModel] => [
       `refused.${refusal}`,
-      { rules: [...FAMILIES.map((words) => `${endpointFields(words)} @refused.${refusal}${words.suffix}`), "goto refuse"] },
+      {
+        rules: [
+          ...FAMILIES.map((words) => `${endpointFields(words)} @refused.${refusal}${words.suffix}`),
+          "goto refuse",
+        ],
+      },
     ]),
   ];
 }

@@ -44,8 +44,8 @@ export function dsrFragment({ unit, byDsr, stateOf, deviceOf }: DsrFragmentSourc
   return draft;
 }
 
-/** Key in the sets that count. */
-export const countKey = (endpoint: Endpoint, mark: number): string => `${endpointKey(endpoint)} . ${hex(mark)}`;
+/** Key in the sets that count, as nft lists it too. */
+export const countKey = (endpoint: Endpoint, mark: number): string => `${endpointKey(endpoint)} . ${mark}`;
 
 interface Draft extends Fragment {
   readonly sets: Map<string, SetModel>;
@@ -121,16 +121,14 @@ function addListener({ sets, chains, elements }: Draft, words: Words, { members 
   const key = endpointKey(endpoint);
   put(`endpoints${suffix}`, [[key, `goto listener.${listener.id}`]]);
   for (const refusal of DSR_REFUSALS) put(`refused.${refusal}${suffix}`, [[key, ""]]);
-  const addresses = new Set([...pool.backends.flatMap(({ address }) => address ?? []), ...members]);
-  const counted = [...backendMarks([...addresses]).values()].map((mark) => [countKey(endpoint, mark), ""] as const);
+  const counted = [...poolMarks(pool, members).values()].map((mark) => [countKey(endpoint, mark), ""] as const);
   for (const set of DSR_FLOW_SETS) put(`${set}${suffix}`, counted);
 }
 
 function addPool({ sets, chains }: Draft, words: Words, { state, members }: DsrPoolState): void {
   const { family, endpoint, name, pool } = words;
   const { suffix, ip } = family;
-  const addresses = new Set([...pool.backends.flatMap(({ address }) => address ?? []), ...members]);
-  const marks = backendMarks([...addresses]);
+  const marks = poolMarks(pool, members);
   const markOf = (address: string): string => hex(marks.get(address) as number);
   const { expression, elements } = poolChoice(state, { family, transport: endpoint.transport });
   const targets = elements.targets.map((target) => markOf(target.split(" ", 1)[0] as string));
@@ -167,6 +165,11 @@ function addPool({ sets, chains }: Draft, words: Words, { state, members }: DsrP
       words.send,
     ],
   });
+}
+
+/** Marks of a pool's backends and of those that left it. */
+export function poolMarks({ backends }: PoolUnit, members: readonly string[]): ReadonlyMap<string, number> {
+  return backendMarks([...new Set([...backends.flatMap(({ address }) => address ?? []), ...members])]);
 }
 
 const hex = (mark: number): string => `0x${mark.toString(16).padStart(8, "0")}`;

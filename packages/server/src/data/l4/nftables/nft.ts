@@ -63,7 +63,9 @@ export class Nft {
 
   /** Names of the chains of our table. */
   async chains(): Promise<string[]> {
-    const { nftables } = JSON.parse(await this.#nft(["-j", "list", "chains", this.#words[0] as string])) as ChainListing;
+    const { nftables } = JSON.parse(
+      await this.#nft(["-j", "list", "chains", this.#words[0] as string]),
+    ) as ChainListing;
     return nftables.flatMap(({ chain }) =>
       chain !== undefined && `${chain.family} ${chain.table}` === this.#table ? [chain.name] : [],
     );

@@ -31,7 +31,7 @@ export class PoolStates {
 
   /** A pool as it is now. */
   stateOf(pool: PoolUnit): PoolState {
-    const { active } = rotation(pool, (backend) => this.#healthOf(backend));
+    const { active } = rotation(pool, (backend) => this.healthOf(backend));
     return { pool, active, table: this.#tables.get(pool.id) };
   }
 
@@ -43,7 +43,8 @@ export class PoolStates {
       : (table?.backendIds.includes(backendId) ?? false);
   }
 
-  #healthOf({ id, monitored }: BackendUnit): BackendHealth {
+  /** What health checks said of a backend last. */
+  healthOf({ id, monitored }: BackendUnit): BackendHealth {
     return monitored ? (this.#health.get(id) ?? "UNKNOWN") : "NO_MONITOR";
   }
 }

@@ -17,6 +17,8 @@ export interface FragmentSource {
   readonly unit: Unit;
   /** Ids of the listeners that the kernel serves. The others are user space's, and let through. */
   readonly inKernel: ReadonlySet<string>;
+  /** Ids of those served by direct server return, whose packets never come here: nobody else may answer for them. */
+  readonly byDsr?: ReadonlySet<string>;
   /** Whether the VIP is ours alone, so that ports without a listener are refused. */
   readonly isGuarded: boolean;
   /** Who may get new connections now. */
@@ -36,7 +38,7 @@ export function loadBalancerFragment(source: FragmentSource): Fragment {
       draft.put(`local${family.suffix}`, endpointKey(endpoint), "goto refuse");
       forward({ draft, listener, endpoint, pool, family });
       addPool(draft, source.stateOf(pool), { family, transport: endpoint.transport });
-    } else if (isGuarded) {
+    } else if (isGuarded && source.byDsr?.has(listener.id) !== true) {
       draft.put(`local${family.suffix}`, endpointKey(endpoint), "accept");
     }
   }

@@ -17,7 +17,9 @@ async function serve({ addresses, port, name }: Extract<AgentCall, { kind: "serv
     });
     await new Promise<void>((resolve) => tcp.listen(port, address, resolve));
     const udp = createSocket(address.includes(":") ? "udp6" : "udp4");
-    udp.on("message", (_message, { address: client, port: to }) => udp.send(`${name ?? address} ${client}\n`, to, client));
+    udp.on("message", (_message, { address: client, port: to }) =>
+      udp.send(`${name ?? address} ${client}\n`, to, client),
+    );
     await new Promise<void>((resolve) => udp.bind(port, address, resolve));
   }
 }

@@ -111,7 +111,8 @@ const why = whyNoKernel();
   const open = (flow: Partial<Parameters<Agent["open"]>[0]> = {}): Promise<FlowResult[]> =>
     client.open({ transport: "tcp", host: DSR_V4.vip, port: PORT, count: 1, ...flow });
   const errors = (results: readonly FlowResult[]): string[] => results.flatMap(({ error }) => error ?? []);
-  const chosen = (results: readonly FlowResult[]): Set<string> => new Set(results.flatMap(({ backend }) => backend ?? []));
+  const chosen = (results: readonly FlowResult[]): Set<string> =>
+    new Set(results.flatMap(({ backend }) => backend ?? []));
 
   /** Bytes of IPv4 that a balancer sent on to backends. */
   async function forwarded(balancer: 0 | 1): Promise<number> {
