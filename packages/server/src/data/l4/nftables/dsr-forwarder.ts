@@ -6,12 +6,15 @@ import type { RunCommand } from "./command.ts";
 import type { TableDriver, TableReport } from "./driver.ts";
 import { deviceOf, ingressDevices, type Link } from "./dsr-eligibility.ts";
 import { dsrPoolState, type DsrPoolState } from "./dsr-pool.ts";
+import { flowKey } from "./flows.ts";
 import { type Fragment, isEmpty } from "./fragment.ts";
 import { LeavingBackends } from "./leaving-backends.ts";
 import { Neighbours } from "./neighbours.ts";
-import type { NetdevBaseOptions } from "./netdev-hooks.ts";
-import { dsrFragment } from "./netdev-ruleset.ts";
+import { DSR_FLOW_SETS, DSR_REFUSALS, type NetdevBaseOptions } from "./netdev-hooks.ts";
+import { countKey, dsrFragment, poolMarks } from "./netdev-ruleset.ts";
+import type { ListedElement } from "./nft.ts";
 import type { PoolStates } from "./pool-states.ts";
+import { endpointOf } from "./ruleset.ts";
 
 /** How {@link DsrForwarder} works. */
 export interface DsrForwarderOptions {
@@ -79,6 +82,23 @@ export class DsrForwarder {
     this.#scheduleFlush();
   }
 
+  /** Whether the table is in the kernel, as far as is known. */
+  get isLoaded(): boolean {
+    return this.#options.driver.isLoaded;
+  }
+
+  /** What a set that counts holds, with the keys that it would have in `inet fiberlb`. @throws NftError */
+  async counted(set: string): Promise<ListedElement[]> {
+    if (!isCounted(set)) return [];
+    const elements = await this.#options.driver.elements("set", set);
+    if (set.startsWith("refused.")) return elements;
+    const keys = new Map([...this.#served.values()].flatMap(({ unit, byDsr }) => this.#flowKeys(unit, byDsr)));
+    return elements.flatMap((element) => {
+      const key = keys.get(element.key);
+      return key === undefined ? [] : [{ ...element, key }];
+    });
+  }
+
   /** Looks whether the table is still there, and whether what did not work works now. @returns whether to decide anew */
   async check(): Promise<boolean> {
     const { driver, log } = this.#options;
@@ -95,6 +115,19 @@ export class DsrForwarder {
     this.#leaving.stop();
     if (this.#served.size > 0 && !remove) return;
     await this.#options.driver.apply({ base: { node: this.#options.node, devices: [] }, fragments: new Map() });
+  }
+
+  #flowKeys(unit: Unit, byDsr: ReadonlySet<string>): (readonly [counted: string, key: string])[] {
+    return unit.listeners.flatMap((listener) => {
+      const pool = dsrPools(unit).find(({ id }) => id === listener.defaultPoolId);
+      if (!byDsr.has(listener.id) || pool === undefined) return [];
+      const endpoint = endpointOf(unit, listener);
+      const marks = poolMarks(pool, this.#stateOf(pool).members);
+      return [...marks].map(([address, mark]) => [
+        countKey(endpoint, mark),
+        flowKey({ endpoint, address, port: endpoint.port }),
+      ]);
+    });
   }
 
   #addresses(): string[] {
@@ -195,6 +228,12 @@ export class DsrForwarder {
   }
 }
 
+const COUNTED: readonly string[] = [...DSR_FLOW_SETS, ...DSR_REFUSALS.map((refusal) => `refused.${refusal}`)];
+
+/** @param set with the family at its end */
+const isCounted = (set: string): boolean => COUNTED.includes(set.slice(0, -1));
+
 const hasDsr = (assignment: Assignment | undefined): boolean => (assignment?.byDsr.size ?? 0) > 0;
 
+/** Pools of a load balancer that send packets to their backends' links. */
 const dsrPools = ({ pools }: Unit): readonly PoolUnit[] => pools.filter(({ forwarding }) => forwarding === "DSR");

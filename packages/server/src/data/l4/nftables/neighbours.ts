@@ -2,8 +2,11 @@ import type { Cancel, Clock } from "../../../clock.ts";
 import type { DataPlaneLog } from "../../data-plane.ts";
 import type { RunCommand } from "./command.ts";
 
-/** What the kernel's neighbour table says of an address; absent from it: nothing. */
-export type NeighbourState = "reachable" | "unreachable" | "unknown";
+/**
+ * What the kernel's neighbour table says of an address; absent from it: nothing. `stale`: there is a link address, which
+ * is used, and which nobody confirmed lately.
+ */
+export type NeighbourState = "reachable" | "stale" | "unreachable" | "unknown";
 
 /** How often the table is read while somebody is watched. */
 export const NEIGHBOUR_INTERVAL_MS = 2000;
@@ -20,10 +23,13 @@ interface RawNeighbour {
   readonly state?: readonly string[];
 }
 
-/** An entry that is being asked for says nothing yet. One that is stale has a link address, which is used. */
+const CONFIRMED = new Set(["REACHABLE", "PERMANENT", "NOARP"]);
+
+/** An entry that is being asked for says nothing yet. */
 function stateOf(states: readonly string[] = [], linkAddress: string | undefined): NeighbourState {
   if (states.includes("FAILED")) return "unreachable";
-  return states.includes("INCOMPLETE") || linkAddress === undefined ? "unknown" : "reachable";
+  if (states.some((state) => CONFIRMED.has(state))) return "reachable";
+  return states.includes("INCOMPLETE") || linkAddress === undefined ? "unknown" : "stale";
 }
 
 /** How {@link Neighbours} works. */
@@ -46,6 +52,7 @@ export class Neighbours {
   #watched: ReadonlySet<string> = new Set();
   readonly #unreachable = new Set<string>();
   #cancel: Cancel | undefined;
+  #isLooking = false;
   #isFailing = false;
 
   constructor(options: NeighboursOptions) {
@@ -65,13 +72,21 @@ export class Neighbours {
     return this.#unreachable.has(address);
   }
 
-  /** Reads the table once. Never rejects. */
+  /** Reads the table once; does nothing while it is read already. Never rejects. */
   async look(): Promise<void> {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
     const states = await this.#read();
-    if (states === undefined) return;
-    const changed = [...this.#watched].filter((address) => this.#note(address, states.get(address) ?? "unknown"));
-    // Who has said nothing for a while is asked again by the kernel when something is sent to him.
-    for (const address of this.#watched) this.#options.knock(address);
+    this.#isLooking = false;
+    // It may have been stopped meanwhile.
+    if (states === undefined || this.#cancel === undefined) return;
+    const changed: string[] = [];
+    for (const address of this.#watched) {
+      const state = states.get(address) ?? "unknown";
+      if (this.#note(address, state)) changed.push(address);
+      // Who has said nothing for a while is asked again by the kernel when something is sent to him.
+      if (state !== "reachable") this.#options.knock(address);
+    }
     if (changed.length > 0) this.#options.onChange(changed);
   }
 
