@@ -69,7 +69,7 @@ const why = whyNoKernel();
       },
       onReport: () => undefined,
       run: balancer.run,
-      knock: (address) => void balancer.exec("bash", "-c", `echo -n > /dev/udp/${address}/9 || true`),
+      knock: (address) => void balancer.exec("bash", "-c", `echo > /dev/udp/${address}/9 || true`),
       host: () => ({
         addresses: new Map([[DSR_V4.balancers[0], DSR_DEVICE]]),
         forwards: { ipv4: false, ipv6: false },
