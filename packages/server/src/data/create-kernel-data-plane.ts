@@ -11,10 +11,11 @@ import { KernelForwarder } from "./l4/nftables/forwarder.ts";
 import { readHost } from "./l4/nftables/host.ts";
 import { KernelCounters } from "./l4/nftables/kernel-counters.ts";
 import { KernelFigures } from "./l4/nftables/kernel-figures.ts";
-import { Knocker } from "./l4/nftables/knock.ts";
+import { knock as knockBy } from "./l4/nftables/knock.ts";
 import { NETDEV_PLAN } from "./l4/nftables/netdev-hooks.ts";
 import { PoolStates } from "./l4/nftables/pool-states.ts";
 import { createRoutingGuard, type RouteOthers } from "./l4/nftables/routing.ts";
+import { createDgramDatagrams } from "./transport/dgram-datagrams.ts";
 
 /** How {@link createKernelDataPlane} makes a data plane. */
 export interface KernelDataPlaneOptions {
@@ -47,8 +48,7 @@ export function createKernelDataPlane(options: KernelDataPlaneOptions): KernelDa
   const { createWorkers, mode, node, clock, log, onReport, run = runCommand, host = readHost } = options;
   const driver = new NftablesDriver({ run });
   const states = new PoolStates();
-  const knocker = new Knocker();
-  const { knock = (address: string) => knocker.knock(address) } = options;
+  const { knock = (address: string) => knockBy(createDgramDatagrams(), address) } = options;
   const onUnsettled = (): void => {
     dataPlane.resettle().catch((error: unknown) => log.error("cannot decide anew what the kernel forwards", { error }));
   };

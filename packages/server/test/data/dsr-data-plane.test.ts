@@ -37,10 +37,7 @@ const why = whyNoKernel();
     warnings = [];
     dataPlane = create();
   });
-  afterEach(async () => {
-    await dataPlane.stop({ drainTimeoutMs: 0 });
-    expect(bed.balancers[0].exec("nft", "list", "tables")).toBe("");
-  });
+  afterEach(() => dataPlane.stop({ drainTimeoutMs: 0 }));
 
   function create(): KernelDataPlane {
     const workers: Partial<DataPlane> = {
@@ -111,6 +108,8 @@ const why = whyNoKernel();
     const chosen = `b${seen[0]?.backend}`;
     expect(dataPlane.backendFigures(chosen).connectionsTotal).toBe(5);
     expect(dataPlane.backendFigures(chosen).bytesIn).toBeGreaterThan(0);
+    await dataPlane.stop({ drainTimeoutMs: 0 });
+    expect(bed.balancers[0].exec("nft", "list", "tables")).toBe("");
   });
 
   test("what it cannot serve is a problem with the reason, and nobody's", async () => {

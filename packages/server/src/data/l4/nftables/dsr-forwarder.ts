@@ -65,7 +65,7 @@ export class DsrForwarder {
   async load(assignments: ReadonlyMap<string, Assignment>, links: readonly Link[]): Promise<boolean> {
     const isMoved = JSON.stringify(links) !== JSON.stringify(this.#links);
     this.#links = links;
-    for (const id of [...this.#served.keys()]) if (!hasDsr(assignments.get(id))) this.#remove(id);
+    for (const id of this.#served.keys()) if (!hasDsr(assignments.get(id))) this.#remove(id);
     for (const [id, assignment] of assignments) {
       if (!hasDsr(assignment) || (this.#served.get(id) === assignment && !isMoved)) continue;
       this.#change(id, assignment);

@@ -1,30 +1,21 @@
-import { createSocket, type Socket } from "node:dgram";
+import type { DatagramTransport } from "../../transport/datagram.ts";
+import { TransportError } from "../../transport/transport.ts";
 
 /** The discard service: nobody listens there, and nobody minds. */
 const DISCARD_PORT = 9;
+const NOTHING = new Uint8Array(0);
+const DEAF = { onDatagram: () => undefined, onUnreachable: () => undefined, onLoss: () => undefined };
 
-/** Sends empty datagrams, for which the kernel must know the link address of where they go. */
-export class Knocker {
-  readonly #sockets = new Map<"udp4" | "udp6", Socket>();
-
-  /** Sends one. That it cannot be sent is no error: the neighbour table will say so. */
-  knock(address: string): void {
-    this.#socketFor(address.includes(":") ? "udp6" : "udp4").send("", DISCARD_PORT, address, () => undefined);
-  }
-
-  /** Closes what is open. */
-  close(): void {
-    for (const socket of this.#sockets.values()) socket.close();
-    this.#sockets.clear();
-  }
-
-  #socketFor(type: "udp4" | "udp6"): Socket {
-    const known = this.#sockets.get(type);
-    if (known !== undefined) return known;
-    const socket = createSocket(type);
-    socket.on("error", () => undefined);
-    socket.unref();
-    this.#sockets.set(type, socket);
-    return socket;
+/**
+ * Sends an empty datagram, for which the kernel must know the link address of where it goes. That it cannot be sent is no
+ * error: the neighbour table will say so.
+ */
+export function knock(datagrams: Pick<DatagramTransport, "connect">, address: string): void {
+  try {
+    const socket = datagrams.connect({ address, port: DISCARD_PORT }, DEAF);
+    socket.send(NOTHING);
+    socket.close();
+  } catch (error) {
+    if (!(error instanceof TransportError)) throw error;
   }
 }

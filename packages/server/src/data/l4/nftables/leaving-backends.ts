@@ -42,7 +42,7 @@ export class LeavingBackends {
 
   /** Ends all waiting. */
   stop(): void {
-    for (const poolId of [...this.#leaving.keys()]) this.remove(poolId);
+    for (const poolId of this.#leaving.keys()) this.remove(poolId);
   }
 
   #keep(poolId: string, address: string): void {

@@ -59,7 +59,7 @@ export class Namespace {
   get run(): RunCommand {
     return ({ name, args, input }: Command): Promise<CommandResult> =>
       runCommand({
-        name: "ip" as Command["name"],
+        name: "ip",
         args: ["netns", "exec", this.name, name, ...args],
         ...(input !== undefined && { input }),
       });
