@@ -77,9 +77,14 @@ function echo(socket: Socket): Promise<string> {
       resolve("gone");
       return;
     }
-    socket.once("data", () => resolve("ok"));
-    socket.once("error", ({ code }: NodeJS.ErrnoException) => resolve(code ?? ""));
-    socket.once("close", () => resolve("closed"));
+    const end = (outcome: string): void => {
+      socket.off("data", onData).off("error", onError).off("close", onClose);
+      resolve(outcome);
+    };
+    const onData = (): void => end("ok");
+    const onError = ({ code }: NodeJS.ErrnoException): void => end(code ?? "");
+    const onClose = (): void => end("closed");
+    socket.on("data", onData).on("error", onError).on("close", onClose);
     socket.write("still there?\n");
   });
 }
