@@ -33,9 +33,12 @@ export function deviceOf({ backends }: PoolUnit, links: readonly Link[]): string
   return devices.size === 1 ? [...devices][0] : undefined;
 }
 
+/** What the kernel allows in a device's name and nft in a chain's. */
+const NAME = /^[\w.-]+$/;
+
 /** Devices that packets may come in by. */
 export function ingressDevices(links: readonly Link[]): readonly string[] {
-  return [...new Set(links.map(({ device }) => device))].toSorted();
+  return [...new Set(links.map(({ device }) => device))].filter((device) => NAME.test(device)).toSorted();
 }
 
 function backendReason({ port: at }: ListenerUnit, pool: PoolUnit, links: readonly Link[]): string | undefined {

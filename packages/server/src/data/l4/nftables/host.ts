@@ -23,7 +23,9 @@ export function readHost(): HostFacts {
 function linkOf(info: NetworkInterfaceInfo & { readonly device: string }): Link[] {
   const { device, address, cidr, internal } = info;
   if (internal || cidr === null || address.startsWith("fe80:")) return [];
-  return [{ device, address, prefixLength: Number(cidr.split("/")[1]) }];
+  // An address with a label (`eth0:1`) is listed under that.
+  const [name = device] = device.split(":");
+  return [{ device: name, address, prefixLength: Number(cidr.split("/")[1]) }];
 }
 
 /** A kernel without the family has no such file. */

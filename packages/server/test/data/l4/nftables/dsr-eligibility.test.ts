@@ -89,5 +89,6 @@ describe("a listener with direct server return", () => {
 test("a pool's device is that of the narrowest link", () => {
   expect(deviceOf(unitOf({ backends: [{ address: "10.2.9.9" }] }).pools[0]!, LINKS)).toBe("eth1");
   expect(deviceOf(unitOf({ backends: [] }).pools[0]!, LINKS)).toBeUndefined();
-  expect(ingressDevices(LINKS)).toEqual(["eth0", "eth1"]);
+  const strange = { device: 'a"b', address: "10.3.0.1", prefixLength: 24 };
+  expect(ingressDevices([...LINKS, strange])).toEqual(["eth0", "eth1"]);
 });
