@@ -1,4 +1,5 @@
-// Echo servers in a process of their own. argv: how many. Prints their ports as a JSON list once they listen.
+// Echo servers in a process of their own. argv: how many, and on which address (default
+// 127.0.0.1). Prints their ports as a JSON list once they listen.
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server } from "node:net";
 
@@ -7,7 +8,7 @@ async function startEcho(): Promise<Server> {
     socket.on("error", () => socket.destroy());
     socket.pipe(socket);
   });
-  server.listen(0, "127.0.0.1");
+  server.listen(0, process.argv[3] ?? "127.0.0.1");
   await once(server, "listening");
   return server;
 }

@@ -10,7 +10,6 @@ type Prefix = readonly string[];
 /** Echo servers in a process of their own. */
 export interface EchoProcess {
   readonly program: Program;
-  /** Of 127.0.0.1. */
   readonly ports: readonly number[];
 }
 
@@ -18,8 +17,12 @@ const runScript = (name: string, args: readonly string[], prefix: Prefix = []): 
   new Program([...prefix, process.execPath, fileURLToPath(new URL(`./${name}.ts`, import.meta.url)), ...args]);
 
 /** Starts so many echo servers. */
-export async function startEchoProcess(servers: number, prefix: Prefix = []): Promise<EchoProcess> {
-  const program = runScript("echo-process", [String(servers)], prefix);
+export async function startEchoProcess(
+  servers: number,
+  prefix: Prefix = [],
+  address = "127.0.0.1",
+): Promise<EchoProcess> {
+  const program = runScript("echo-process", [String(servers), address], prefix);
   await until(
     "the echo servers listen",
     () => program.stdout.length,

@@ -91,9 +91,6 @@ function inVain(unit: Unit, listener: ListenerUnit, why: string): string | undef
   if (pool?.forwarding !== undefined) {
     return `pool ${pool.name}: forwarding ${pool.forwarding} needs the kernel driver, which does not serve listener ${listener.name}: ${why}`;
   }
-  if (listener.newConnectionsPerSPerSource !== undefined) {
-    return `listener ${listener.name}: new_connections_per_s_per_source needs the kernel driver, which does not serve it: ${why}`;
-  }
   return undefined;
 }
 

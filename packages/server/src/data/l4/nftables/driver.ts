@@ -1,7 +1,8 @@
 import type { RunCommand } from "./command.ts";
-import { type Change, declareTable, diff, transactionText } from "./diff.ts";
+import { type Change, declareTable, diff, NOTHING, transactionText } from "./diff.ts";
 import { elementCount, EMPTY_FRAGMENT, type Fragment, isEmpty, TABLE, type TableName } from "./fragment.ts";
 import { baseFragment, type BaseOptions, ownerComment, OWNER_SET, tableComment } from "./hooks.ts";
+import { IDLE_SET } from "./idle-timeouts.ts";
 import { type ListedElement, Nft, NftError } from "./nft.ts";
 import { assumed, assumedBase, NOTHING_OBSERVED, type Observed, setsBeside, stale } from "./observed.ts";
 
@@ -45,6 +46,13 @@ export interface NftablesDriverOptions<Base> {
 
 const SLICE_ELEMENTS = 50_000;
 
+/** A table that is not made: the kernel is only asked. */
+const TIMEOUT_PROBE = `add table inet fiberlb-probe
+add ct timeout inet fiberlb-probe t { protocol tcp; l3proto ip; policy = { established: 60 }; }
+add chain inet fiberlb-probe c
+add rule inet fiberlb-probe c ct timeout set "t"
+`;
+
 /**
  * Keeps our table in the kernel as it should be: takes over what an earlier process left, loads in slices, then sends
  * differences. The table is replaced by nothing but transactions, so that no packet sees half of a change.
@@ -73,6 +81,11 @@ export class TableDriver<Base extends { readonly node: string }> {
   /** What is in a set of the base now. @throws NftError */
   elements(kind: "set" | "map", name: string): Promise<ListedElement[]> {
     return this.#nft.elements(kind, name);
+  }
+
+  /** Has the kernel look at statements without carrying them out. @throws NftError when it would not take them */
+  check(statements: string): Promise<void> {
+    return this.#nft.check(statements);
   }
 
   /** Whether the table is in the kernel, as far as is known. */
@@ -147,11 +160,10 @@ export class TableDriver<Base extends { readonly node: string }> {
     const { base: options } = desired;
     const refused = new Map<string, string>();
     const isNew = this.#base === undefined;
-    // Chains of the base go only when nothing refers to them any more.
-    const first = [
-      ...(isNew ? [declareTable(tableComment(options.node), this.#plan.table)] : []),
-      this.#diff(this.#base, base),
-    ];
+    // What of the base goes, goes when nothing refers to it any more.
+    const { takeOut, drop, ...change } = this.#diff(this.#base, base);
+    const declared = isNew ? [declareTable(tableComment(options.node), this.#plan.table)] : [];
+    const first = [...declared, { ...NOTHING, ...change }];
     const before = (id: string): Fragment | undefined =>
       this.#held.get(id) ??
       (observed === NOTHING_OBSERVED ? undefined : assumed(fragments.get(id) ?? EMPTY_FRAGMENT, observed));
@@ -173,6 +185,7 @@ export class TableDriver<Base extends { readonly node: string }> {
     refused.clear();
     for (const id of again) await this.#loadSlice([id], { leading: [], before, fragments, refused });
     if (observed !== NOTHING_OBSERVED) await this.#sweep(observed, { base, fragments: fragments.values() });
+    await this.#commit([{ ...NOTHING, takeOut, drop }]);
     return refused;
   }
 
@@ -236,12 +249,15 @@ export class TableDriver<Base extends { readonly node: string }> {
     const base = this.#plan.base(this.#plan.largest(options));
     const elements = new Map<string, ReadonlyMap<string, string>>();
     for (const [name, { kind }] of base.sets) {
-      const listed = await this.#nft.elements(kind, name);
+      const listed = await this.#nft.elements(kind === "map" ? "map" : "set", name);
       elements.set(name, new Map(listed.map(({ key, data }) => [key, data])));
     }
     const chains = new Set(await this.#nft.chains());
-    this.#base = assumedBase({ ...base, chains: new Map([...base.chains].filter(([name]) => chains.has(name))) });
-    return { chains, elements };
+    const there = { ...base, chains: new Map([...base.chains].filter(([name]) => chains.has(name))) };
+    this.#base = assumedBase(there, elements.get(IDLE_SET)?.keys() ?? []);
+    // What of the base must go is seen by its difference.
+    elements.delete(IDLE_SET);
+    return { chains: new Set([...chains].filter((name) => !base.chains.has(name))), elements };
   }
 
   /** Removes what an earlier process left and nobody wants. */
@@ -282,6 +298,20 @@ export class NftablesDriver extends TableDriver<BaseOptions> {
   remove(node: string): Promise<TableReport> {
     const base = { node, forwards: false, guardRouting: { ipv4: false, ipv6: false } };
     return this.apply({ base, fragments: new Map() });
+  }
+
+  /**
+   * Whether connections can be given timeouts of their own: a kernel may be built without them. Undefined while the kernel
+   * cannot be asked.
+   */
+  async canSetTimeouts(): Promise<boolean | undefined> {
+    try {
+      await this.check(TIMEOUT_PROBE);
+      return true;
+    } catch (error) {
+      if (!(error instanceof NftError)) throw error;
+      return error.kind === "missing" || error.kind === "permission" ? undefined : false;
+    }
   }
 }
 

@@ -8,9 +8,10 @@ import type { DsrForwarder } from "./dsr-forwarder.ts";
 import type { HostFacts } from "./eligibility.ts";
 import type { FlowGroup } from "./flows.ts";
 import { type Fragment, isEmpty } from "./fragment.ts";
+import { idleKey, type IdleTimeout } from "./idle-timeouts.ts";
 import { LostBackends } from "./lost-backends.ts";
 import type { PoolStates } from "./pool-states.ts";
-import { loadBalancerFragment, servedFlows } from "./ruleset.ts";
+import { loadBalancerFragment, servedFlows, timeoutsOf } from "./ruleset.ts";
 
 /** How {@link KernelForwarder} works. */
 export interface KernelForwarderOptions {
@@ -54,6 +55,8 @@ export class KernelForwarder {
   #unavailable: string | undefined;
   /** Why the kernel does not take a load balancer as it is. */
   readonly #refused = new Map<string, { readonly unit: Unit; readonly reason: string }>();
+  /** Whether connections can have timeouts of their own; undefined until the kernel was asked. */
+  #hasIdleTimeouts: boolean | undefined;
   #isFlushScheduled = false;
   #cancelCheck: Cancel | undefined;
 
@@ -111,6 +114,7 @@ export class KernelForwarder {
       const before = this.#assignments.get(id);
       if (before !== assignment) this.#change(id, before, assignment);
     }
+    await this.#askForTimeouts();
     const [report, isDsrLoaded] = await Promise.all([
       this.#flush(),
       this.#options.dsr.load(assignments, this.#host.links ?? []),
@@ -197,7 +201,12 @@ export class KernelForwarder {
     for (const id of this.#stale) this.#renew(id);
     this.#stale.clear();
     if (this.#unavailable !== undefined) return { problem: this.#unavailable, refused: new Map() };
-    const base = { node, forwards: this.#forwards, guardRouting: guardRouting(this.#host) };
+    const base = {
+      node,
+      forwards: this.#forwards,
+      guardRouting: guardRouting(this.#host),
+      idleTimeouts: this.#idleTimeouts(),
+    };
     const report = await driver.apply({ base, fragments: new Map(this.#fragments) });
     this.#note(report);
     if (report.problem === undefined) this.#lost.endWhatIsNotChosen();
@@ -222,9 +231,29 @@ export class KernelForwarder {
   #renew(id: string): void {
     const assignment = this.#assignments.get(id);
     if (assignment === undefined) return;
-    const fragment = loadBalancerFragment({ ...assignment, stateOf: (pool) => this.#states.stateOf(pool) });
+    const fragment = loadBalancerFragment({
+      ...assignment,
+      hasIdleTimeouts: this.#hasIdleTimeouts === true,
+      stateOf: (pool) => this.#states.stateOf(pool),
+    });
     if (isEmpty(fragment)) this.#fragments.delete(id);
     else this.#fragments.set(id, fragment);
+  }
+
+  /** Asks once: it is in every fragment. */
+  async #askForTimeouts(): Promise<void> {
+    if (this.#hasIdleTimeouts !== undefined || !this.#forwards) return;
+    this.#hasIdleTimeouts = await this.#options.driver.canSetTimeouts();
+    for (const id of this.#assignments.keys()) this.#stale.add(id);
+    if (this.#hasIdleTimeouts !== false) return;
+    const what = "the kernel keeps idle connections for the host's time, not for client_idle_timeout_ms";
+    this.#options.log.info(what, { reason: "it has no timeouts of conntrack (NF_CONNTRACK_TIMEOUT)" });
+  }
+
+  #idleTimeouts(): readonly IdleTimeout[] {
+    if (this.#hasIdleTimeouts !== true) return [];
+    const all = [...this.#assignments.values()].flatMap((assignment) => timeoutsOf(assignment));
+    return [...new Map(all.map((timeout) => [idleKey(timeout), timeout])).values()];
   }
 
   #endFlows(group: FlowGroup): void {

@@ -12,7 +12,7 @@ export type TableName = typeof TABLE | typeof NETDEV_TABLE;
 
 /** A part of the table. No two parts have a set or chain of one name, or an element of one key, in common. */
 export interface Fragment {
-  /** Sets and maps, by name. */
+  /** Sets, maps and timeouts, by name. */
   readonly sets: ReadonlyMap<string, SetModel>;
   /** Chains, by name. */
   readonly chains: ReadonlyMap<string, ChainModel>;
@@ -30,9 +30,9 @@ export interface Slotted {
   readonly targets: readonly string[];
 }
 
-/** A set or a map. */
+/** A set or a map; or a timeout of conntrack, which is like a set that nothing is put into. */
 export interface SetModel {
-  readonly kind: "set" | "map";
+  readonly kind: "set" | "map" | "ct timeout";
   /** Between the braces of its declaration. A set whose declaration changes needs another name. */
   readonly declaration: string;
   /** Undefined: what is in it is not known, and is replaced whole. */

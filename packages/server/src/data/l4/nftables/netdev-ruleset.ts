@@ -107,7 +107,7 @@ function wordsOf(served: Served): Words {
 function addListener({ sets, chains, elements }: Draft, words: Words, { members }: DsrPoolState): void {
   const { listener, endpoint, family, name, pool, notStart } = words;
   const { suffix } = family;
-  const checks = listenerChain(listener, { family, poolChain: `pool.${name}` });
+  const checks = listenerChain(listener, { family, poolChain: `pool.${name}`, idle: undefined });
   for (const [set, model] of checks?.sets ?? []) sets.set(set, model);
   const known = `${notStart}meta mark set ${words.flow} map @flows.${name} ${words.remember} ${words.count} @traffic.in${suffix} ${words.send}`;
   // In the middle of a connection that was let in elsewhere, or that was forgotten.

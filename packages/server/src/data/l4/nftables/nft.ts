@@ -49,6 +49,11 @@ export class Nft {
     await this.#nft(["-f", "-"], statements);
   }
 
+  /** Asks whether the statements could be carried out; nothing is changed. */
+  async check(statements: string): Promise<void> {
+    await this.#nft(["-c", "-f", "-"], statements);
+  }
+
   /** The comment of a set of our table; undefined when there is no such set. */
   async setComment(set: string): Promise<string | undefined> {
     const listing = await this.#find(["list", "set", ...this.#words, set]);

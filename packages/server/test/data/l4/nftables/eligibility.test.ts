@@ -112,10 +112,6 @@ describe("assign", () => {
       { pool: { forwarding: "NAT" } },
       "pool pool: forwarding NAT needs the kernel driver, which does not serve listener tcp",
     ],
-    [
-      { listener: { newConnectionsPerSPerSource: 5 } },
-      "listener tcp: new_connections_per_s_per_source needs the kernel driver",
-    ],
   ] as [Wanted, string][])("%j in user space is asked for in vain", (wanted, reason) => {
     const { problems, inUserSpace } = assign(unitOf(wanted), context({ mode: "userspace" }));
     expect(problems.map((problem) => problem.reason)).toEqual([expect.stringContaining(reason)]);
