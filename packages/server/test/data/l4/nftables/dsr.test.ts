@@ -165,11 +165,11 @@ const why = whyNoKernel();
 
   test("a transfer survives the move from one balancer to the other", async () => {
     await load({}, [0, 1]);
-    const done = client.transfer({ host: DSR_V4.vip, port: PORT, bytes: 64 * MIB });
+    const done = client.transfer({ host: DSR_V4.vip, port: PORT, bytes: 128 * MIB });
     while ((await forwarded(0)) < 4 * MIB);
     bed.routeTo(1);
     expect((await done).outcome).toBe("ok");
-    expect(await forwarded(0)).toBeLessThan(64 * MIB);
+    expect(await forwarded(0)).toBeLessThan(128 * MIB);
     expect(await forwarded(1)).toBeGreaterThan(MIB);
   });
 
