@@ -69,6 +69,7 @@ export function stale(
 export function setsBeside(chain: string): readonly { readonly kind: "set" | "map"; readonly name: string }[] {
   const [what, id] = [chain.slice(0, chain.indexOf(".")), chain.slice(chain.indexOf(".") + 1)];
   if (what === "pool") return [{ kind: "map", name: chain }];
+  if (what === "send") return ["members", "flows"].map((set) => ({ kind: "map", name: `${set}.${id}` }));
   if (what !== "listener") return [];
   return [
     { kind: "set", name: `acl.${id}` },

@@ -36,7 +36,7 @@ export class PoolStates {
 
   /** A pool as it is now. */
   stateOf(pool: PoolUnit): PoolState {
-    const { active } = rotation(pool, (backend) => this.#healthOf(backend));
+    const { active } = rotation(pool, (backend) => this.healthOf(backend));
     return { pool, active, table: this.#tableOf(pool) };
   }
 
@@ -55,7 +55,8 @@ export class PoolStates {
     return this.#fitting.get(pool.id);
   }
 
-  #healthOf({ id, monitored }: BackendUnit): BackendHealth {
+  /** What health checks said of a backend last. */
+  healthOf({ id, monitored }: BackendUnit): BackendHealth {
     return monitored ? (this.#health.get(id) ?? "UNKNOWN") : "NO_MONITOR";
   }
 }

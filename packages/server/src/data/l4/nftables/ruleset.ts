@@ -18,6 +18,8 @@ export interface FragmentSource {
   readonly unit: Unit;
   /** Ids of the listeners that the kernel serves. The others are user space's, and let through. */
   readonly inKernel: ReadonlySet<string>;
+  /** Ids of those served by direct server return, whose packets never come here: nobody else may answer for them. */
+  readonly byDsr?: ReadonlySet<string>;
   /** Whether connections get the listener's idle timeout; otherwise they have the host's. */
   readonly hasIdleTimeouts: boolean;
   /** Whether the VIP is ours alone, so that ports without a listener are refused. */
@@ -44,7 +46,7 @@ export function loadBalancerFragment(source: FragmentSource): Fragment {
       const own = timeouts.length > 1 ? idleTimeoutOf(unit, listener) : undefined;
       forward({ draft, listener, endpoint, pool, family, idle: own });
       addPool(draft, source.stateOf(pool), { ...where, idle: shared });
-    } else if (isGuarded) {
+    } else if (isGuarded && source.byDsr?.has(listener.id) !== true) {
       draft.put(`local${family.suffix}`, endpointKey(endpoint), "accept");
     }
   }

@@ -51,7 +51,6 @@ describe("whyNotInKernel", () => {
     [{ listener: { defaultPoolId: "none" } }, "it has no pool"],
     [{ pool: { algorithm: "LEAST_CONNECTIONS" } }, "pool pool has algorithm LEAST_CONNECTIONS"],
     [{ pool: { algorithm: "RANDOM" } }, "pool pool has algorithm RANDOM"],
-    [{ pool: { forwarding: "DSR" } }, "pool pool: forwarding DSR is not served"],
     [{ listener: { proxyProtocol: { trustedCidrs: [] } } }, "accept_proxy_protocol takes user space"],
     [{ listener: { sniPolicies: [] } }, "routing by SNI takes user space"],
     [{ pool: { sendProxyProtocol: "V2" } }, "pool pool: send_proxy_protocol takes user space"],
