@@ -9,6 +9,7 @@ import type { BenchContext } from "./bench-context.ts";
 import { benchConfigLatency } from "./config-latency.ts";
 import { benchControlPlane } from "./control-plane.ts";
 import { type IsolatedSuite, runIsolated, type Sections } from "./isolation.ts";
+import { benchL4Kernel } from "./l4-kernel.ts";
 import { describeMachine } from "./machine.ts";
 import { benchMaglev } from "./maglev.ts";
 import { markdownTable, replaceSection } from "./markdown.ts";
@@ -26,6 +27,7 @@ Suites (default: all, in this order; together about 18 minutes)
   maglev    building and changing Maglev tables, looking up flows        20 s
   store     transactions and reads of the stores                         15 s
   l4        CPU per request and per connection against HAProxy            2 min
+  l4-kernel requests and connections through both drivers and HAProxy    2 min
   udp       CPU per datagram and per flow, datagrams a second             2 min
   l7        CPU per HTTP request against HAProxy, nginx, http-proxy       6 min
   memory    of the balancer: idle clients, slow and large uploads         2 min
@@ -70,6 +72,7 @@ const suites: Readonly<Record<string, Suite>> = {
   maglev: async () => ({ maglev: await benchMaglev() }),
   store: async () => ({ store: await benchStore() }),
   l4: isolated("l4"),
+  "l4-kernel": async ({ quick }) => ({ "l4-kernel": await benchL4Kernel(quick ? { rounds: 1, seconds: 1 } : {}) }),
   udp: isolated("udp"),
   l7: isolated("l7"),
   memory: isolated("memory"),

@@ -75,10 +75,12 @@ function onlyBackend(port: number): Balancer {
       backend,
       connected: () => undefined,
       failed: () => undefined,
+      judge: () => undefined,
       count: () => undefined,
       release: () => undefined,
       onRevoke: undefined,
     }),
+    wait: () => ({ kind: "refusal", reason: "backend-limit" }),
   };
 }
 

@@ -71,7 +71,7 @@ export const pureFiles: readonly RegExp[] = [
   new RegExp(`^${server}/vip/allocator\\.ts$`),
   new RegExp(`^${server}/data/select/`),
   new RegExp(`^${server}/data/l7/(router|http1-head)\\.ts$`),
-  new RegExp(`^${server}/data/l4/nftables/ruleset\\.ts$`),
+  new RegExp(`^${server}/data/l4/nftables/(ruleset|diff|observed|eligibility|assignment|traffic)\\.ts$`),
 ];
 
 /** Built-in modules that only compute. */

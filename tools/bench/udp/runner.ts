@@ -79,11 +79,12 @@ function onlyBackend(port: number): Balancer {
     backend,
     connected() {},
     failed() {},
+    judge() {},
     count() {},
     release() {},
     onRevoke: undefined,
   });
-  return { pick };
+  return { pick, wait: () => ({ kind: "refusal", reason: "backend-limit" }) };
 }
 
 function runRelay(port: number, backendPort: number): Promise<void> {

@@ -147,8 +147,6 @@ function contradictions(config: Config): string[] {
   if (config.auth.kind !== "none")
     problems.push(`auth.kind: "${config.auth.kind}" is not in this release; use "none" on a loopback address`);
   if (config.store.kind === "etcd") problems.push('store.kind: "etcd" is not in this release; use "sqlite"');
-  if (config.dataPlane.l4 === "nftables")
-    problems.push('dataPlane.l4: "nftables" is not in this release; use "auto" or "userspace"');
   if (config.dataPlane.engine === "linux")
     problems.push('dataPlane.engine: "linux" is not in this release; use "auto" or "node"');
   return [...problems, ...addressProblems(config)];

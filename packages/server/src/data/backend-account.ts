@@ -1,8 +1,8 @@
 import type { Cancel, Clock } from "../clock.ts";
 import type { BackendUnit } from "../snapshot/snapshot.ts";
-import type { Lease, RevokeReason } from "./balancer.ts";
+import type { Lease, RevokeReason, Verdict } from "./balancer.ts";
 import type { Row } from "./counters.ts";
-import { BACKEND_TOTAL } from "./figures.ts";
+import { BACKEND_TOTAL, countFailure, forgetFailures, isEjected } from "./figures.ts";
 import type { Candidate } from "./select/selector.ts";
 
 /** What one worker knows of a backend: its row in the shared table and the connections that this worker has to it. */
@@ -14,6 +14,11 @@ export class BackendAccount implements Candidate {
   slowStartSinceMs: number | undefined;
   /** It was out of rotation, or is new to a pool that runs: when it enters, it starts slowly. */
   isCold = false;
+  /** Failures in a row, over all workers, after which {@link onOutlier} hears of it; 0 = they are not counted. */
+  failureLimit = 0;
+  onOutlier: ((backendId: string) => void) | undefined;
+  /** A connection gave its place back. */
+  onRelease: (() => void) | undefined;
   /** Absent until the first one: most workers of most nodes never connect to most backends. */
   #leases: Set<BackendLease> | undefined;
   #cancelDrain: Cancel | undefined;
@@ -39,6 +44,13 @@ export class BackendAccount implements Candidate {
   /** Whether this worker has connections to it. */
   get isIdle(): boolean {
     return this.#leases === undefined || this.#leases.size === 0;
+  }
+
+  /** What real traffic says of it. One that is ejected has been judged. */
+  judge(verdict: Verdict): void {
+    if (this.failureLimit === 0) return;
+    if (verdict === "success") forgetFailures(this.row);
+    else if (!isEjected(this.row) && countFailure(this.row, this.failureLimit)) this.onOutlier?.(this.backend.id);
   }
 
   /** Counts one more connection. */
@@ -90,11 +102,14 @@ class BackendLease implements Lease {
   onRevoke: ((reason: RevokeReason) => void) | undefined;
   readonly #row: Row;
   readonly #leases: Set<BackendLease>;
+  readonly #account: BackendAccount;
+  #isJudged = false;
 
   constructor(account: BackendAccount, leases: Set<BackendLease>) {
     this.backend = account.backend;
     this.#row = account.row;
     this.#leases = leases;
+    this.#account = account;
   }
 
   connected(): void {
@@ -103,6 +118,13 @@ class BackendLease implements Lease {
 
   failed(): void {
     this.#row.add(BACKEND_TOTAL.connectErrors, 1);
+    this.judge("failure");
+  }
+
+  judge(verdict: Verdict): void {
+    if (this.#isJudged) return;
+    this.#isJudged = true;
+    this.#account.judge(verdict);
   }
 
   count(bytesIn: number, bytesOut: number): void {
@@ -111,7 +133,9 @@ class BackendLease implements Lease {
   }
 
   release(): void {
-    if (this.#leases.delete(this)) this.#row.addToGauge(-1);
+    if (!this.#leases.delete(this)) return;
+    this.#row.addToGauge(-1);
+    this.#account.onRelease?.();
   }
 
   revoke(reason: RevokeReason): void {

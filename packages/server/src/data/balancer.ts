@@ -1,4 +1,6 @@
+import type { Cancel } from "../clock.ts";
 import type { BackendUnit } from "../snapshot/snapshot.ts";
+import type { RejectReason } from "./data-plane.ts";
 import type { Flow } from "./select/selector.ts";
 
 /**
@@ -13,6 +15,12 @@ export interface Balancer {
    * @param exclude ids that were tried already and refused.
    */
   pick(flow: Flow, exclude?: ReadonlySet<string>): Lease | Refusal;
+  /**
+   * Waits for a place, when all backends have as many connections as they may (`backend-limit`) and the pool has a queue.
+   * @param onTurn called at most once, later: with a place, or the reason why there is none in time.
+   * @returns how to leave the queue; a refusal when the pool has none, or too many wait in it.
+   */
+  wait(flow: Flow, onTurn: (choice: Lease | Refusal) => void): Cancel | Refusal;
 }
 
 /**
@@ -27,6 +35,11 @@ export interface Lease {
   connected(): void;
   /** The connection could not be made; counts a connect error. */
   failed(): void;
+  /**
+   * How the backend did, for outlier detection: it answered, or it did not, broke off, or said that it can't (5xx). The
+   * first word on a connection, or on a request, counts; `failed` is one.
+   */
+  judge(verdict: Verdict): void;
   /** Bytes from the client to the backend (`in`) and back (`out`). */
   count(bytesIn: number, bytesOut: number): void;
   /** The connection has ended; frees its place. Idempotent. */
@@ -38,11 +51,18 @@ export interface Lease {
   onRevoke: ((reason: RevokeReason) => void) | undefined;
 }
 
+/** How a backend did. */
+export type Verdict = "success" | "failure";
+
 /** Why an established connection is ended from above. */
 export type RevokeReason = "drain-timeout" | "backend-down" | "shutdown";
 
 /** No backend, and why. */
 export interface Refusal {
   readonly kind: "refusal";
-  readonly reason: "no-backend" | "no-healthy-backend" | "backend-limit";
+  readonly reason: "no-backend" | "no-healthy-backend" | "backend-limit" | "queue-timeout" | "queue-full";
 }
+
+/** What a refusal counts as. */
+export const rejectReasonOf = ({ reason }: Refusal): RejectReason =>
+  reason === "no-healthy-backend" ? "no-backend" : reason;

@@ -4,12 +4,18 @@ import { KernelDataPlane } from "./kernel-data-plane.ts";
 import type { L4Mode } from "./l4/nftables/assignment.ts";
 import { type RunCommand, runCommand } from "./l4/nftables/command.ts";
 import { deleteFlows } from "./l4/nftables/conntrack.ts";
-import { NftablesDriver } from "./l4/nftables/driver.ts";
+import { NftablesDriver, TableDriver } from "./l4/nftables/driver.ts";
+import { DsrForwarder } from "./l4/nftables/dsr-forwarder.ts";
 import type { HostFacts } from "./l4/nftables/eligibility.ts";
 import { KernelForwarder } from "./l4/nftables/forwarder.ts";
 import { readHost } from "./l4/nftables/host.ts";
+import { KernelCounters } from "./l4/nftables/kernel-counters.ts";
 import { KernelFigures } from "./l4/nftables/kernel-figures.ts";
+import { knock as knockBy } from "./l4/nftables/knock.ts";
+import { NETDEV_PLAN } from "./l4/nftables/netdev-hooks.ts";
+import { PoolStates } from "./l4/nftables/pool-states.ts";
 import { createRoutingGuard, type RouteOthers } from "./l4/nftables/routing.ts";
+import { createDgramDatagrams } from "./transport/dgram-datagrams.ts";
 
 /** How {@link createKernelDataPlane} makes a data plane. */
 export interface KernelDataPlaneOptions {
@@ -29,20 +35,31 @@ export interface KernelDataPlaneOptions {
   readonly log: DataPlaneLog;
   /** Called when the problems change without an `apply`. */
   readonly onReport: (report: ApplyReport) => void;
-  /** Runs nft and conntrack; default the real ones. */
+  /** Runs nft, conntrack and ip; default the real ones. */
   readonly run?: RunCommand;
   /** Default: this host. */
   readonly host?: () => HostFacts;
+  /** Makes the kernel ask for an address on its link; default: sends it an empty datagram. */
+  readonly knock?: (address: string) => void;
 }
 
 /** Workers for what must be carried in user space, the kernel for what it can forward. */
 export function createKernelDataPlane(options: KernelDataPlaneOptions): KernelDataPlane {
   const { createWorkers, mode, node, clock, log, onReport, run = runCommand, host = readHost } = options;
   const driver = new NftablesDriver({ run });
+  const states = new PoolStates();
+  const { knock = (address: string) => knockBy(createDgramDatagrams(), address) } = options;
+  const onUnsettled = (): void => {
+    dataPlane.resettle().catch((error: unknown) => log.error("cannot decide anew what the kernel forwards", { error }));
+  };
+  const dsrDriver = new TableDriver({ run, plan: NETDEV_PLAN });
+  const dsr = new DsrForwarder({ node, driver: dsrDriver, states, run, knock, clock, log, onUnsettled });
   const forwarder = new KernelForwarder({
     mode,
     node,
     driver,
+    states,
+    dsr,
     deleteFlows: (group) => deleteFlows(run, group),
     host,
     guardRouting: createRoutingGuard({
@@ -52,14 +69,10 @@ export function createKernelDataPlane(options: KernelDataPlaneOptions): KernelDa
     }),
     clock,
     log,
-    onUnsettled: () => {
-      dataPlane
-        .resettle()
-        .catch((error: unknown) => log.error("cannot decide anew what the kernel forwards", { error }));
-    },
+    onUnsettled,
   });
   const workers = createWorkers((report) => onReport(dataPlane.complete(report)));
-  const figures = new KernelFigures({ driver, clock, log });
+  const figures = new KernelFigures({ driver: new KernelCounters(driver, dsr), clock, log });
   const { removeOnStop } = options;
   const dataPlane: KernelDataPlane = new KernelDataPlane({ workers, forwarder, figures, onReport, removeOnStop });
   return dataPlane;

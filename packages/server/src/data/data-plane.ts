@@ -55,8 +55,6 @@ export interface ApplyReport {
 export type RejectReason =
   | "acl"
   | "connection-limit"
-  /** Its address makes more connections a second than the listener lets it. */
-  | "rate-limit"
   /** The header of the PROXY protocol is not there, is none, did not come in time, or comes from who is not trusted. */
   | "proxy-protocol"
   /** The client did not come to terms about TLS, or showed no valid certificate where one is required. */
@@ -65,6 +63,12 @@ export type RejectReason =
   | "no-backend"
   | "connect-failed"
   | "backend-limit"
+  /** No backend had a place for it within the pool's queue timeout: 503. */
+  | "queue-timeout"
+  /** Too many waited for a place already: 503. */
+  | "queue-full"
+  /** Its source has made too many connections, or requests (429), lately. */
+  | "rate-limit"
   /** UDP: a flow was ended before its time, to make room for another; or a datagram found no room even so. */
   | "flow-limit"
   /** UDP: the system did not take a datagram that was to be sent. */
@@ -89,6 +93,8 @@ export interface ListenerFigures {
   readonly bytesIn: number;
   readonly bytesOut: number;
   readonly rejected: Readonly<Record<RejectReason, number>>;
+  /** Sources that were forgotten before their time, because the table of rates was full. */
+  readonly sourcesForgotten: number;
 }
 
 /** Figures of a backend. */
@@ -98,4 +104,7 @@ export interface BackendFigures {
   readonly connectErrorsTotal: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
+  /** Left out for a while, because it failed real traffic (outlier detection). */
+  readonly isEjected: boolean;
+  readonly ejectionsTotal: number;
 }

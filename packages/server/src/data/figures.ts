@@ -3,12 +3,16 @@ import type { Row, RowShape, RowSums } from "./counters.ts";
 import type { BackendFigures, ListenerFigures, RejectReason } from "./data-plane.ts";
 
 /** The shared tables' columns: which number of a row means what. */
-export const BACKEND_ROW: RowShape = { flags: 1, totals: 4 };
-export const LISTENER_ROW: RowShape = { flags: 0, totals: 20 };
+export const BACKEND_ROW: RowShape = { flags: 4, totals: 4 };
+export const LISTENER_ROW: RowShape = { flags: 0, totals: 22 };
 export const POOL_ROW: RowShape = { flags: 3, totals: 0 };
 
 /** Flags of a backend. */
 const HEALTH = 0;
+/** Of outlier detection: failures in a row, whether it is ejected, and how often it was. */
+const FAILURES = 1;
+const EJECTED = 2;
+const EJECTIONS = 3;
 /** Totals of a backend. */
 export const BACKEND_TOTAL = { connections: 0, connectErrors: 1, bytesIn: 2, bytesOut: 3 } as const;
 /** Totals of a listener; the reasons of {@link REJECTED} follow. */
@@ -30,8 +34,10 @@ export const REJECTED: Readonly<Record<RejectReason, number>> = {
   "tls-handshake": 15,
   "flow-limit": 16,
   "send-failed": 17,
-  "rate-limit": 18,
-  "proxy-protocol": 19,
+  "proxy-protocol": 18,
+  "queue-timeout": 19,
+  "queue-full": 20,
+  "rate-limit": 21,
 };
 
 /** Flags of a pool. `generation` moves whenever the health of one of its backends does; `turn` counts its turns, `spareTurn` those in place of another. */
@@ -52,6 +58,30 @@ export function setHealth(row: Row, health: BackendHealth): void {
 /** Back to nothing said: the backend has gone. */
 export function forgetHealth(row: Row): void {
   row.setFlag(HEALTH, 0);
+  row.setFlag(EJECTED, 0);
+}
+
+/** Whether a backend is left out because it failed real traffic. */
+export const isEjected = (row: RowSums): boolean => row.flag(EJECTED) !== 0;
+
+/** Leaves a backend out, or takes it back, in all threads at once; it begins anew with no failures. */
+export function setEjected(row: Row, ejected: boolean): void {
+  if (ejected) row.increment(EJECTIONS);
+  row.setFlag(FAILURES, 0);
+  row.setFlag(EJECTED, ejected ? 1 : 0);
+}
+
+/** A failure more in a row, over all workers. @returns whether there are `limit` of them; then counting begins anew. */
+export function countFailure(row: Row, limit: number): boolean {
+  const failures = row.increment(FAILURES) + 1;
+  if (failures < limit) return false;
+  row.setFlag(FAILURES, 0);
+  return true;
+}
+
+/** A success: the row of failures ends. Mostly there is none, and nothing is written. */
+export function forgetFailures(row: Row): void {
+  if (row.flag(FAILURES) !== 0) row.setFlag(FAILURES, 0);
 }
 
 /** The figures in a backend's row. */
@@ -62,11 +92,13 @@ export function backendFigures(row: RowSums): BackendFigures {
     connectErrorsTotal: row.total(BACKEND_TOTAL.connectErrors),
     bytesIn: row.total(BACKEND_TOTAL.bytesIn),
     bytesOut: row.total(BACKEND_TOTAL.bytesOut),
+    isEjected: isEjected(row),
+    ejectionsTotal: row.flag(EJECTIONS),
   };
 }
 
 /** The figures in a listener's row. */
-export function listenerFigures(row: RowSums): ListenerFigures {
+export function listenerFigures(row: RowSums, sourcesForgotten = 0): ListenerFigures {
   const rejected = Object.entries(REJECTED).map(([reason, field]) => [reason, row.total(field)] as const);
   return {
     connectionsActive: row.gauge(),
@@ -74,6 +106,7 @@ export function listenerFigures(row: RowSums): ListenerFigures {
     bytesIn: row.total(LISTENER_TOTAL.bytesIn),
     bytesOut: row.total(LISTENER_TOTAL.bytesOut),
     rejected: Object.fromEntries(rejected) as Record<RejectReason, number>,
+    sourcesForgotten,
   };
 }
 

@@ -1,6 +1,6 @@
 import type { BackendHealth, MaglevTableUnit, Problem, Snapshot, Unit, Units } from "../snapshot/snapshot.ts";
 import type { ApplyReport, BackendFigures, DataPlane, ListenerFigures } from "./data-plane.ts";
-import type { Assignment } from "./l4/nftables/assignment.ts";
+import { type Assignment, servedByKernel } from "./l4/nftables/assignment.ts";
 import type { KernelForwarder } from "./l4/nftables/forwarder.ts";
 import type { KernelFigures } from "./l4/nftables/kernel-figures.ts";
 
@@ -79,7 +79,7 @@ export class KernelDataPlane implements DataPlane {
 
   vipsThatStay(): ReadonlySet<string> {
     if (this.#parts.removeOnStop) return new Set();
-    const served = [...this.#assignments.values()].filter(({ inKernel }) => inKernel.size > 0);
+    const served = [...this.#assignments.values()].filter((one) => servedByKernel(one).size > 0);
     return new Set(served.map(({ unit }) => unit.vip));
   }
 
@@ -109,7 +109,9 @@ export class KernelDataPlane implements DataPlane {
     }
     this.#assignments = assignments;
     this.#snapshot = snapshot;
-    this.#parts.figures.serve(assignments.values());
+    this.#parts.figures.serve(
+      [...assignments.values()].map((one) => ({ unit: one.unit, inKernel: servedByKernel(one) })),
+    );
     return this.complete(report);
   }
 

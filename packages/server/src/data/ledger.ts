@@ -12,8 +12,11 @@ import {
   NO_LISTENER_FIGURES,
   POOL_FLAG,
   POOL_ROW,
+  setEjected,
   setHealth,
 } from "./figures.ts";
+import { RateTables } from "./rate/rate-tables.ts";
+import type { RateMemory } from "./rate/source-rates.ts";
 import { Slots } from "./slots.ts";
 import type { SharedMemory, UnitAssignment } from "./worker-protocol.ts";
 
@@ -56,6 +59,7 @@ export class Ledger {
   readonly #backends: Book;
   readonly #listeners: Book;
   readonly #pools: Book;
+  readonly #rates = new RateTables();
   readonly #poolOf = new Map<string, string>();
   /** Verdicts on backends that no snapshot has brought so far. */
   readonly #early = new Map<string, BackendHealth>();
@@ -79,7 +83,12 @@ export class Ledger {
   /** Gives everything in a unit its row; what has one keeps it. New backends get their first health. */
   assign(unit: Unit): UnitAssignment {
     const slots = { backends: {} as Slot, listeners: {} as Slot, pools: {} as Slot };
-    for (const { id } of unit.listeners) slots.listeners[id] = this.#listeners.open(id).slot;
+    const rates: Record<string, RateMemory> = {};
+    for (const listener of unit.listeners) {
+      slots.listeners[listener.id] = this.#listeners.open(listener.id).slot;
+      const memory = this.#rates.assign(listener);
+      if (memory !== undefined) rates[listener.id] = memory;
+    }
     for (const pool of unit.pools) {
       slots.pools[pool.id] = this.#pools.open(pool.id).slot;
       for (const backend of pool.backends) {
@@ -89,14 +98,17 @@ export class Ledger {
         this.#begin(backend, row);
       }
     }
-    return { unit, slots };
+    return { unit, slots, rates };
   }
 
   /** Takes back the rows that `before` had and `after` doesn't; once no worker serves `before` any more. */
   release(before: Unit, after: Unit | undefined): void {
     const kept = new Set(after === undefined ? [] : idsOf(after));
     const gone = (id: string): boolean => !kept.has(id);
-    for (const { id } of before.listeners.filter((listener) => gone(listener.id))) this.#listeners.close(id);
+    for (const { id } of before.listeners.filter((listener) => gone(listener.id))) {
+      this.#listeners.close(id);
+      this.#rates.release(id);
+    }
     for (const pool of before.pools) {
       if (gone(pool.id)) this.#pools.close(pool.id);
       for (const { id } of pool.backends.filter((backend) => gone(backend.id))) {
@@ -129,6 +141,21 @@ export class Ledger {
     return { poolId, before };
   }
 
+  /** What health checks say of a backend; undefined when it isn't there. */
+  healthOf(backendId: string): BackendHealth | undefined {
+    const row = this.#backends.find(backendId);
+    return row === undefined ? undefined : healthOf(row);
+  }
+
+  /** Leaves a backend out in all workers, or takes it back. */
+  setEjected(backendId: string, ejected: boolean): void {
+    const row = this.#backends.find(backendId);
+    const poolId = this.#poolOf.get(backendId);
+    if (row === undefined || poolId === undefined) return;
+    setEjected(row, ejected);
+    this.#pools.find(poolId)?.increment(POOL_FLAG.generation);
+  }
+
   /** A worker died: what it held is given back, what it counted is kept. */
   fold(worker: number): void {
     for (const { table } of [this.#backends, this.#listeners, this.#pools]) table.fold(worker);
@@ -136,7 +163,7 @@ export class Ledger {
 
   listenerFigures(id: string): ListenerFigures {
     const row = this.#listeners.find(id);
-    return row === undefined ? NO_LISTENER_FIGURES : listenerFigures(row);
+    return row === undefined ? NO_LISTENER_FIGURES : listenerFigures(row, this.#rates.forgotten(id));
   }
 
   backendFigures(id: string): BackendFigures {

@@ -2,9 +2,11 @@ import type { Row } from "./counters.ts";
 import type { RejectReason } from "./data-plane.ts";
 import { LISTENER_TOTAL, REJECTED } from "./figures.ts";
 import type { ListenerAccount } from "./l4/tcp-proxy.ts";
+import type { SourceRates } from "./rate/source-rates.ts";
 
 /** A listener's account in its row of the shared table. */
 export class ListenerCounter implements ListenerAccount {
+  rates: SourceRates | undefined;
   readonly #row: Row;
   readonly #onClose: () => void;
 

@@ -4,6 +4,7 @@ import type { Row } from "./counters.ts";
 import type { ListenerAccount } from "./l4/listener-account.ts";
 import { ListenerCounter } from "./listener-counter.ts";
 import type { DatagramProxy, Proxy } from "./proxy.ts";
+import type { SourceRates } from "./rate/source-rates.ts";
 import type { DatagramTransport } from "./transport/datagram.ts";
 import { type Connection, type Transport, TransportError } from "./transport/transport.ts";
 import type { BindFailure } from "./worker-protocol.ts";
@@ -43,6 +44,8 @@ export interface DesiredListeners {
 export interface DesiredListener {
   readonly unit: ListenerUnit;
   readonly row: Row;
+  /** What each source may do in a second; default: anything. */
+  readonly rates?: SourceRates;
   /** How long its connections may go on once it is gone. */
   readonly drainTimeoutMs: number;
 }
@@ -52,6 +55,7 @@ interface Served {
   readonly listenerId: string;
   readonly endpoint: Endpoint;
   readonly proxy: Proxy | DatagramProxy;
+  readonly account: ListenerAccount;
   drainTimeoutMs: number;
 }
 
@@ -158,12 +162,13 @@ export class Listeners {
   }
 
   #serve({ loadBalancerId, vip }: DesiredListeners, desired: DesiredListener): Endpoint {
-    const { unit, drainTimeoutMs } = desired;
+    const { unit, drainTimeoutMs, rates } = desired;
     const siblings = this.#served.get(loadBalancerId) ?? new Map<string, Served>();
     this.#served.set(loadBalancerId, siblings);
     const served = siblings.get(unit.id);
     if (served !== undefined) {
       served.drainTimeoutMs = drainTimeoutMs;
+      served.account.rates = rates;
       served.proxy.update(unit);
       return served.endpoint;
     }
@@ -175,11 +180,12 @@ export class Listeners {
   }
 
   #begin(place: { loadBalancerId: string; vip: string; endpoint: Endpoint }, desired: DesiredListener): Served {
-    const { unit, row, drainTimeoutMs } = desired;
+    const { unit, row, rates, drainTimeoutMs } = desired;
     const account = new ListenerCounter(row, () => this.#onConnectionEnd());
+    account.rates = rates;
     const proxy = this.#options.createProxy({ vip: place.vip, unit, account });
     const { loadBalancerId, endpoint } = place;
-    return { loadBalancerId, listenerId: unit.id, endpoint, proxy, drainTimeoutMs };
+    return { loadBalancerId, listenerId: unit.id, endpoint, proxy, account, drainTimeoutMs };
   }
 
   #endpointAt(place: Place): Endpoint {

@@ -1,15 +1,18 @@
-import type { Clock } from "../clock.ts";
+import type { Cancel, Clock } from "../clock.ts";
 import type { Random } from "../random.ts";
 import type { BackendHealth, BackendUnit, MaglevTableUnit, PoolUnit } from "../snapshot/snapshot.ts";
 import { BackendAccount } from "./backend-account.ts";
 import type { Lease, Refusal } from "./balancer.ts";
 import type { Row } from "./counters.ts";
-import { healthOf, POOL_FLAG } from "./figures.ts";
+import { healthOf, isEjected, POOL_FLAG } from "./figures.ts";
 import type { SessionBalancer } from "./l7/http-pools.ts";
 import { decideSession } from "./l7/session.ts";
-import { isInService, rotation } from "./rotation.ts";
+import { isInService, type Rotation, rotation } from "./rotation.ts";
 import { createSelector, type SelectorSources } from "./select/create-selector.ts";
 import type { Candidate, Flow, Selector } from "./select/selector.ts";
+import { type OnTurn, WaitQueue } from "./wait-queue.ts";
+
+const FULL: Refusal = { kind: "refusal", reason: "backend-limit" };
 
 /** The row of one of the pool's backends, by its id. */
 export type RowOf = (backendId: string) => Row;
@@ -23,6 +26,8 @@ export interface PoolBalancerOptions {
   readonly rowOf: RowOf;
   /** The pool's Maglev table as of now. */
   readonly table: () => MaglevTableUnit | undefined;
+  /** A backend has failed as often in a row as the pool's outlier detection says. */
+  readonly onOutlier?: (backendId: string) => void;
 }
 
 /** The selectors of a pool. Two, because a selector remembers one set of candidates. */
@@ -48,13 +53,20 @@ export class PoolBalancer implements SessionBalancer {
   #standby: readonly BackendAccount[] = [];
   /** What was left when the first choice couldn't be had last time: the same array while it holds the same. */
   #left: readonly BackendAccount[] = [];
+  readonly #queue: WaitQueue;
   #nobody: Refusal = { kind: "refusal", reason: "no-backend" };
   #hasServed = false;
+  readonly #onRelease = (): void => this.#queue.wake();
 
   constructor(pool: PoolUnit, { rowOf, ...options }: PoolBalancerOptions) {
     this.#options = options;
     this.#pool = pool;
     this.#selectors = this.#createSelectors();
+    this.#queue = new WaitQueue({
+      clock: options.clock,
+      pick: (flow) => this.#pick(flow, undefined),
+      onLength: (change) => options.row.addToGauge(change),
+    });
     this.#openAccounts(rowOf);
   }
 
@@ -63,6 +75,18 @@ export class PoolBalancer implements SessionBalancer {
   }
 
   pick(flow: Flow, exclude?: ReadonlySet<string>): Lease | Refusal {
+    // Nobody passes those who wait, in whatever worker; one who has been let in may try another backend.
+    if (this.#pool.queueTimeoutMs !== undefined && exclude === undefined && this.#options.row.gauge() > 0) return FULL;
+    return this.#pick(flow, exclude);
+  }
+
+  wait(flow: Flow, onTurn: OnTurn): Cancel | Refusal {
+    const { queueTimeoutMs } = this.#pool;
+    if (queueTimeoutMs === undefined) return FULL;
+    return this.#queue.join(flow, queueTimeoutMs, onTurn) ?? { kind: "refusal", reason: "queue-full" };
+  }
+
+  #pick(flow: Flow, exclude: ReadonlySet<string> | undefined): Lease | Refusal {
     const generation = this.#options.row.flag(POOL_FLAG.generation);
     if (generation !== this.#generation) this.#refresh(generation);
     if (this.#active.length === 0) return this.#nobody;
@@ -100,6 +124,7 @@ export class PoolBalancer implements SessionBalancer {
   /** The pool is gone: all its connections may finish within the drain time. */
   retire(): void {
     this.update({ ...this.#pool, backends: [] }, noRow);
+    this.#queue.dissolve({ kind: "refusal", reason: "no-backend" });
   }
 
   /** A backend was found down: ends its connections, if the pool says so. */
@@ -119,11 +144,11 @@ export class PoolBalancer implements SessionBalancer {
       return (this.#left[this.#selectors.elsewhere.pick(this.#left, flow)] as BackendAccount).lease();
     }
     const isLimited = [...this.#active, ...this.#standby].some((account) => !refused(account));
-    return { kind: "refusal", reason: isLimited ? "backend-limit" : "no-healthy-backend" };
+    return isLimited ? FULL : { kind: "refusal", reason: "no-healthy-backend" };
   }
 
   #refresh(generation: number): void {
-    const { active, standby, anyInService } = rotation(this.#pool, (backend) => this.#healthOf(backend));
+    const { active, standby, anyInService } = this.#rotation();
     this.#warmUp();
     const accountsOf = (backends: readonly BackendUnit[]): readonly BackendAccount[] =>
       backends.map(({ id }) => this.#accounts.get(id) as BackendAccount);
@@ -135,6 +160,13 @@ export class PoolBalancer implements SessionBalancer {
     this.#nobody = { kind: "refusal", reason: anyInService ? "no-healthy-backend" : "no-backend" };
     this.#generation = generation;
     this.#hasServed = true;
+  }
+
+  /** Without those that are ejected, unless nobody else is left: one that may fail is better than none. */
+  #rotation(): Rotation {
+    const among = rotation(this.#pool, (backend) => this.#healthOf(backend));
+    if (among.active.length > 0 || this.#pool.outlierDetection === undefined) return among;
+    return rotation(this.#pool, (backend) => this.#checkedHealthOf(backend));
   }
 
   /** Backends that come back, or are new to a pool that has served before, begin their slow start. */
@@ -152,8 +184,14 @@ export class PoolBalancer implements SessionBalancer {
     }
   }
 
-  /** Before anything was said, one that is monitored is unknown. */
+  /** What health checks and real traffic say. */
   #healthOf(backend: BackendUnit): BackendHealth {
+    const account = this.#accounts.get(backend.id) as BackendAccount;
+    return isEjected(account.row) ? "OFFLINE" : this.#checkedHealthOf(backend);
+  }
+
+  /** Before anything was said, one that is monitored is unknown. */
+  #checkedHealthOf(backend: BackendUnit): BackendHealth {
     const account = this.#accounts.get(backend.id) as BackendAccount;
     return healthOf(account.row) ?? (backend.monitored ? "UNKNOWN" : "NO_MONITOR");
   }
@@ -170,7 +208,14 @@ export class PoolBalancer implements SessionBalancer {
         // One that was gone long enough may have another row now; while it has connections it keeps the old one.
         if (account.isIdle) account.row = rowOf(backend.id);
       }
+      this.#watch(this.#accounts.get(backend.id) as BackendAccount);
     }
+  }
+
+  #watch(account: BackendAccount): void {
+    account.failureLimit = this.#pool.outlierDetection?.consecutiveErrors ?? 0;
+    account.onOutlier = this.#options.onOutlier;
+    account.onRelease = this.#onRelease;
   }
 
   #drainLeaving(): void {

@@ -4,6 +4,7 @@ import { availableParallelism } from "node:os";
 import type { Cancel, Clock } from "../clock.ts";
 import type { BackendHealth, MaglevTableUnit, Snapshot, Unit, Units } from "../snapshot/snapshot.ts";
 import type { ApplyReport, BackendFigures, DataPlane, DataPlaneLog, ListenerFigures } from "./data-plane.ts";
+import { Ejections } from "./ejections.ts";
 import { Ledger } from "./ledger.ts";
 import { type Admission, ListenerGate } from "./listener-gate.ts";
 import { Problems } from "./problems.ts";
@@ -61,6 +62,7 @@ class WorkerPool implements DataPlane {
   readonly #ledger: Ledger;
   readonly #gate: ListenerGate;
   readonly #problems: Problems;
+  readonly #ejections: Ejections;
   readonly #handles: readonly WorkerHandle[];
   readonly #secrets: Pick<WorkerStart, "sessionKey" | "ticketSecret">;
   #units: Units = new Map();
@@ -93,6 +95,7 @@ class WorkerPool implements DataPlane {
     this.#ledger = new Ledger(count);
     this.#gate = new ListenerGate({ transport, datagrams, join: joinListeners });
     this.#problems = new Problems(count);
+    this.#ejections = new Ejections({ clock, board: this.#ledger, log: options.log });
     this.#handles = Array.from({ length: count }, (_, index) => this.#createHandle(index));
   }
 
@@ -122,6 +125,7 @@ class WorkerPool implements DataPlane {
           const touched = [...diff.changed.map(({ loadBalancerId }) => loadBalancerId), ...diff.removed];
           this.#outdated.push(...touched.flatMap((id) => before.get(id) ?? []));
           await this.#ship(admissions, diff.removed);
+          for (const id of touched) this.#ejections.update(before.get(id), snapshot.units.get(id));
         }
       } catch (error) {
         // What was not shipped must differ next time.
@@ -155,6 +159,7 @@ class WorkerPool implements DataPlane {
   async stop({ drainTimeoutMs }: { readonly drainTimeoutMs: number }): Promise<void> {
     this.#isStopping = true;
     this.#cancelRetry?.();
+    this.#ejections.stop();
     await Promise.all(this.#handles.map((handle) => handle.stop(drainTimeoutMs, drainTimeoutMs + STOP_GRACE_MS)));
   }
 
@@ -273,6 +278,7 @@ class WorkerPool implements DataPlane {
         this.#options.log?.error("listener cannot accept connections", { ...failure, worker: index }),
       onConnectFailed: (failure) =>
         this.#options.log?.warn("backend cannot be connected to", { ...failure, worker: index }),
+      onOutlier: (poolId, backendId) => this.#ejections.note(poolId, backendId),
       onApplied: (sequence, failures) => this.#noteApplied(index, { sequence, failures }),
     });
   }

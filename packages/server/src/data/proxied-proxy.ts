@@ -98,6 +98,8 @@ export class ProxiedProxy implements Proxy {
     if (header.kind === "failed") return this.#turnOut(client, "proxy-protocol");
     client.proxied = header.endpoints;
     if (!this.#allowed.includes(client.remoteAddress)) return this.#turnOut(client, "acl");
+    const { rates } = this.#options.account;
+    if (rates?.connections?.admits(client.remoteAddress) === false) return this.#turnOut(client, "rate-limit");
     this.#options.inner.serve(client, bytes.subarray(header.length));
   }
 

@@ -82,7 +82,9 @@ export class SecuredProxy implements Proxy, ConnectionHandlers {
   /** Made to be handed to `Transport.listen` as it is. */
   readonly accept = (client: Connection): void => {
     if (!this.#allowed.everybody && !this.#allowed.includes(client.remoteAddress)) return this.#turnAway(client, "acl");
-    if (this.#options.account.open(this.#listener.connectionLimit)) this.serve(client);
+    const { account } = this.#options;
+    if (account.rates?.connections?.admits(client.remoteAddress) === false) return this.#turnAway(client, "rate-limit");
+    if (account.open(this.#listener.connectionLimit)) this.serve(client);
     else this.#turnAway(client, "connection-limit");
   };
 

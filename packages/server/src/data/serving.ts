@@ -20,6 +20,7 @@ import { type DesiredListeners, Listeners, type ProxiedListener } from "./listen
 import { PoolBalancer, type PoolBalancerOptions } from "./pool-balancer.ts";
 import { ProxiedProxy } from "./proxied-proxy.ts";
 import type { DatagramProxy, Proxy } from "./proxy.ts";
+import { sourceRates } from "./rate/source-rates.ts";
 import { SecuredProxy } from "./secured-proxy.ts";
 import { PoolTls } from "./tls/tls-client.ts";
 import { ListenerTls } from "./tls/tls-server.ts";
@@ -39,6 +40,8 @@ export interface ServingOptions extends WorkerStart {
   readonly onAcceptError: (failure: BindFailure) => void;
   /** A backend can't be connected to; told at times, not each time. */
   readonly onConnectFailed?: (failure: ConnectFailure) => void;
+  /** A backend has failed as often in a row as its pool allows, over all workers. */
+  readonly onOutlier?: (poolId: string, backendId: string) => void;
 }
 
 /** Everything that one worker serves: the pools and listeners of all load balancers. */
@@ -203,8 +206,14 @@ export class Serving {
   }
 
   #createBalancer(pool: PoolUnit, rows: Pick<PoolBalancerOptions, "row" | "rowOf">): PoolBalancer {
-    const { clock, random } = this.#options;
-    return new PoolBalancer(pool, { clock, random, table: () => this.#tables.get(pool.id), ...rows });
+    const { clock, random, onOutlier } = this.#options;
+    return new PoolBalancer(pool, {
+      clock,
+      random,
+      table: () => this.#tables.get(pool.id),
+      onOutlier: (backendId) => onOutlier?.(pool.id, backendId),
+      ...rows,
+    });
   }
 
   #retirePools(loadBalancerId: string, staying: ReadonlySet<string>): void {
@@ -220,7 +229,7 @@ export class Serving {
     if (staying.size === 0) this.#poolsOf.delete(loadBalancerId);
   }
 
-  #desired({ unit, slots }: UnitAssignment): DesiredListeners {
+  #desired({ unit, slots, rates }: UnitAssignment): DesiredListeners {
     const drainTimeouts = new Map(unit.pools.map(({ id, drainTimeoutMs }) => [id, drainTimeoutMs]));
     return {
       loadBalancerId: unit.loadBalancerId,
@@ -228,6 +237,7 @@ export class Serving {
       listeners: unit.listeners.map((listener) => ({
         unit: listener,
         row: this.#row("listeners", slots.listeners[listener.id]),
+        rates: sourceRates(listener, rates[listener.id] ?? {}, this.#options.clock),
         drainTimeoutMs: Math.max(0, ...poolIdsOf(listener).map((id) => drainTimeouts.get(id) ?? 0)),
       })),
     };

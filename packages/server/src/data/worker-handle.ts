@@ -39,6 +39,8 @@ export interface WorkerHandleOptions {
   readonly onAcceptFailed: (failure: BindFailure) => void;
   /** A backend could not be connected to. */
   readonly onConnectFailed?: (failure: ConnectFailure) => void;
+  /** A backend has failed as often in a row as its pool allows. */
+  readonly onOutlier?: (poolId: string, backendId: string) => void;
 }
 
 interface Pending {
@@ -127,6 +129,9 @@ export class WorkerHandle {
         break;
       case "connect-failed":
         this.#options.onConnectFailed?.(message.failure);
+        break;
+      case "outlier":
+        this.#options.onOutlier?.(message.poolId, message.backendId);
         break;
       case "stopped":
         this.#onStopped();

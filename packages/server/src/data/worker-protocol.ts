@@ -2,6 +2,7 @@
 import type { MaglevTableUnit, Unit } from "../snapshot/snapshot.ts";
 import type { TableMemory } from "./counters.ts";
 import type { ConnectFailure } from "./l7/connect-failures.ts";
+import type { RateMemory } from "./rate/source-rates.ts";
 
 /** The shared tables, to be opened in another thread. */
 export interface SharedMemory {
@@ -21,6 +22,8 @@ export interface UnitSlots {
 export interface UnitAssignment {
   readonly unit: Unit;
   readonly slots: UnitSlots;
+  /** By listener: where the rates of its sources are kept; only of those that have a limit. */
+  readonly rates: Readonly<Record<string, RateMemory>>;
 }
 
 /** A listener that a worker could not open, or that can't accept. */
@@ -72,4 +75,6 @@ export type FromWorker =
   | { readonly kind: "accept-failed"; readonly failure: BindFailure }
   /** A backend could not be connected to; told at times, not each time. */
   | { readonly kind: "connect-failed"; readonly failure: ConnectFailure }
+  /** A backend has failed as often in a row as its pool allows, over all workers. */
+  | { readonly kind: "outlier"; readonly poolId: string; readonly backendId: string }
   | { readonly kind: "stopped" };

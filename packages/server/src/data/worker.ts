@@ -24,6 +24,7 @@ const serving = new Serving({
   clock: systemClock,
   random: systemRandom,
   onAcceptError: (failure) => answer({ kind: "accept-failed", failure }),
+  onOutlier: (poolId, backendId) => answer({ kind: "outlier", poolId, backendId }),
   onConnectFailed: (failure) => answer({ kind: "connect-failed", failure }),
 });
 

@@ -96,6 +96,13 @@ function listenerMetrics({ units, listenerFigures }: MetricSources): readonly Me
           .map(([reason, value]) => ({ labels: { ...labels, reason }, value })),
       ),
     ),
+    counter(
+      "fiberlb_listener_sources_forgotten_total",
+      "Sources that left the table of rates before their time, because it was full.",
+      used
+        .filter(({ figures }) => figures.sourcesForgotten > 0)
+        .map(({ labels, figures }) => ({ labels, value: figures.sourcesForgotten })),
+    ),
   ];
 }
 
@@ -120,6 +127,20 @@ function backendMetrics({ units, backendFigures, isUp }: MetricSources): readonl
       "fiberlb_backend_connections_active",
       "Connections to the backend open now.",
       used.map(({ labels, figures }) => ({ labels, value: figures.connectionsActive })),
+    ),
+    gauge(
+      "fiberlb_backend_ejected",
+      "1 while the backend is left out because it failed real traffic (outlier detection), 0 after.",
+      backends
+        .filter(({ figures }) => figures.ejectionsTotal > 0)
+        .map(({ labels, figures }) => ({ labels, value: figures.isEjected ? 1 : 0 })),
+    ),
+    counter(
+      "fiberlb_backend_ejections_total",
+      "Times that outlier detection left the backend out.",
+      backends
+        .filter(({ figures }) => figures.ejectionsTotal > 0)
+        .map(({ labels, figures }) => ({ labels, value: figures.ejectionsTotal })),
     ),
     counter(
       "fiberlb_backend_connect_errors_total",

@@ -34,6 +34,7 @@ export function compileHttp(listener: Listener, policies: readonly PolicyUnit[] 
     maxUriBytes: listener.maxUriBytes,
     maxHeaderCount: listener.maxHeaderCount,
     maxRequestBodyBytes: listener.maxRequestBodyBytes,
+    ...(listener.requestsPerSPerSource > 0 && { requestsPerSPerSource: listener.requestsPerSPerSource }),
     forwardedHeaders: listener.forwardedHeaders,
     addRequestId: listener.addRequestId,
     hstsMaxAgeS: listener.hstsMaxAgeS,

@@ -8,13 +8,23 @@ import {
   type HealthCheck,
   type Listener,
   type LoadBalancer,
+  type OutlierDetection,
   type Pool,
 } from "@fiberlb/types";
 
 import type { FindCertificate } from "./certificate-shelf.ts";
 import { compileHttp, compilePolicies, type PolicySource } from "./compile-http.ts";
 import { compileBackendTls, compileTls, isTls } from "./compile-tls.ts";
-import type { BackendUnit, ListenerUnit, MaglevUnit, PolicyUnit, PoolUnit, SessionUnit, Unit } from "./snapshot.ts";
+import type {
+  BackendUnit,
+  ListenerUnit,
+  MaglevUnit,
+  OutlierUnit,
+  PolicyUnit,
+  PoolUnit,
+  SessionUnit,
+  Unit,
+} from "./snapshot.ts";
 
 /** A load balancer and what stands below it, as far as the data path cares. */
 export interface UnitSource extends PolicySource {
@@ -132,6 +142,8 @@ function compilePool(pool: Pool, { backends, healthChecks }: UnitSource, lookups
     panicThresholdPercent: pool.panicThresholdPercent,
     onBackendDown: pool.onBackendDown,
     ...(pool.forwarding !== "NAT_MASQUERADE" && { forwarding: pool.forwarding }),
+    ...(pool.outlierDetection !== undefined && { outlierDetection: compileOutliers(pool.outlierDetection) }),
+    ...(pool.queueTimeoutMs > 0 && { queueTimeoutMs: pool.queueTimeoutMs }),
     ...(maglev !== undefined && { maglev }),
     backends: members.map((backend) => compileBackend(backend, { pool, monitored, resolveHost })),
   };
@@ -141,6 +153,10 @@ function compileSession({ sessionPersistence }: Pool): SessionUnit | undefined {
   if (sessionPersistence === undefined || sessionPersistence.type === "SOURCE_IP") return undefined;
   const { type, cookieName = DEFAULT_PERSISTENCE_COOKIE, timeoutS } = sessionPersistence;
   return { type, cookieName, timeoutS };
+}
+
+function compileOutliers({ consecutiveErrors, ejectionS, maxEjectedPercent }: OutlierDetection): OutlierUnit {
+  return { consecutiveErrors, ejectionMs: ejectionS * 1000, maxEjectedPercent };
 }
 
 function compileMaglev(pool: Pool, backendCount: number): MaglevUnit | undefined {

@@ -50,7 +50,7 @@ export interface ListenerUnit {
   readonly backendConnectTimeoutMs: number;
   /** CIDRs that clients must come from; empty = everybody. */
   readonly allowedCidrs: readonly string[];
-  /** New connections that one address may make in a second; absent = any number. */
+  /** New connections (flows, with UDP) that one source may make in a second; absent = any number. */
   readonly newConnectionsPerSPerSource?: number;
   /** Absent: every connection is refused, with a reset; a request that no policy takes, with 503. */
   readonly defaultPoolId?: string;
@@ -109,6 +109,8 @@ export interface HttpUnit {
   readonly maxHeaderCount: number;
   /** 0 = no limit. */
   readonly maxRequestBodyBytes: number;
+  /** Requests that one source may make in a second, over all its connections; absent = any number. */
+  readonly requestsPerSPerSource?: number;
   /** What happens to X-Forwarded-* and Forwarded that the client sent. */
   readonly forwardedHeaders: "APPEND" | "PRESERVE" | "REMOVE";
   /** Gives a request without X-Request-Id one. */
@@ -235,6 +237,10 @@ export interface PoolUnit {
    * node. DSR: backends answer clients themselves. Absent: backends see this node's address.
    */
   readonly forwarding?: "NAT" | "DSR";
+  /** Set when backends that fail real traffic are left out for a while. */
+  readonly outlierDetection?: OutlierUnit;
+  /** How long a connection or request waits for a place while every backend has all it may have; absent = not at all. */
+  readonly queueTimeoutMs?: number;
   /** Set when the pool needs a Maglev table: its algorithm is MAGLEV, or clients stay by source address. */
   readonly maglev?: MaglevUnit;
   /** Ordered by id, so that every worker and node sees the same order. */
@@ -249,6 +255,16 @@ export interface SessionUnit {
   readonly cookieName: string;
   /** How long the listener's cookie lives after a response; 0 = until the client ends its session. */
   readonly timeoutS: number;
+}
+
+/** When a backend that fails real traffic is left out, and for how long (passive health checking). */
+export interface OutlierUnit {
+  /** Failures in a row, over all workers, that have it ejected. */
+  readonly consecutiveErrors: number;
+  /** The first ejection; further ones in a row take longer. */
+  readonly ejectionMs: number;
+  /** Of the pool's backends no more are ejected at once, but always one may be. */
+  readonly maxEjectedPercent: number;
 }
 
 /** How a pool speaks TLS with its backends. */

@@ -226,6 +226,23 @@ describe("INVALID_ARGUMENT", () => {
     await expectInvalid(createPolicy(client, listener.id, fields), ["redirect_pool_id"]);
   });
 
+  test("for trusted networks that can never reach the VIP; clients behind a proxy may be of the other family", async () => {
+    const { id } = await createLoadBalancer(client);
+    const allowedCidrs = ["10.0.0.0/8", "2001:db8::/32"];
+    const accepting = { port: 80, acceptProxyProtocol: true, allowedCidrs };
+    await expectInvalid(createListener(client, id, { ...accepting, proxyProtocolTrustedCidrs: allowedCidrs }), [
+      "proxy_protocol_trusted_cidrs[1]",
+    ]);
+    const listener = await createListener(client, id, { ...accepting, proxyProtocolTrustedCidrs: ["10.0.0.0/8"] });
+    const off = {
+      listener: { id: listener.id, acceptProxyProtocol: false },
+      updateMask: { paths: ["accept_proxy_protocol"] },
+    };
+    await expectInvalid(client.listeners.updateListener(off), ["allowed_cidrs[1]"]);
+    const none = { listener: { id: listener.id }, updateMask: { paths: ["proxy_protocol_trusted_cidrs"] } };
+    await expectInvalid(client.listeners.updateListener(none), ["proxy_protocol_trusted_cidrs"]);
+  });
+
   test("for client networks that can never reach the VIP, and probes that say nothing of the pool", async () => {
     const { id } = await createLoadBalancer(client);
     const allowedCidrs = ["10.0.0.0/8", "2001:db8::/32"];

@@ -151,6 +151,14 @@ const why = whyNoKernel();
     await dataPlane.stop({ drainTimeoutMs: 0 });
   });
 
+  test("the kernel remembers idle connections for the listener's time", async () => {
+    const dataPlane = create();
+    await dataPlane.apply(snapshot(1, [lb({}, { listeners: [listenerUnit({ clientIdleTimeoutMs: 77_000 })] })]));
+    await open(1, true);
+    expect(bed.balancer.exec("conntrack", "-L", "-p", "tcp")).toMatch(/ \d{1,2} ESTABLISHED/);
+    await dataPlane.stop({ drainTimeoutMs: 0 });
+  });
+
   test("figures come from the kernel", async () => {
     const dataPlane = create();
     await dataPlane.apply(snapshot(1, [lb({}, { listeners: [listenerUnit({ allowedCidrs: ["10.1.0.2/32"] })] })]));

@@ -104,10 +104,12 @@ const anyone: Balancer = {
     backend: backendUnit("a"),
     connected() {},
     failed() {},
+    judge() {},
     count() {},
     release() {},
     onRevoke: undefined,
   }),
+  wait: () => ({ kind: "refusal", reason: "backend-limit" }),
 };
 
 let clock: FakeClock;

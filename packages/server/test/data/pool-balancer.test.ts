@@ -141,7 +141,14 @@ describe("leases", () => {
     failed.failed();
     failed.release();
     failed.release();
-    const figures = { connectionsTotal: 1, connectErrorsTotal: 1, bytesIn: 10, bytesOut: 2005 };
+    const figures = {
+      connectionsTotal: 1,
+      connectErrorsTotal: 1,
+      bytesIn: 10,
+      bytesOut: 2005,
+      isEjected: false,
+      ejectionsTotal: 0,
+    };
     expect(backendFigures(rowOf()("a"))).toEqual({ ...figures, connectionsActive: 1 });
     lease.release();
     expect(backendFigures(rowOf()("a"))).toEqual({ ...figures, connectionsActive: 0 });

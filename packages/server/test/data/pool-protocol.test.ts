@@ -67,6 +67,47 @@ const web = (weight = 1) =>
 const other = () => unit({ loadBalancerId: "other" });
 const [first, second] = [() => workers[0] as FakeWorker, () => workers[1] as FakeWorker];
 
+describe("a backend that a worker has seen fail too often", () => {
+  const outlierDetection = { consecutiveErrors: 5, ejectionMs: 30_000, maxEjectedPercent: 50 };
+  const pool = (part = {}) =>
+    unit({ pools: [poolUnit([backendUnit("a"), backendUnit("b")], { outlierDetection, ...part })] });
+
+  it("is ejected for a while, and never with the last one", async () => {
+    await plane.apply(snapshot(1, [pool()]));
+    first().say({ kind: "outlier", poolId: "pool", backendId: "a" });
+    second().say({ kind: "outlier", poolId: "pool", backendId: "b" });
+    expect(plane.backendFigures("a")).toMatchObject({ isEjected: true, ejectionsTotal: 1 });
+    expect(plane.backendFigures("b")).toMatchObject({ isEjected: false });
+    clock.advance(30_000);
+    expect(plane.backendFigures("a")).toMatchObject({ isEjected: false, ejectionsTotal: 1 });
+  });
+
+  it("is back when nobody wants to know any more", async () => {
+    await plane.apply(snapshot(1, [pool()]));
+    first().say({ kind: "outlier", poolId: "pool", backendId: "a" });
+    await plane.apply(snapshot(2, [pool({ outlierDetection: undefined })]));
+    expect(plane.backendFigures("a").isEjected).toBe(false);
+  });
+});
+
+describe("rates of a listener", () => {
+  it("are counted in one memory by all workers, the same from change to change", async () => {
+    const limited = (newConnectionsPerSPerSource: number) =>
+      unit({ listeners: [listenerUnit({ newConnectionsPerSPerSource })] });
+    const memories: unknown[] = [];
+    for (const rate of [5, 6]) {
+      await plane.apply(snapshot(rate, [limited(rate)]));
+      for (const worker of [first(), second()]) {
+        const last = worker.heard.findLast((message) => message.kind === "apply");
+        if (last?.kind === "apply") memories.push(last.assignments[0]?.rates["listener"]?.connections);
+      }
+    }
+    expect(memories).toHaveLength(4);
+    expect(memories[0]).toBeInstanceOf(SharedArrayBuffer);
+    expect(new Set(memories).size).toBe(1);
+  });
+});
+
 describe("what workers start with", () => {
   it("is the same secrets for each, those that were given or some by chance", async () => {
     const secrets = { sessionKey: new Uint8Array(32).fill(1), ticketSecret: new Uint8Array(32).fill(2) };
@@ -262,6 +303,10 @@ describe("figures", () => {
       "tls-handshake": 0,
       "flow-limit": 0,
       "send-failed": 0,
+      "rate-limit": 0,
+      "proxy-protocol": 0,
+      "queue-timeout": 0,
+      "queue-full": 0,
     });
   });
 });

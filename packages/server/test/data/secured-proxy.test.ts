@@ -158,6 +158,14 @@ describe("others cost no handshake", () => {
     await client();
   });
 
+  it("whose source makes too many connections", async () => {
+    account.rates = { connections: { admits: () => false } };
+    await open();
+    const peer = await raw().catch(() => undefined);
+    await peer?.closed;
+    expect(account).toMatchObject({ opened: 0, rejected: ["rate-limit"] });
+  });
+
   it("who are above the connection limit, of which a handshake is a part", async () => {
     await open(listener({ connectionLimit: 1 }));
     await raw();

@@ -1,6 +1,7 @@
-import { PoolProtocol } from "@fiberlb/api";
+import { ListenerProtocol } from "@fiberlb/api";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 
+import { freePort } from "../data/tcp-peers.ts";
 import type { Declared } from "./declare.ts";
 import { backendOf, HttpClient, seenBy } from "./http-client.ts";
 import { declareHttp as declareWith } from "./policies.ts";
@@ -59,16 +60,17 @@ test("without a backend: 503, and the reason where it is wanted", async () => {
 test("settings that this release does not serve are the load balancer's problem", async () => {
   const lb = await declareHttp();
   const { loadBalancerId } = lb;
-  await node.client.pools.createPool({
+  await node.client.listeners.createListener({
     loadBalancerId,
-    name: "app",
-    protocol: PoolProtocol.HTTP,
-    outlierDetection: {},
+    name: "logged",
+    protocol: ListenerProtocol.HTTP,
+    port: await freePort(lb.host),
+    accessLog: { format: "JSON" },
   });
   const { loadBalancer } = await until(
     "the load balancer says what is not served",
     () => node.client.loadBalancers.getLoadBalancer({ id: loadBalancerId }),
-    (answer) => JSON.stringify(answer.loadBalancer?.statusReason ?? "").includes("outlier"),
+    (answer) => JSON.stringify(answer.loadBalancer?.statusReason ?? "").includes("access_log"),
   );
-  expect(loadBalancer!.statusReason).toContain("pool app: outlier_detection is not served by this release; remove it");
+  expect(loadBalancer!.statusReason).toContain("listener logged: access_log is not served by this release; remove it");
 });

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
+import tls from "node:tls";
 
 import {
   BackendStatus,
@@ -81,6 +82,39 @@ const forwardedFor = (answer: string | undefined): unknown =>
     expect(answer).toMatchObject({ exitCode: 0, status: 200 });
     expect((JSON.parse(answer.body) as Seen).headers["x-forwarded-for"]).toBe("127.0.0.9");
   });
+});
+
+test("a TLS listener takes the header before TLS and tells a TCP pool of it", async () => {
+  const seen: Buffer[] = [];
+  const server = createServer((socket) => {
+    socket.on("error", () => undefined);
+    socket.once("data", (bytes: Buffer) => {
+      seen.push(bytes);
+      socket.end("bye");
+    });
+  });
+  const port = await freePort("127.0.0.1");
+  await listen(server, port);
+  const { chainPem: certificatePem, privateKeyPem } = new TestAuthority().issue({ names: ["shop.example"] });
+  const own = { type: CertificateType.SERVER, certificatePem, privateKeyPem };
+  const { certificate } = await client.certificates.createCertificate(own);
+  const lb = await declare(client, {
+    pool: { sendProxyProtocol: ProxyProtocolVersion.V1 },
+    listener: { ...ACCEPTING, protocol: ListenerProtocol.TLS, certificateIds: [certificate!.id] },
+    backends: [{ port }],
+  });
+  const tcp = connect(lb.port, lb.host);
+  await once(tcp, "connect");
+  await new Promise<void>((resolve) => void tcp.write(HEADER, () => resolve()));
+  const secured = tls.connect({ socket: tcp, rejectUnauthorized: false });
+  await once(secured, "secureConnect");
+  secured.write("hello");
+  const [answer] = (await once(secured, "data")) as [Buffer];
+  expect(answer.toString()).toBe("bye");
+  // Header and bytes may come in one piece or in two.
+  expect(`${HEADER}hello`.startsWith(seen[0]!.toString())).toBe(true);
+  secured.destroy();
+  server.close();
 });
 
 describe("a listener that accepts the PROXY protocol", () => {

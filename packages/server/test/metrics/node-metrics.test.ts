@@ -37,6 +37,8 @@ const NO_REJECTS = {
   "flow-limit": 0,
   "send-failed": 0,
   "proxy-protocol": 0,
+  "queue-timeout": 0,
+  "queue-full": 0,
 };
 const LISTENER: ListenerFigures = {
   connectionsActive: 2,
@@ -44,6 +46,7 @@ const LISTENER: ListenerFigures = {
   bytesIn: 10,
   bytesOut: 20,
   rejected: { ...NO_REJECTS, acl: 3 },
+  sourcesForgotten: 6,
 };
 const IDLE: ListenerFigures = {
   connectionsActive: 0,
@@ -51,6 +54,7 @@ const IDLE: ListenerFigures = {
   bytesIn: 0,
   bytesOut: 0,
   rejected: NO_REJECTS,
+  sourcesForgotten: 0,
 };
 const BACKEND: BackendFigures = {
   connectionsActive: 1,
@@ -58,6 +62,8 @@ const BACKEND: BackendFigures = {
   connectErrorsTotal: 4,
   bytesIn: 0,
   bytesOut: 0,
+  isEjected: true,
+  ejectionsTotal: 2,
 };
 
 const unit = {
@@ -91,6 +97,9 @@ describe("nodeMetrics", () => {
     'fiberlb_listener_bytes_total{org="acme",project="shop",load_balancer="web",listener="http",direction="out"} 20',
     'fiberlb_listener_rejected_total{org="acme",project="shop",load_balancer="web",listener="http",reason="acl"} 3',
     'fiberlb_backend_up{org="acme",project="shop",load_balancer="web",pool="app",backend="one"} 1',
+    'fiberlb_listener_sources_forgotten_total{org="acme",project="shop",load_balancer="web",listener="http"} 6',
+    'fiberlb_backend_ejected{org="acme",project="shop",load_balancer="web",pool="app",backend="one"} 1',
+    'fiberlb_backend_ejections_total{org="acme",project="shop",load_balancer="web",pool="app",backend="one"} 2',
     'fiberlb_backend_connect_errors_total{org="acme",project="shop",load_balancer="web",pool="app",backend="one"} 4',
     'fiberlb_health_checks_total{result="passed"} 7',
     "fiberlb_config_revision 42",

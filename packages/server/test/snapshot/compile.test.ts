@@ -42,6 +42,22 @@ function source({ loadBalancer, listener, pool, backends = [{}], healthCheck }: 
 }
 
 describe("compile", () => {
+  it("knows what protects backends, and leaves out what is off", () => {
+    const wanted = { outlierDetection: { ejectionS: 7 }, queueTimeoutMs: 250 };
+    const { pools, listeners } = compile(
+      source({
+        pool: { protocol: "HTTP", ...wanted },
+        listener: { protocol: "HTTP", newConnectionsPerSPerSource: 3, requestsPerSPerSource: 4 },
+      }),
+      lookups,
+    );
+    expect(pools[0]).toMatchObject({
+      outlierDetection: { consecutiveErrors: 5, ejectionMs: 7000, maxEjectedPercent: 10 },
+      queueTimeoutMs: 250,
+    });
+    expect(listeners[0]).toMatchObject({ newConnectionsPerSPerSource: 3, http: { requestsPerSPerSource: 4 } });
+  });
+
   it("makes a unit of effective values", () => {
     const from = source({ healthCheck: {} });
     expect(compile(from, lookups)).toEqual({
@@ -191,7 +207,49 @@ describe("compile", () => {
   });
 });
 
+describe("what connections begin with", () => {
+  it("is a header of the PROXY protocol where the listener and the pool say so", () => {
+    const from = source({
+      listener: { acceptProxyProtocol: true, proxyProtocolTrustedCidrs: ["10.0.0.0/8"] },
+      pool: { sendProxyProtocol: "V2" },
+    });
+    const { listeners, pools } = compile(from, lookups);
+    expect(listeners[0]).toMatchObject({ proxyProtocol: { trustedCidrs: ["10.0.0.0/8"] } });
+    expect(pools[0]).toMatchObject({ sendProxyProtocol: "V2" });
+  });
+
+  it("is nothing otherwise", () => {
+    const { listeners, pools } = compile(source({ listener: { proxyProtocolTrustedCidrs: ["10.0.0.0/8"] } }), lookups);
+    expect(Object.keys(listeners[0]!)).not.toEqual(expect.arrayContaining(["proxyProtocol"]));
+    expect(Object.keys(listeners[0]!)).not.toEqual(expect.arrayContaining(["sniPolicies"]));
+    expect(Object.keys(pools[0]!)).not.toEqual(expect.arrayContaining(["sendProxyProtocol"]));
+  });
+
+  it("is looked at by the policies of a TCP listener that have rules", () => {
+    const from = source();
+    const [listener] = from.listeners;
+    const policy = (name: string, position: number) =>
+      entity("l7Policy", { listenerId: listener!.id, name, position, action: "REJECT" });
+    const [second, first, empty] = [policy("second", 2), policy("first", 1), policy("empty", 3)];
+    const l7Rules = [second, first].map(({ id }) =>
+      entity("l7Rule", { l7PolicyId: id, type: "SNI", compareType: "EQUAL_TO", value: "a.example" }),
+    );
+    const compiled = compile({ ...from, l7Policies: [second, first, empty], l7Rules }, lookups);
+    expect(compiled.listeners[0]!.sniPolicies!.map(({ name }) => name)).toEqual(["first", "second"]);
+    const withoutRules = compile({ ...from, l7Policies: [empty] }, lookups);
+    expect(withoutRules.listeners[0]!.sniPolicies).toBeUndefined();
+  });
+});
+
 describe("healthTargets", () => {
+  it("speak the PROXY protocol as traffic does, but not to what listens elsewhere", () => {
+    const backends = [{}, { monitorAddress: "10.1.1.1" }, { monitorPort: 99 }];
+    const from = source({ pool: { sendProxyProtocol: "V1" }, healthCheck: {}, backends });
+    const versions = healthTargets(from, lookups).map(({ check }) => check.sendProxyProtocol);
+    expect(versions).toEqual(["V1", undefined, undefined]);
+    expect(healthTargets(source({ healthCheck: {} }), lookups)[0]!.check.sendProxyProtocol).toBeUndefined();
+  });
+
   it("knocks at the monitor address and port where there are some", () => {
     const from = source({ healthCheck: {}, backends: [{ monitorAddress: "10.1.1.1", monitorPort: 99 }, {}] });
     expect(healthTargets(from, lookups).map(({ address, port }) => `${address}:${port}`)).toEqual([

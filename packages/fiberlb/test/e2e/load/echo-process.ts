@@ -1,4 +1,5 @@
-// Echo servers in a process of their own. argv: how many, and their host. Prints their ports as a JSON list once they listen.
+// Echo servers in a process of their own. argv: how many, and on which address (default
+// 127.0.0.1). Prints their ports as a JSON list once they listen.
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server } from "node:net";
 

@@ -11,16 +11,19 @@ type Prefix = readonly string[];
 /** Echo servers in a process of their own. */
 export interface EchoProcess {
   readonly program: Program;
-  /** Of their host. */
   readonly ports: readonly number[];
 }
 
 const runScript = (name: string, args: readonly string[], prefix: Prefix = []): Program =>
   new Program([...prefix, process.execPath, fileURLToPath(new URL(`./${name}.ts`, import.meta.url)), ...args]);
 
-/** Starts so many echo servers, on 127.0.0.1 unless another host is named. */
-export async function startEchoProcess(servers: number, prefix: Prefix = [], host = "127.0.0.1"): Promise<EchoProcess> {
-  const program = runScript("echo-process", [String(servers), host], prefix);
+/** Starts so many echo servers. */
+export async function startEchoProcess(
+  servers: number,
+  prefix: Prefix = [],
+  address = "127.0.0.1",
+): Promise<EchoProcess> {
+  const program = runScript("echo-process", [String(servers), address], prefix);
   await until(
     "the echo servers listen",
     () => program.stdout.length,

@@ -25,7 +25,7 @@ const RANDOM_END = 34;
 const SERVER_NAME = 0;
 const HOST_NAME = 0;
 /** No client cuts its hello into more; each one costs time while the rest is awaited. */
-const MAX_RECORDS = 1024;
+const MAX_RECORDS = 128;
 const INCOMPLETE: ClientHelloResult = { kind: "incomplete" };
 const NOT_TLS: ClientHelloResult = { kind: "not-tls" };
 

@@ -1,7 +1,10 @@
 import type { RejectReason } from "../data-plane.ts";
+import type { SourceRates } from "../rate/source-rates.ts";
 
 /** Where a listener's figures are kept; one per listener and worker. */
 export interface ListenerAccount {
+  /** What each source may do in a second, as configured now; absent = anything. */
+  rates?: SourceRates | undefined;
   /**
    * Takes a place for one connection, which is then counted as accepted and active.
    * @param limit connections open at once over all workers of the node; 0 = no limit.

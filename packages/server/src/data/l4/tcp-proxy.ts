@@ -93,6 +93,9 @@ export class TcpProxy implements Proxy {
     if (!this.#allowed.everybody && !this.#allowed.includes(client.remoteAddress)) {
       return turnAway(client, account, "acl");
     }
+    if (account.rates?.connections?.admits(client.remoteAddress) === false) {
+      return turnAway(client, account, "rate-limit");
+    }
     if (this.#router === undefined && this.#defaultPool === undefined) return turnAway(client, account, "no-pool");
     if (account.open(this.#listener.connectionLimit)) this.serve(client);
     else turnAway(client, account, "connection-limit");

@@ -1,4 +1,5 @@
-import type { Balancer, Lease, Refusal, RevokeReason } from "../balancer.ts";
+import type { Cancel } from "../../clock.ts";
+import { type Balancer, type Lease, type Refusal, rejectReasonOf, type RevokeReason } from "../balancer.ts";
 import type { RejectReason } from "../data-plane.ts";
 import type { Flow } from "../select/selector.ts";
 import type { Connection, ConnectionHandlers, Transport, TransportError } from "../transport/transport.ts";
@@ -44,6 +45,8 @@ export class TcpSession implements ConnectionHandlers, Flow, IdleSubject {
   /** The attempt under way was ended for a reason that is not the backend's failure to answer. */
   #attemptRevoked = false;
   #lease: Lease | undefined;
+  /** Set while it waits for a backend to have a place. */
+  #leaveQueue: Cancel | undefined;
   #attempts = 0;
   #tried: Set<string> | undefined;
 
@@ -80,6 +83,7 @@ export class TcpSession implements ConnectionHandlers, Flow, IdleSubject {
   /** Ends the connection from above, with a reset: no peer may take a cut stream for a complete one. */
   abort(): void {
     this.#aborted = true;
+    this.#stopWaiting();
     this.#client.reset();
     if (this.#backendOpen) this.#backend?.reset();
   }
@@ -108,6 +112,7 @@ export class TcpSession implements ConnectionHandlers, Flow, IdleSubject {
     const bytesOut = bytes.length - bytesIn;
     this.#options.account.count(bytesIn, bytesOut);
     this.#lease?.count(bytesIn, bytesOut);
+    if (bytesOut > 0) this.#lease?.judge("success");
     if (this.#peerOf(from)?.write(bytes) === false) from.pause();
   }
 
@@ -118,6 +123,8 @@ export class TcpSession implements ConnectionHandlers, Flow, IdleSubject {
 
   onEnd(from: Connection): void {
     this.moved = true;
+    // One that has nothing to say and ends in order is well, too.
+    if (from === this.#backend) this.#lease?.judge("success");
     this.#peerOf(from)?.shutdown();
   }
 
@@ -125,7 +132,11 @@ export class TcpSession implements ConnectionHandlers, Flow, IdleSubject {
     if (connection === this.#client) this.#clientOpen = false;
     else this.#backendOpen = false;
     if (!this.#established) this.#connectEnded(connection);
-    else if (error !== undefined) this.#peerOf(connection)?.reset();
+    else if (error !== undefined) {
+      // A reset that this side or the client is behind says nothing of the backend.
+      if (connection === this.#backend && this.#clientOpen && !this.#aborted) this.#lease?.judge("failure");
+      this.#peerOf(connection)?.reset();
+    }
     if (!this.#clientOpen && !this.#backendOpen) this.#end();
   }
 
@@ -135,7 +146,10 @@ export class TcpSession implements ConnectionHandlers, Flow, IdleSubject {
 
   /** A side closed before the backend was connected. */
   #connectEnded(connection: Connection): void {
-    if (connection === this.#client) return this.#backendOpen ? this.#backend?.reset() : undefined;
+    if (connection === this.#client) {
+      this.#stopWaiting();
+      return this.#backendOpen ? this.#backend?.reset() : undefined;
+    }
     if (!this.#clientOpen || this.#aborted) return;
     if (!this.#attemptRevoked) this.#lease?.failed();
     this.#attemptRevoked = false;
@@ -152,14 +166,40 @@ export class TcpSession implements ConnectionHandlers, Flow, IdleSubject {
   }
 
   #connectBackend(): void {
+    const choice = this.#options.balancer.pick(this, this.#tried);
+    if (choice.kind === "lease") this.#connect(choice);
+    // What the backends tried had to say is the truth; that no other is left is not.
+    else if (this.#attempts > 0) this.#refuse("connect-failed");
+    else if (choice.reason === "backend-limit") this.#wait();
+    else this.#refuse(rejectReasonOf(choice));
+  }
+
+  #wait(): void {
+    const leave = this.#options.balancer.wait(this, (choice) => {
+      this.#leaveQueue = undefined;
+      this.#settle(choice);
+    });
+    if (typeof leave === "function") this.#leaveQueue = leave;
+    else this.#refuse(rejectReasonOf(leave));
+  }
+
+  #settle(choice: Lease | Refusal): void {
+    if (choice.kind === "lease") this.#connect(choice);
+    else this.#refuse(rejectReasonOf(choice));
+  }
+
+  #stopWaiting(): void {
+    this.#leaveQueue?.();
+    this.#leaveQueue = undefined;
+  }
+
+  #connect(lease: Lease): void {
     const { balancer, transport, connectTimeoutMs } = this.#options;
-    const choice = balancer.pick(this, this.#tried);
-    if (choice.kind === "refusal") return this.#refuse(this.#attempts > 0 ? "connect-failed" : rejectReason(choice));
     this.#attempts += 1;
-    this.#lease = choice;
-    const { address, port } = choice.backend;
+    this.#lease = lease;
+    const { address, port } = lease.backend;
     if (address === undefined) return this.#connectAnother();
-    choice.onRevoke = (reason) => this.#revoked(reason);
+    lease.onRevoke = (reason) => this.#revoked(reason);
     const preface = this.#prefaceFor(balancer);
     const target = { address, port, timeoutMs: connectTimeoutMs };
     this.#backend = transport.connect(preface === undefined ? target : { ...target, preface }, this);
@@ -189,8 +229,4 @@ export class TcpSession implements ConnectionHandlers, Flow, IdleSubject {
     this.#lease?.release();
     this.#options.onEnd(this);
   }
-}
-
-function rejectReason(refusal: Refusal): RejectReason {
-  return refusal.reason === "backend-limit" ? "backend-limit" : "no-backend";
 }

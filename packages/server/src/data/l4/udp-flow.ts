@@ -114,6 +114,7 @@ export class UdpFlow implements Flow, TabledFlow<UdpFlow>, PeerSocketHandlers {
   onDatagram(bytes: Uint8Array): void {
     this.#options.account.count(0, bytes.length);
     this.#lease?.count(0, bytes.length);
+    this.#lease?.judge("success");
     this.#client.socket.send(bytes, this.#client.endpoint);
     this.#options.onReply(this);
   }

@@ -114,6 +114,9 @@ export class UdpProxy implements DatagramProxy, FlowHolder {
     if (!this.#allowed.everybody && !this.#allowed.includes(withoutZone(client.endpoint.address))) {
       return this.#drop("acl");
     }
+    if (account.rates?.connections?.admits(withoutZone(client.endpoint.address)) === false) {
+      return this.#drop("rate-limit");
+    }
     if (this.#pool === undefined) return this.#drop("no-pool");
     if (!account.open(this.#listener.connectionLimit)) return this.#drop("connection-limit");
     budget.take(this);

@@ -61,6 +61,7 @@ export function connectOptionsOf(
     address: backend.address ?? "",
     port: backend.port,
     timeoutMs,
+    ...(mayBeHttp2(protocol) && { mayBecomeDuplex: true }),
     ...(protocol.kind === "tls" && { tls: protocol.tls.clientOf(backend.host) }),
     ...(announcement !== undefined && { preface: announcement.header }),
   };

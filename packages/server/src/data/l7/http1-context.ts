@@ -2,6 +2,7 @@ import type { Clock } from "../../clock.ts";
 import type { Random } from "../../random.ts";
 import type { HttpUnit, ListenerUnit } from "../../snapshot/snapshot.ts";
 import type { ListenerAccount } from "../l4/listener-account.ts";
+import type { SourceRate } from "../rate/source-rates.ts";
 import type { Connection } from "../transport/transport.ts";
 import { clientCertificateLines } from "./client-certificate.ts";
 import { ForwardedClient } from "./forwarded.ts";
@@ -46,6 +47,8 @@ export class Http1Context {
   readonly hstsMaxAgeS: number;
   /** The whole line. */
   readonly hsts: Uint8Array | undefined;
+  /** What one source may ask in a second; undefined = anything. */
+  readonly requestRate: SourceRate | undefined;
   /** For the router; one request is routed at a time. */
   readonly routeRequest = new HeadRequest();
   readonly #heads: RequestHead[] = [];
@@ -58,6 +61,7 @@ export class Http1Context {
     this.listener = listener;
     this.http = http;
     this.shared = shared;
+    this.requestRate = shared.account.rates?.requests;
     this.router = compileRoutes(http.policies, { defaultPoolId, pathNormalization: http.pathNormalization });
     const host = shared.vip.includes(":") ? `[${shared.vip}]` : shared.vip;
     const isSecure = listener.tls !== undefined;

@@ -1,31 +1,29 @@
-import type { Lease, RevokeReason } from "../balancer.ts";
+import { type Lease, type Refusal, rejectReasonOf, type RevokeReason } from "../balancer.ts";
 import type { RejectReason } from "../data-plane.ts";
 import type { TransportError } from "../transport/transport.ts";
+import { BackendSearch } from "./backend-search.ts";
 import type { ExchangeClient } from "./exchange-client.ts";
 import { expired } from "./exchange-timeouts.ts";
 import { HeaderEdits } from "./header-edits.ts";
-import type { HttpPool } from "./http-pools.ts";
 import type { Http1Context } from "./http1-context.ts";
 import { isIdempotent, Method, type MethodId } from "./http1-names.ts";
 import type { ByteRanges } from "./http1-ranges.ts";
 import { REFUSED, STREAM_RESET } from "./http2-upstream-stream.ts";
-import { type LocalResponse, statusResponse } from "./local-response.ts";
-import { choosePool, type IncomingRequest, reasonOf, targetOf, writePoolRequest } from "./pool-request.ts";
+import { type LocalResponse, statusResponse, TOO_MANY_REQUESTS } from "./local-response.ts";
+import { choosePool, type IncomingRequest, targetOf, writePoolRequest } from "./pool-request.ts";
 import { ResponseRelay } from "./response-relay.ts";
 import { answerOf } from "./route-answer.ts";
 import type { PoolRoute } from "./route-outcome.ts";
-import { sessionCookieLine } from "./session-headers.ts";
 import type { Upstream, UpstreamUser } from "./upstream.ts";
 import { FRESH_MS, MAX_IDLE_MS } from "./upstreams.ts";
-
-/** Backends tried for one request while nothing of it was delivered. */
-export const MAX_CONNECT_ATTEMPTS = 3;
 
 const IDLE = 0;
 const CONNECTING = 1;
 const WAITING = 2;
 const RELAYING = 3;
 const TUNNEL = 4;
+/** No backend has a place for it so far. */
+const QUEUED = 5;
 
 /**
  * One request of a client and its answer: routes it, has a backend chosen, sends it, tries again where that is safe, and
@@ -34,6 +32,7 @@ const TUNNEL = 4;
 export class Http1Exchange implements UpstreamUser {
   readonly #client: ExchangeClient;
   readonly #relay = new ResponseRelay();
+  readonly #search: BackendSearch;
   readonly #revoked = (reason: RevokeReason): void => this.#revoke(reason);
   #context!: Http1Context;
   #phase = IDLE;
@@ -42,24 +41,18 @@ export class Http1Exchange implements UpstreamUser {
   #isPersistent = false;
   #isBodyComplete = false;
   #asksUpgrade = false;
-  #pool: HttpPool | undefined;
   #responseEdits: HeaderEdits = HeaderEdits.none;
-  /** The backend that the client's session is with. */
-  #sessionBackendId: string | undefined;
-  /** Another backend answers for the session's, and begins none. */
-  #isDetour = false;
   #lease: Lease | undefined;
   #upstream: Upstream | undefined;
   /** Everything of the request that was given to a backend, while it can still be given to another. */
   #replay: Uint8Array | undefined;
-  #tried: Set<string> | undefined;
-  #attempts = 0;
   #wasResent = false;
   /** Monotonic milliseconds by which the response must have begun. */
   #deadlineMs = Infinity;
 
   constructor(client: ExchangeClient) {
     this.#client = client;
+    this.#search = new BackendSearch(client, (choice) => this.#leaveQueue(choice));
   }
 
   /** Serves a request. `answered` may come before this returns. */
@@ -71,13 +64,14 @@ export class Http1Exchange implements UpstreamUser {
     this.#isPersistent = head.isPersistent;
     this.#isBodyComplete = isBodyComplete;
     this.#asksUpgrade = head.upgradesToWebSocket;
-    this.#sessionBackendId = this.#tried = undefined;
-    this.#isDetour = this.#wasResent = false;
-    this.#attempts = 0;
+    this.#wasResent = false;
     this.#responseEdits = HeaderEdits.none;
-    const { http, router, shared, routeRequest } = context;
-    const { requestTimeoutMs } = http;
-    this.#deadlineMs = requestTimeoutMs > 0 ? shared.clock.nowMs() + requestTimeoutMs : Infinity;
+    const { router, shared, routeRequest, requestRate } = context;
+    this.#startDeadline();
+    if (requestRate?.admits(this.#client.clientAddress) === false) {
+      shared.account.reject("rate-limit");
+      return this.#answer(TOO_MANY_REQUESTS);
+    }
     if (this.#method === Method.CONNECT) return this.#answer(statusResponse(501, "CONNECT is not served here"));
     const route = router.route(routeRequest.show(head, this.#client));
     if (route.kind === "pool") this.#toPool(route, request);
@@ -120,12 +114,13 @@ export class Http1Exchange implements UpstreamUser {
 
   /** Whether the head of the response has not been sent. */
   get isUnanswered(): boolean {
-    return this.#phase === CONNECTING || this.#phase === WAITING;
+    return this.#phase === CONNECTING || this.#phase === WAITING || this.#phase === QUEUED;
   }
 
   /** Answers instead of the backend, giving the request up; a response that has begun is cut. */
   giveUp(status: number, reason: RejectReason): void {
     this.#context.shared.account.reject(reason);
+    if (reason === "bad-response" || reason === "backend-timeout") this.#lease?.judge("failure");
     const { isUnanswered } = this;
     this.abort();
     if (isUnanswered) this.#answer({ ...statusResponse(status), reason });
@@ -138,7 +133,7 @@ export class Http1Exchange implements UpstreamUser {
    */
   tick(nowMs: number, quietMs: number): void {
     const connection = this.#upstream?.connection;
-    // A connect has its own timeout.
+    // A connect has its own timeout, and so has the queue.
     if (this.#phase === CONNECTING || this.#phase === IDLE || connection === undefined) return;
     const timeout = expired({
       phase: this.#phase === WAITING ? "response" : this.#phase === TUNNEL ? "tunnel" : "body",
@@ -199,37 +194,50 @@ export class Http1Exchange implements UpstreamUser {
     const edits = context.editsOf(route);
     const { pool, sessionBackendId: session, hashText } = choosePool(context, route, request.head);
     if (pool === undefined) return this.#refuse("no-pool");
-    this.#pool = pool;
     this.#client.hashText = hashText;
-    this.#sessionBackendId = session;
     this.#responseEdits = edits.response;
     const ownCookie = session === undefined ? undefined : pool.sessions?.cookieName;
     this.#replay = writePoolRequest(context, request, { client: this.#client.forwarded, edits, ownCookie });
-    const resumed = session === undefined ? "end" : pool.balancer.resume(session);
-    if (resumed === "end") this.#sessionBackendId = undefined;
-    this.#isDetour = resumed === "detour";
-    const choice = typeof resumed === "object" ? resumed : pool.balancer.pick(this.#client);
-    if (choice.kind === "refusal") return this.#refuse(reasonOf(choice), choice.reason);
-    const target = targetOf(pool, choice, this.#client);
+    const choice = this.#search.begin(pool, session);
+    if (choice !== "waiting") return this.#settle(choice);
+    this.#phase = QUEUED;
+    if (!this.#isBodyComplete) this.#client.pauseBody();
+  }
+
+  /** The wait for a place is over; how long it was is no fault of the backend's. */
+  #leaveQueue(choice: Lease | Refusal): void {
+    this.#startDeadline();
+    this.#settle(choice);
+    if (this.#phase === WAITING) this.#client.resumeBody();
+  }
+
+  #settle(choice: Lease | Refusal): void {
+    if (choice.kind === "refusal") return this.#refuse(rejectReasonOf(choice), choice.reason);
+    const target = targetOf(this.#search.pool, choice, this.#client);
     const maxIdleMs = isIdempotent(this.#method) ? MAX_IDLE_MS : FRESH_MS;
-    const upstream = context.shared.upstreams.take(target, maxIdleMs, this);
+    const upstream = this.#context.shared.upstreams.take(target, maxIdleMs, this);
     if (upstream === undefined) return this.#connect(choice);
     this.#lease = choice;
     choice.onRevoke = this.#revoked;
     choice.connected();
     this.#upstream = upstream;
     this.#phase = WAITING;
-    this.#send(this.#replay);
+    this.#send(this.#replay as Uint8Array);
+  }
+
+  #startDeadline(): void {
+    const { http, shared } = this.#context;
+    this.#deadlineMs = http.requestTimeoutMs > 0 ? shared.clock.nowMs() + http.requestTimeoutMs : Infinity;
   }
 
   #connect(lease: Lease): void {
-    this.#attempts++;
+    this.#search.attempts++;
     this.#lease = lease;
     lease.onRevoke = this.#revoked;
     this.#phase = CONNECTING;
     this.#client.pauseBody();
     const { listener, shared } = this.#context;
-    const target = targetOf(this.#pool as HttpPool, lease, this.#client);
+    const target = targetOf(this.#search.pool, lease, this.#client);
     this.#upstream = shared.upstreams.connect(target, listener.backendConnectTimeoutMs, this);
   }
 
@@ -258,16 +266,17 @@ export class Http1Exchange implements UpstreamUser {
   }
 
   #respond(upstream: Upstream): void {
-    const { isDraining } = this.#context.shared;
+    const { isDraining, clock } = this.#context.shared;
     const written = this.#relay.begin(upstream, {
       method: this.#method,
       minorVersion: this.#minorVersion,
       keepAlive: this.#isPersistent && this.#isBodyComplete && !isDraining,
       hsts: this.#context.hsts,
       edits: this.#responseEdits,
-      lines: this.#sessionLine(upstream),
+      lines: this.#search.sessionLine(upstream, clock),
     });
     if (upstream.body.state === "failed") return this.giveUp(502, "bad-response");
+    this.#lease?.judge(upstream.head.line.status >= 500 ? "failure" : "success");
     this.#phase = RELAYING;
     this.#deadlineMs = Infinity;
     this.#relayed(written);
@@ -298,23 +307,13 @@ export class Http1Exchange implements UpstreamUser {
   /** 101: what follows is another protocol, for which both sides must have asked. */
   #switch(upstream: Upstream): void {
     if (!this.#asksUpgrade) return this.giveUp(502, "bad-response");
+    this.#lease?.judge("success");
     const { written, rest } = this.#relay.beginTunnel(upstream, this.#responseEdits);
     this.#phase = TUNNEL;
     this.#deadlineMs = Infinity;
     this.#toClient(written);
     if (rest.length > 0) this.#toClient(rest);
     this.#client.startTunnel();
-  }
-
-  #sessionLine(upstream: Upstream): Uint8Array | undefined {
-    const { sessions } = this.#pool as HttpPool;
-    if (sessions === undefined || this.#isDetour) return undefined;
-    return sessionCookieLine(sessions, upstream.head, {
-      backendId: upstream.backendId,
-      requestBackendId: this.#sessionBackendId,
-      secure: this.#client.tls !== undefined,
-      nowMs: this.#context.shared.clock.epochMs(),
-    });
   }
 
   /** Nothing was delivered: any request may be given to another backend. */
@@ -325,15 +324,12 @@ export class Http1Exchange implements UpstreamUser {
 
   #tryAnother(): void {
     const failed = this.#lease;
-    const pool = this.#pool as HttpPool;
     const replay = this.#replay;
     this.#end();
     this.#replay = replay;
-    if (failed !== undefined) (this.#tried ??= new Set()).add(failed.backend.id);
-    if (this.#attempts >= MAX_CONNECT_ATTEMPTS) return this.#refuse("connect-failed");
-    const choice = pool.balancer.pick(this.#client, this.#tried);
+    const choice = this.#search.another(failed);
     // What the backends tried had to say is the truth; that no other is left is not.
-    if (choice.kind === "refusal") this.#refuse("connect-failed");
+    if (choice === undefined) this.#refuse("connect-failed");
     else this.#connect(choice);
   }
 
@@ -345,6 +341,7 @@ export class Http1Exchange implements UpstreamUser {
     if (upstream.isReused && error?.code !== STREAM_RESET) return this.#replaceStale();
     if (this.#wasResent) return this.giveUp(502, "bad-response");
     this.#wasResent = true;
+    this.#lease?.judge("failure");
     upstream.abort();
     this.#tryAnother();
   }
@@ -390,6 +387,7 @@ export class Http1Exchange implements UpstreamUser {
   #end(): void {
     this.#phase = IDLE;
     this.#deadlineMs = Infinity;
+    this.#search.stop();
     this.#replay = this.#upstream = undefined;
     this.#relay.isBlocked = false;
     const lease = this.#lease;

@@ -74,6 +74,10 @@ export class Http1Proxy implements Proxy, Http1Owner {
       account.reject("acl");
       return client.reset();
     }
+    if (account.rates?.connections?.admits(client.remoteAddress) === false) {
+      account.reject("rate-limit");
+      return client.reset();
+    }
     if (account.open(connectionLimit)) return this.serve(client);
     if (this.#turnedAway.size < MAX_TURNED_AWAY) return this.#turnAway(client);
     account.reject("connection-limit");
@@ -127,6 +131,8 @@ export class Http1Proxy implements Proxy, Http1Owner {
     const connection = new Http2Connection(client, this);
     this.#clients.add(connection);
     connection.start(received);
+    // Its handshake was under way when the listener went: whoever is on the way is served, and told to go elsewhere.
+    if (this.#shared.isDraining) connection.drain();
   }
 
   /** For its connections only. */

@@ -1,3 +1,4 @@
+import { isClientCertificateName } from "./client-certificate.ts";
 import { COLON, CR, FIELD_VALUE, isBlank, LF } from "./http1-bytes.ts";
 import { type Http1Error, http1Errors } from "./http1-errors.ts";
 import { FAILED, INCOMPLETE } from "./http1-fields.ts";
@@ -9,7 +10,7 @@ const VALUE = 2;
 const LINE_LF = 3;
 const LAST_LF = 4;
 
-/** Longer names are not among those refused. */
+/** What is kept of a name: more than any that is refused has, or begins with. */
 const NAME_BYTES = 64;
 
 /**
@@ -91,9 +92,10 @@ export class TrailerScan {
     }
     if (byte !== COLON) return isBlank(byte) ? http1Errors.blankBeforeColon : http1Errors.name;
     this.#phase = VALUE;
-    const id =
-      this.#nameLength > NAME_BYTES ? HeaderName.OTHER : headerNameOf(this.#name, 0, this.#nameLength, this.#hash);
-    return NOT_IN_TRAILERS[id] === 1 ? http1Errors.trailer : undefined;
+    const end = Math.min(this.#nameLength, NAME_BYTES);
+    const id = this.#nameLength > NAME_BYTES ? HeaderName.OTHER : headerNameOf(this.#name, 0, end, this.#hash);
+    const isRefused = NOT_IN_TRAILERS[id] === 1 || isClientCertificateName(this.#name, 0, end);
+    return isRefused ? http1Errors.trailer : undefined;
   }
 
   #fail(error: Http1Error): number {

@@ -100,9 +100,14 @@ export class Http2UpstreamSession {
     return this.#state === "open" || this.#state === "opening";
   }
 
+  /** Open, and nobody doubts it. Of a session that has ended node:http2 says so later: PING would throw meanwhile. */
+  get #isTrusted(): boolean {
+    return this.#state === "open" && !this.#session.destroyed && this.#pingedAtMs === Infinity;
+  }
+
   /** Requests that it takes now. */
   get room(): number {
-    return this.#state === "open" && this.#pingedAtMs === Infinity ? this.limit - this.inUse : 0;
+    return this.#isTrusted ? this.limit - this.inUse : 0;
   }
 
   /** The backend has ended the session, or cannot be reached any more. */
@@ -147,8 +152,7 @@ export class Http2UpstreamSession {
   /** A request was given up. If the backend has been silent, it is asked whether it is there at all. */
   suspect(): void {
     const nowMs = this.#options.clock.nowMs();
-    const isTold = this.#state === "open" && this.#pingedAtMs === Infinity;
-    if (!isTold || nowMs - this.#lastHeardMs < SILENCE_MS) return;
+    if (!this.#isTrusted || nowMs - this.#lastHeardMs < SILENCE_MS) return;
     this.#pingedAtMs = nowMs;
     this.#session.ping((error) => {
       this.#pingedAtMs = Infinity;

@@ -78,6 +78,13 @@ export function statusResponse(status: number, detail?: string): LocalResponse {
   return { status, contentType: "text/plain; charset=utf-8", body };
 }
 
+/** The source has asked for more than it may. Whatever its rate, it may ask again within a second (RFC 6585 §4). */
+export const TOO_MANY_REQUESTS: LocalResponse = {
+  ...statusResponse(429, "too many requests from this address"),
+  reason: "rate-limit",
+  edits: [{ name: "Retry-After", value: "1" }],
+};
+
 /** The bytes of a response, head and body. */
 export function renderResponse(
   response: LocalResponse,

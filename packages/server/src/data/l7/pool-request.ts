@@ -1,6 +1,5 @@
-import type { Lease, Refusal } from "../balancer.ts";
-import type { RejectReason } from "../data-plane.ts";
-import { announce, endpointsOf } from "../l4/proxy-protocol.ts";
+import type { Lease } from "../balancer.ts";
+import { announce, type Announcement, endpointsOf } from "../l4/proxy-protocol.ts";
 import type { UpstreamTarget } from "./backend-protocol.ts";
 import { cookieValues } from "./cookie.ts";
 import type { ExchangeClient } from "./exchange-client.ts";
@@ -57,15 +56,28 @@ function hashText(pool: HttpPool | undefined, head: RequestHead): string | undef
   return values.length === 0 ? undefined : values.join(", ");
 }
 
-/** What a refusal counts as. */
-export const reasonOf = ({ reason }: Refusal): RejectReason =>
-  reason === "backend-limit" ? "backend-limit" : "no-backend";
-
 /** Where a request goes once its backend is chosen; tells the backend who the client is where the pool says so. */
 export function targetOf({ balancer, protocol }: HttpPool, { backend }: Lease, client: ExchangeClient): UpstreamTarget {
   const version = balancer.sendProxyProtocol;
-  if (version === undefined) return { backend, protocol };
-  return { backend, protocol, announcement: announce(version, endpointsOf(client, client.proxied)) };
+  return version === undefined
+    ? { backend, protocol }
+    : { backend, protocol, announcement: announcementOf(client, version) };
+}
+
+interface Announced {
+  readonly version: "V1" | "V2";
+  readonly announcement: Announcement;
+}
+
+/** Of clients with several requests: who a connection is with never changes. */
+const announced = new WeakMap<ExchangeClient, Announced>();
+
+function announcementOf(client: ExchangeClient, version: "V1" | "V2"): Announcement {
+  const known = announced.get(client);
+  if (known?.version === version) return known.announcement;
+  const announcement = announce(version, endpointsOf(client, client.proxied));
+  announced.set(client, { version, announcement });
+  return announcement;
 }
 
 /** How a request leaves for a pool. */

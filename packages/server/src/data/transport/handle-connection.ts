@@ -286,6 +286,7 @@ export class HandleConnection extends HandleEndpoints implements Connection, Dea
   }
 
   #tellEnd(): void {
+    if (this.#ended) return;
     this.#ended = true;
     this.#stopReading();
     this.handlers.onEnd(this);

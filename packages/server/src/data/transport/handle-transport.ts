@@ -4,6 +4,7 @@ import type { ConnectDeadlines } from "./connect-deadlines.ts";
 import { HandleConnection } from "./handle-connection.ts";
 import { HandleIo } from "./handle-io.ts";
 import { listeningSocket, openServer } from "./net-listener.ts";
+import { createStreamTransport } from "./stream-transport.ts";
 import { hostPort, systemError } from "./system-error.ts";
 import type { TcpBinding, TcpHandle } from "./tcp-binding.ts";
 import type { Connection, ListenOptions, Transport } from "./transport.ts";
@@ -14,6 +15,7 @@ import type { Connection, ListenOptions, Transport } from "./transport.ts";
  */
 export function createHandleTransport(binding: TcpBinding, deadlines: ConnectDeadlines): Transport {
   const io = new HandleIo(binding, deadlines);
+  const streams = createStreamTransport(deadlines);
   return {
     async listen(options, onConnection) {
       const server = await openServer(options);
@@ -25,6 +27,8 @@ export function createHandleTransport(binding: TcpBinding, deadlines: ConnectDea
       return listeningSocket(server);
     },
     connect(options, handlers) {
+      // Node's HTTP/2 on a TLS handle that was ours has ended the process when a backend broke off (decision 16).
+      if (options.mayBecomeDuplex === true) return streams.connect(options, handlers);
       const connection = new HandleConnection(io, new binding.Tcp(binding.socketType), options);
       connection.handlers = handlers;
       connection.connect(options);

@@ -110,7 +110,7 @@ export class StreamConnection implements Connection, Deadline {
   /** Reads from now on, unless the owner has paused or nothing more is to come. */
   read(): void {
     if (this.#paused || !this.#connected || this.#closing) return;
-    if (this.#endHeld) queueMicrotask(() => this.#ended());
+    if (this.#endHeld) queueMicrotask(() => this.#tellHeldEnd());
     else this.#socket.resume();
   }
 
@@ -241,6 +241,13 @@ export class StreamConnection implements Connection, Deadline {
     if (!this.#connected) return this.#cut();
     this.#endHeld = this.#paused;
     if (!this.#paused) this.handlers.onEnd(this);
+  }
+
+  /** Once, however often it was asked for meanwhile. */
+  #tellHeldEnd(): void {
+    if (this.#paused || !this.#endHeld || this.#closing) return;
+    this.#endHeld = false;
+    this.handlers.onEnd(this);
   }
 
   #cut(): void {

@@ -130,6 +130,11 @@ export interface ConnectOptions {
   readonly timeoutMs: number;
   /** Sent as the first bytes, in cleartext even where TLS follows. At most a few hundred. */
   readonly preface?: Uint8Array;
+  /**
+   * `toDuplex` may be asked for: an engine that has connections of its own uses Node's streams for this one. Default
+   * false.
+   */
+  readonly mayBecomeDuplex?: boolean;
   /** Speaks TLS: `onConnect` comes after the handshake. Absent: cleartext. */
   readonly tls?: TlsClient;
 }

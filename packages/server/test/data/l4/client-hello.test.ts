@@ -86,7 +86,7 @@ describe("refused", () => {
     ["another message", Buffer.from(record([2, 0, 0, 1, 0]))],
     ["a hello that is too long", Buffer.from(record([1, 0, ...u16(MAX_CLIENT_HELLO_BYTES + 1)]))],
     ["an alert in the middle of the hello", Buffer.from([...record([1, 0]), 21, 3, 1, 0, 2, 2, 40])],
-    ["more records than any client makes", Buffer.from([...record([1, 0, 0x20, 0]), ...endless(1023)])],
+    ["more records than any client makes", Buffer.from([...record([1, 0, 0x20, 0]), ...endless(127)])],
     ["a message that is cut", Buffer.from(record([1, 0, 0, 3, 3, 3, 7]))],
     ["two names in two extensions", hello([...nameOf("a.example"), ...nameOf("b.example")])],
     ["two names in one", hello([0, 0, ...vector(vector([0, ...vector(ascii("a")), 0, ...vector(ascii("b"))]))])],

@@ -2,6 +2,7 @@ import type { Balancer, Lease, Refusal, RevokeReason } from "../../../src/data/b
 import type { RejectReason } from "../../../src/data/data-plane.ts";
 import { type ListenerAccount, TcpProxy } from "../../../src/data/l4/tcp-proxy.ts";
 import { ProxiedProxy } from "../../../src/data/proxied-proxy.ts";
+import type { SourceRates } from "../../../src/data/rate/source-rates.ts";
 import type { Flow } from "../../../src/data/select/selector.ts";
 import { createNodeTransport } from "../../../src/data/transport/node-transport.ts";
 import type { ListeningSocket, Transport } from "../../../src/data/transport/transport.ts";
@@ -15,6 +16,7 @@ export class AccountLog implements ListenerAccount {
   closed = 0;
   bytesIn = 0;
   bytesOut = 0;
+  rates: SourceRates | undefined;
   readonly rejected: RejectReason[] = [];
   readonly #waiting = new Set<() => void>();
 
@@ -64,6 +66,10 @@ export class ScriptedBalancer implements Balancer {
   refusal: Refusal["reason"] = "no-healthy-backend";
   sendProxyProtocol: "V1" | "V2" | undefined;
   readonly log: string[] = [];
+  /** What was said of backends, `failed` not among it. */
+  readonly verdicts: string[] = [];
+  /** Set: those that find no backend wait, and tests tell them. */
+  waiting: { readonly flow: Flow; readonly onTurn: (choice: Lease | Refusal) => void }[] | undefined;
   readonly flows: Flow[] = [];
   readonly leases: Lease[] = [];
   readonly bytes = { in: 0, out: 0 };
@@ -78,6 +84,7 @@ export class ScriptedBalancer implements Balancer {
       backend,
       connected: () => void this.log.push(`${backend.id} connected`),
       failed: () => void this.log.push(`${backend.id} failed`),
+      judge: (verdict) => void this.verdicts.push(`${backend.id} ${verdict}`),
       count: (bytesIn, bytesOut) => {
         this.bytes.in += bytesIn;
         this.bytes.out += bytesOut;
@@ -87,6 +94,20 @@ export class ScriptedBalancer implements Balancer {
     };
     this.leases.push(lease);
     return lease;
+  }
+
+  wait(flow: Flow, onTurn: (choice: Lease | Refusal) => void): (() => void) | Refusal {
+    if (this.waiting === undefined) return { kind: "refusal", reason: "backend-limit" };
+    const waiter = { flow, onTurn };
+    this.waiting.push(waiter);
+    return () => (this.waiting = this.waiting?.filter((other) => other !== waiter));
+  }
+
+  /** Tells the first one that waits. */
+  tellFirst(choice: Lease | Refusal): void {
+    const first = this.waiting?.shift();
+    if (first === undefined) throw new Error("nobody waits");
+    first.onTurn(choice);
   }
 
   add(id: string, port: number): void {

@@ -4,6 +4,7 @@ import tls from "node:tls";
 
 import { afterEach, describe, expect, it } from "@jest/globals";
 
+import { writeProxyHeader } from "../../../src/data/l4/proxy-protocol.ts";
 import { CLIENT_HELLO_TIMEOUT_MS } from "../../../src/data/l4/tcp-proxy.ts";
 import type { PolicyUnit } from "../../../src/snapshot/snapshot.ts";
 import type { Peer, PeerServer } from "../transport/peer.ts";
@@ -96,6 +97,23 @@ describe("the pool", () => {
     const backend = await server.next();
     await backend.receivedAtLeast(16);
     expect(chosen()).toBe("default");
+  });
+
+  it("of a hello behind a header of the PROXY protocol is the same, and the backend may be told, too", async () => {
+    const server = await routed();
+    rig.update({ sniPolicies: POLICIES, proxyProtocol: { trustedCidrs: ["127.0.0.0/8"] } });
+    (rig.pools.get("shop") as ScriptedBalancer).sendProxyProtocol = "V2";
+    const proxied = {
+      source: { address: "198.51.100.7", port: 40_000 },
+      destination: { address: "203.0.113.1", port: 443 },
+    };
+    const hello = await helloOf({ servername: "shop.example" });
+    const client = await rig.client();
+    await client.send(Buffer.concat([writeProxyHeader("V1", proxied), hello]));
+    const backend = await server.next();
+    await backend.receivedAtLeast(28 + hello.length);
+    expect(backend.received).toEqual(Buffer.concat([writeProxyHeader("V2", proxied), hello]));
+    expect(chosen()).toBe("shop");
   });
 
   it("is shared by weight", async () => {

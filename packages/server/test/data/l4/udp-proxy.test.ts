@@ -118,6 +118,16 @@ describe("who is let in", () => {
     expect(rig.flows).toBe(2);
   });
 
+  it("rates of sources: new flows above them are dropped, those that stand are not touched", () => {
+    let left = 1;
+    rig.account.rates = { connections: { admits: () => left-- > 0 } };
+    rig.send("x", { address: "203.0.113.9" });
+    rig.send("x", { address: "203.0.113.8" });
+    rig.send("x", { address: "203.0.113.9" });
+    expect(rig.flows).toBe(1);
+    expect(rig.account.rejected).toEqual(["rate-limit"]);
+  });
+
   it("a client that is not allowed any more loses its flow at once, others don't", () => {
     rig.send("x", { address: "203.0.113.9" });
     rig.send("x");

@@ -140,6 +140,9 @@ describe("chunked (RFC 9112 §7.1)", () => {
     ["0\r\nX-Forwarded-For: a\r\n", "TRAILER"],
     ["0\r\nX_Forwarded_For: a\r\n", "TRAILER"],
     ["0\r\nAuthorization: a\r\n", "TRAILER"],
+    ["0\r\nX-SSL-Client-Verify: SUCCESS\r\n", "TRAILER"],
+    ["0\r\nx_ssl-client_dn: CN=admin\r\n", "TRAILER"],
+    [`0\r\nX-SSL-Client-${"x".repeat(80)}: a\r\n`, "TRAILER"],
   ])("%j is refused, in one piece and byte by byte", (text, error) => {
     const cuts = Array.from({ length: text.length }, (_, i) => i + 1);
     expect(scan(text)).toMatchObject({ state: "failed", error });

@@ -254,8 +254,13 @@ describe("the settings of a pool", () => {
     expect(rig.connectErrors[0]).toMatch(/backend EPROTO Cannot connect to .*: Cannot use certificate certificate-2: /);
   });
 
-  it("by default are verified by the system's authorities", () => {
+  it("that are not at hand are not guessed", () => {
     const { backendTls: _, ...plain } = pool({});
+    expect(new BackendProtocols((unit) => new PoolTls(unit)).of(plain)).toBeUndefined();
+  });
+
+  it("without an authority of its own are verified by the system's", () => {
+    const plain = { ...pool({}), backendTls: { skipVerify: false, alpnProtocols: ["http/1.1"] } } as const;
     const protocol = new BackendProtocols((unit) => new PoolTls(unit)).of(plain);
     if (protocol?.kind !== "tls") throw new Error("not TLS");
     expect(protocol.tls.clientOf("host.internal")).toMatchObject({ serverName: "host.internal", skipVerify: false });

@@ -5,6 +5,7 @@ import { bytesContract } from "./contract/bytes.ts";
 import { duplexContract } from "./contract/duplex.ts";
 import { endingContract } from "./contract/ending.ts";
 import { handshakeContract } from "./contract/handshake.ts";
+import { interleavingContract } from "./contract/interleaving.ts";
 import { openingContract } from "./contract/opening.ts";
 import { proxiedContract } from "./contract/proxied.ts";
 import { resumptionContract } from "./contract/resumption.ts";
@@ -23,6 +24,9 @@ export function transportContract(engine: string, create: CreateTransport): void
   });
   describe.each(["cleartext", "TLS"] as const)(`${engine}, %s: ending`, (wire) => {
     endingContract(create, wire);
+  });
+  describe.each(["cleartext", "TLS"] as const)(`${engine}, %s: interleaving`, (wire) => {
+    interleavingContract(create, wire);
   });
   describe(`${engine}: handshakes`, () => {
     handshakeContract(create);

@@ -10,10 +10,10 @@ afterEach(() => {
   for (const socket of sockets.splice(0)) socket.close();
 });
 
-function listen(onMessage: (socket: dgram.Socket, from: dgram.RemoteInfo) => void): Promise<number> {
+function listen(onMessage: (socket: dgram.Socket, from: dgram.RemoteInfo, bytes: Buffer) => void): Promise<number> {
   const socket = dgram.createSocket("udp4");
   sockets.push(socket);
-  socket.on("message", (_, from) => onMessage(socket, from));
+  socket.on("message", (bytes, from) => onMessage(socket, from, bytes));
   return new Promise((resolve) => socket.bind(0, "127.0.0.1", () => resolve(socket.address().port)));
 }
 
@@ -24,6 +24,16 @@ test("passes at once when the backend answers", async () => {
 
 test("fails when nothing listens on the port", async () => {
   expect(await verdictOf(probeUdp, 1)).toBe("nothing listens on UDP 127.0.0.1:PORT (port unreachable)");
+});
+
+test("begins with a header that is nobody's where the backend wants the PROXY protocol", async () => {
+  const heard = Promise.withResolvers<Buffer>();
+  const port = await listen((socket, from, bytes) => {
+    heard.resolve(bytes);
+    socket.send("pong", from.port, from.address);
+  });
+  expect(await verdictOf(probeUdp, port, { sendProxyProtocol: "V2" })).toBe("passed");
+  expect((await heard.promise).toString("latin1")).toBe("\r\n\r\n\0\r\nQUIT\n\x20\0\0\0\0");
 });
 
 test("silence passes when the time is up", async () => {

@@ -7,21 +7,29 @@ import { type HostFacts, isOwnVip, whyNotInKernel } from "./eligibility.ts";
 /** `dataPlane.l4`. */
 export type L4Mode = "auto" | "userspace" | "nftables";
 
-/** What depends on more than one load balancer. */
-export interface AssignmentContext {
-  readonly mode: L4Mode;
-  readonly host: HostFacts;
+/** What stands in the way of one of our tables. */
+export interface KernelReadiness {
   /** Why the kernel cannot be used at all now. */
   readonly unavailable: string | undefined;
   /** Why the kernel does not take this load balancer. */
   readonly refused: string | undefined;
 }
 
+/** What depends on more than one load balancer. Its own readiness is that of `inet fiberlb`. */
+export interface AssignmentContext extends KernelReadiness {
+  readonly mode: L4Mode;
+  readonly host: HostFacts;
+  /** Of the table for direct server return; absent: nothing stands in its way. */
+  readonly dsr?: KernelReadiness;
+}
+
 /** What becomes of a load balancer's listeners. */
 export interface Assignment {
   readonly unit: Unit;
-  /** Ids of listeners that the kernel serves. */
+  /** Ids of listeners whose packets the kernel translates. */
   readonly inKernel: ReadonlySet<string>;
+  /** Ids of listeners that it serves by direct server return. */
+  readonly byDsr: ReadonlySet<string>;
   /** The rest, for user space; the same object as `unit` when the kernel serves none. */
   readonly inUserSpace: Unit;
   readonly isGuarded: boolean;
@@ -32,18 +40,21 @@ export interface Assignment {
 
 /** Decides for one load balancer. */
 export function assign(unit: Unit, context: AssignmentContext): Assignment {
-  const inKernel = new Set<string>();
+  const [inKernel, byDsr] = [new Set<string>(), new Set<string>()];
   const held = new Set<string>();
   const reasons = new Map<string, string>();
   const problems: Problem[] = [];
   for (const listener of unit.listeners) {
-    const why = context.mode === "userspace" ? OFF : whyNot(unit, listener, context);
+    const isDsr = unit.pools.some(({ id, forwarding }) => id === listener.defaultPoolId && forwarding === "DSR");
+    const readiness = isDsr ? context.dsr : context;
+    const why = context.mode === "userspace" ? OFF : whyNot({ unit, listener, host: context.host }, readiness);
     if (why === undefined) {
-      inKernel.add(listener.id);
+      (isDsr ? byDsr : inKernel).add(listener.id);
       continue;
     }
     if (why !== OFF) reasons.set(listener.id, why.reason);
-    const must = context.mode === "nftables" && why.kind === "host";
+    // Backends that answer clients themselves cannot be spoken to from user space.
+    const must = isDsr || (context.mode === "nftables" && why.kind === "host");
     if (must) held.add(listener.id);
     const problem = must
       ? `Cannot forward listener ${unit.name}/${listener.name}: ${why.reason}`
@@ -51,10 +62,10 @@ export function assign(unit: Unit, context: AssignmentContext): Assignment {
     if (problem !== undefined)
       problems.push({ loadBalancerId: unit.loadBalancerId, listenerId: listener.id, reason: problem });
   }
-  const isElsewhere = ({ id }: ListenerUnit): boolean => inKernel.has(id) || held.has(id);
+  const isElsewhere = ({ id }: ListenerUnit): boolean => inKernel.has(id) || byDsr.has(id) || held.has(id);
   const listeners = unit.listeners.filter((listener) => !isElsewhere(listener));
   const inUserSpace = listeners.length === unit.listeners.length ? unit : { ...unit, listeners };
-  return { unit, inKernel, inUserSpace, isGuarded: isOwnVip(unit.vip, context.host), reasons, problems };
+  return { unit, inKernel, byDsr, inUserSpace, isGuarded: isOwnVip(unit.vip, context.host), reasons, problems };
 }
 
 interface Why {
@@ -65,13 +76,12 @@ interface Why {
 const OFF: Why = { kind: "listener", reason: "dataPlane.l4 is userspace" };
 
 function whyNot(
-  unit: Unit,
-  listener: ListenerUnit,
-  { host, unavailable, refused }: AssignmentContext,
+  { unit, listener, host }: { readonly unit: Unit; readonly listener: ListenerUnit; readonly host: HostFacts },
+  readiness: KernelReadiness | undefined,
 ): Why | undefined {
   const why = whyNotInKernel(unit, listener, host);
   if (why !== undefined) return why;
-  const reason = unavailable ?? refused;
+  const reason = readiness?.unavailable ?? readiness?.refused;
   return reason === undefined ? undefined : { kind: "host", reason };
 }
 
@@ -81,16 +91,16 @@ function inVain(unit: Unit, listener: ListenerUnit, why: string): string | undef
   if (pool?.forwarding !== undefined) {
     return `pool ${pool.name}: forwarding ${pool.forwarding} needs the kernel driver, which does not serve listener ${listener.name}: ${why}`;
   }
-  if (listener.newConnectionsPerSPerSource !== undefined) {
-    return `listener ${listener.name}: new_connections_per_s_per_source needs the kernel driver, which does not serve it: ${why}`;
-  }
   return undefined;
 }
+
+/** Ids of all listeners that the kernel serves, in one way or the other. */
+export const servedByKernel = ({ inKernel, byDsr }: Assignment): ReadonlySet<string> => inKernel.union(byDsr);
 
 /** Whether two assignments of one unit come to the same. */
 export function isSameAssignment(a: Assignment, b: Assignment): boolean {
   return a.unit === b.unit && a.isGuarded === b.isGuarded && textOf(a) === textOf(b);
 }
 
-const textOf = ({ inKernel, reasons, problems }: Assignment): string =>
-  JSON.stringify([[...inKernel], [...reasons], problems]);
+const textOf = ({ inKernel, byDsr, reasons, problems }: Assignment): string =>
+  JSON.stringify([[...inKernel], [...byDsr], [...reasons], problems]);

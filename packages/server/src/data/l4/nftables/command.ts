@@ -9,7 +9,7 @@ export interface CommandResult {
 
 /** A command and what is written to its standard input. */
 export interface Command {
-  readonly name: "nft" | "conntrack";
+  readonly name: "nft" | "conntrack" | "ip";
   readonly args: readonly string[];
   readonly input?: string;
 }

@@ -14,6 +14,7 @@ import {
   type SetModel,
   type Slotted,
   TABLE,
+  type TableName,
 } from "./fragment.ts";
 
 /** Statements of `nft -f`, by the step of the transaction that they belong to. */
@@ -35,16 +36,21 @@ export function transactionText(changes: readonly Change[]): string {
 }
 
 /** Declares the table; does nothing where it is. */
-export function declareTable(comment: string): Change {
-  return { ...NOTHING, make: [`add table ${TABLE} { comment "${comment}"; }`] };
+export function declareTable(comment: string, table: TableName = TABLE): Change {
+  return { ...NOTHING, make: [`add table ${table} { comment "${comment}"; }`] };
 }
 
 /** Changes nothing. */
 export const NOTHING: Change = { make: [], takeOut: [], putIn: [], write: [], drop: [] };
 
 /** From one state of a part to another; undefined: the part is not there. */
-export function diff(before: Fragment = EMPTY_FRAGMENT, after: Fragment = EMPTY_FRAGMENT): Change {
+export function diff(
+  before: Fragment = EMPTY_FRAGMENT,
+  after: Fragment = EMPTY_FRAGMENT,
+  { table = TABLE }: { readonly table?: TableName } = {},
+): Change {
   const change = {
+    table,
     make: [] as string[],
     takeOut: [] as string[],
     putIn: [] as string[],
@@ -58,14 +64,15 @@ export function diff(before: Fragment = EMPTY_FRAGMENT, after: Fragment = EMPTY_
   const [lostChains, lostSets] = [lost(before.chains, after.chains), lost(before.sets, after.sets)];
   // Chains may jump to each other: first they are emptied, then they go.
   change.drop.push(
-    ...lostChains.map((name) => `flush chain ${TABLE} ${name}`),
-    ...lostChains.map((name) => `delete chain ${TABLE} ${name}`),
-    ...lostSets.map((name) => `delete ${before.sets.get(name)?.kind} ${TABLE} ${name}`),
+    ...lostChains.map((name) => `flush chain ${table} ${name}`),
+    ...lostChains.map((name) => `delete chain ${table} ${name}`),
+    ...lostSets.map((name) => `delete ${before.sets.get(name)?.kind} ${table} ${name}`),
   );
   return change;
 }
 
 interface Draft {
+  readonly table: TableName;
   readonly make: string[];
   readonly takeOut: string[];
   readonly putIn: string[];
@@ -87,11 +94,12 @@ function diffSet(
   { before, after }: { readonly before: SetModel | undefined; readonly after: SetModel },
   change: Draft,
 ): void {
+  const { table } = change;
   // Adding what is there already does nothing.
-  if (before?.elements === undefined) change.make.push(`add ${after.kind} ${TABLE} ${name} { ${after.declaration} }`);
-  if (before?.elements === after.elements || after.elements === undefined) return;
+  if (before?.elements === undefined) change.make.push(`add ${after.kind} ${table} ${name} { ${after.declaration} }`);
+  if (before?.elements === after.elements || after.elements === undefined || after.isFilledByPackets === true) return;
   if (before !== undefined && before.elements === undefined)
-    change.takeOut.push(`flush ${after.kind} ${TABLE} ${name}`);
+    change.takeOut.push(`flush ${after.kind} ${table} ${name}`);
   if (!isSlotted(after.elements)) {
     const known = before?.elements;
     diffKeyed(
@@ -112,17 +120,16 @@ function diffSet(
 function diffKeyed(
   name: string,
   { before = new Map(), after }: { readonly before?: Keyed | undefined; readonly after: Keyed },
-  { takeOut, putIn }: Draft,
+  { table, takeOut, putIn }: Draft,
 ): void {
   if (before === after) return;
   const gone = [...before].filter(([key, data]) => after.get(key) !== data).map(([key]) => key);
   const come = [...after].filter(([key, data]) => before.get(key) !== data);
-  if (gone.length > 0) takeOut.push(elementStatement("delete", name, gone));
+  if (gone.length > 0) takeOut.push(elementStatement(`delete element ${table} ${name}`, gone));
   if (come.length > 0)
     putIn.push(
       elementStatement(
-        "add",
-        name,
+        `add element ${table} ${name}`,
         come.map(([key, data]) => (data === "" ? key : `${key} : ${data}`)),
       ),
     );
@@ -131,7 +138,7 @@ function diffKeyed(
 function diffSlotted(
   name: string,
   { before = { slots: [], targets: [] }, after }: { readonly before?: Slotted | undefined; readonly after: Slotted },
-  { takeOut, putIn }: Draft,
+  { table, takeOut, putIn }: Draft,
 ): void {
   const gone: number[] = [];
   const come: string[] = [];
@@ -143,16 +150,16 @@ function diffSlotted(
     if (was !== undefined) gone.push(slot);
     if (is !== undefined) come.push(`${slot} : ${is}`);
   }
-  if (gone.length > 0) takeOut.push(elementStatement("delete", name, gone));
-  if (come.length > 0) putIn.push(elementStatement("add", name, come));
+  if (gone.length > 0) takeOut.push(elementStatement(`delete element ${table} ${name}`, gone));
+  if (come.length > 0) putIn.push(elementStatement(`add element ${table} ${name}`, come));
 }
 
 function targetAt({ slots, targets }: Slotted, slot: number): string | undefined {
   return slot < slots.length ? targets[slots[slot] as number] : undefined;
 }
 
-const elementStatement = (verb: "add" | "delete", set: string, elements: readonly (string | number)[]): string =>
-  `${verb} element ${TABLE} ${set} { ${elements.join(", ")} }`;
+const elementStatement = (verb: string, elements: readonly (string | number)[]): string =>
+  `${verb} { ${elements.join(", ")} }`;
 
 /** A chain's rules are few, and written anew together. */
 function diffChain(
@@ -160,12 +167,13 @@ function diffChain(
   { before, after }: { readonly before: ChainModel | undefined; readonly after: ChainModel },
   change: Draft,
 ): void {
+  const { table } = change;
   if (before?.rules === undefined) {
     const hook = after.hook === undefined ? "" : ` { ${after.hook} }`;
-    change.make.push(`add chain ${TABLE} ${name}${hook}`);
+    change.make.push(`add chain ${table} ${name}${hook}`);
   }
   const rules = after.rules ?? [];
   if (before?.rules?.length === rules.length && before.rules.every((rule, index) => rule === rules[index])) return;
-  if (before !== undefined) change.write.push(`flush chain ${TABLE} ${name}`);
-  change.write.push(...rules.map((rule) => `add rule ${TABLE} ${name} ${rule}`));
+  if (before !== undefined) change.write.push(`flush chain ${table} ${name}`);
+  change.write.push(...rules.map((rule) => `add rule ${table} ${name} ${rule}`));
 }

@@ -2,6 +2,7 @@
  * Which listeners the kernel can serve, and why not the others. Pure: what there is to know of the host comes in.
  */
 import type { Algorithm, BackendUnit, ListenerUnit, PoolUnit, Unit } from "../../../snapshot/snapshot.ts";
+import { type Link, whyNotDsr } from "./dsr-eligibility.ts";
 import { familyOf } from "./family.ts";
 
 /** What of the host matters to forwarding. */
@@ -10,6 +11,8 @@ export interface HostFacts {
   readonly addresses: ReadonlyMap<string, string>;
   /** Whether the kernel forwards packets at all (`net.ipv4.ip_forward`, `net.ipv6.conf.all.forwarding`). */
   readonly forwards: { readonly ipv4: boolean; readonly ipv6: boolean };
+  /** Links that this host is on; absent: none, and then there is no direct server return. */
+  readonly links?: readonly Link[];
 }
 
 /** Why a listener is not served by the kernel. */
@@ -28,8 +31,11 @@ export function whyNotInKernel(unit: Unit, listener: ListenerUnit, host: HostFac
   const reason =
     listenerReason(listener) ??
     vipReason(unit, host) ??
-    (pool === undefined ? "it has no pool" : (poolReason(pool) ?? backendReason(unit, pool, host)));
+    (pool === undefined ? "it has no pool" : (poolReason(pool) ?? backendReason(unit, pool, host))) ??
+    (pool?.forwarding === "DSR" ? whyNotDsr(listener, pool, host.links ?? []) : undefined);
   if (reason !== undefined) return { kind: "listener", reason };
+  // Packets are sent on where they come in, and the host need not forward any.
+  if (pool?.forwarding === "DSR") return undefined;
   const hostReason = forwardingReason(unit.vip, host);
   return hostReason === undefined ? undefined : { kind: "host", reason: hostReason };
 }
@@ -76,7 +82,6 @@ function poolReason(pool: PoolUnit): string | undefined {
   const { name, algorithm, sourceIpPersistence } = pool;
   const why = sourceIpPersistence ? undefined : STATEFUL[algorithm];
   if (why !== undefined) return `pool ${name} has algorithm ${algorithm}: ${why}`;
-  if (pool.forwarding === "DSR") return `pool ${name}: forwarding DSR is not served by this release`;
   if (pool.slowStartMs > 0 && (algorithm === "ROUND_ROBIN" || algorithm === "WEIGHTED_ROUND_ROBIN")) {
     return `pool ${name} has slow_start_s, which takes a count of connections`;
   }

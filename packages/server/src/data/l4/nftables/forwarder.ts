@@ -1,15 +1,17 @@
 import type { Cancel, Clock } from "../../../clock.ts";
 import type { BackendHealth, MaglevTableUnit, PoolUnit, Unit, Units } from "../../../snapshot/snapshot.ts";
 import type { DataPlaneLog } from "../../data-plane.ts";
-import { assign, type Assignment, isSameAssignment, type L4Mode } from "./assignment.ts";
+import { assign, type Assignment, isSameAssignment, type L4Mode, servedByKernel } from "./assignment.ts";
 import { Drains } from "./drains.ts";
 import type { NftablesDriver, TableReport } from "./driver.ts";
+import type { DsrForwarder } from "./dsr-forwarder.ts";
 import type { HostFacts } from "./eligibility.ts";
 import type { FlowGroup } from "./flows.ts";
 import { type Fragment, isEmpty } from "./fragment.ts";
+import { idleKey, type IdleTimeout } from "./idle-timeouts.ts";
 import { LostBackends } from "./lost-backends.ts";
-import { PoolStates } from "./pool-states.ts";
-import { loadBalancerFragment, servedFlows } from "./ruleset.ts";
+import type { PoolStates } from "./pool-states.ts";
+import { loadBalancerFragment, servedFlows, timeoutsOf } from "./ruleset.ts";
 
 /** How {@link KernelForwarder} works. */
 export interface KernelForwarderOptions {
@@ -17,6 +19,10 @@ export interface KernelForwarderOptions {
   /** Name of the node, which marks the table. */
   readonly node: string;
   readonly driver: NftablesDriver;
+  /** Who may get new connections. */
+  readonly states: PoolStates;
+  /** Serves the listeners with direct server return. */
+  readonly dsr: DsrForwarder;
   /** Makes the kernel forget connections; rejects with the reason. */
   readonly deleteFlows: (group: FlowGroup) => Promise<void>;
   readonly host: () => HostFacts;
@@ -34,7 +40,7 @@ export const CHECK_INTERVAL_MS = 10_000;
 /** The main thread's side of forwarding in the kernel: decides what the kernel serves, and keeps its table so. */
 export class KernelForwarder {
   readonly #options: KernelForwarderOptions;
-  readonly #states = new PoolStates();
+  readonly #states: PoolStates;
   readonly #drains: Drains;
   readonly #lost: LostBackends;
   readonly #assignments = new Map<string, Assignment>();
@@ -49,11 +55,14 @@ export class KernelForwarder {
   #unavailable: string | undefined;
   /** Why the kernel does not take a load balancer as it is. */
   readonly #refused = new Map<string, { readonly unit: Unit; readonly reason: string }>();
+  /** Whether connections can have timeouts of their own; undefined until the kernel was asked. */
+  #hasIdleTimeouts: boolean | undefined;
   #isFlushScheduled = false;
   #cancelCheck: Cancel | undefined;
 
   constructor(options: KernelForwarderOptions) {
     this.#options = options;
+    this.#states = options.states;
     this.#host = options.host();
     const end = (group: FlowGroup): void => this.#endFlows(group);
     this.#lost = new LostBackends({ end, isChosen: (pool, id) => this.#states.isChosen(pool, id) });
@@ -69,13 +78,14 @@ export class KernelForwarder {
 
   /** Who serves what of these, as things are now. Changes nothing; what did not change is the same object as before. */
   decide(units: Units): ReadonlyMap<string, Assignment> {
-    const { mode, host: readHost } = this.#options;
+    const { mode, host: readHost, dsr } = this.#options;
     this.#host = readHost();
     const decided = new Map<string, Assignment>();
     for (const [id, unit] of units) {
       const refusal = this.#refused.get(id);
       const refused = refusal?.unit === unit ? refusal.reason : undefined;
-      const next = assign(unit, { mode, host: this.#host, unavailable: this.#unavailable, refused });
+      const readiness = { unavailable: this.#unavailable, refused };
+      const next = assign(unit, { mode, host: this.#host, ...readiness, dsr: dsr.readiness(unit) });
       const known = this.#assignments.get(id);
       decided.set(id, known !== undefined && isSameAssignment(known, next) ? known : next);
     }
@@ -92,10 +102,9 @@ export class KernelForwarder {
         const now = assignments.get(id);
         return now !== undefined && now !== before && !from(before).isDisjointFrom(to(now));
       });
-    const kernel = ({ inKernel }: Assignment): ReadonlySet<string> => inKernel;
     const user = ({ inUserSpace }: Assignment): ReadonlySet<string> =>
       new Set(inUserSpace.listeners.map(({ id }) => id));
-    return { out: has(kernel, user), in: has(user, kernel) };
+    return { out: has(servedByKernel, user), in: has(user, servedByKernel) };
   }
 
   /** Makes the table so. @returns false when not all of it worked, and `decide` would now decide otherwise */
@@ -105,8 +114,12 @@ export class KernelForwarder {
       const before = this.#assignments.get(id);
       if (before !== assignment) this.#change(id, before, assignment);
     }
-    const report = await this.#flush();
-    return report.problem === undefined && report.refused.size === 0;
+    await this.#askForTimeouts();
+    const [report, isDsrLoaded] = await Promise.all([
+      this.#flush(),
+      this.#options.dsr.load(assignments, this.#host.links ?? []),
+    ]);
+    return isDsrLoaded && report.problem === undefined && report.refused.size === 0;
   }
 
   /** What health checks say. */
@@ -127,14 +140,16 @@ export class KernelForwarder {
     if (owner !== undefined) this.#touch(owner);
   }
 
-  /** Leaves the table to another process; what happens from now on changes nothing in it. */
-  leave(): Promise<void> {
-    return this.#options.driver.leave();
+  /** Leaves the tables to another process; what happens from now on changes nothing in them. */
+  async leave(): Promise<void> {
+    const { driver, dsr } = this.#options;
+    await Promise.all([driver.leave(), dsr.leave()]);
   }
 
-  /** Takes the table back; what is in it is looked at with the next load. */
-  reclaim(): Promise<void> {
-    return this.#options.driver.reclaim();
+  /** Takes the tables back; what is in them is looked at with the next load. */
+  async reclaim(): Promise<void> {
+    const { driver, dsr } = this.#options;
+    await Promise.all([driver.reclaim(), dsr.reclaim()]);
   }
 
   /** Follows nothing any more. The table stays, unless it is to be removed, or forwards nothing. */
@@ -143,6 +158,7 @@ export class KernelForwarder {
     const isNeeded = this.#forwards && !remove;
     this.#drains.stop();
     if (!isNeeded) await this.#options.driver.remove(this.#options.node);
+    await this.#options.dsr.stop({ remove });
   }
 
   get #forwards(): boolean {
@@ -155,7 +171,7 @@ export class KernelForwarder {
       this.#ownerOfPool.delete(pool.id);
       for (const backend of pool.backends) this.#poolOf.delete(backend.id);
     }
-    for (const pool of after !== undefined && after.inKernel.size > 0 ? after.unit.pools : []) {
+    for (const pool of after !== undefined && servedByKernel(after).size > 0 ? after.unit.pools : []) {
       this.#ownerOfPool.set(pool.id, id);
       for (const backend of pool.backends) this.#poolOf.set(backend.id, pool);
     }
@@ -174,6 +190,7 @@ export class KernelForwarder {
   #touch(loadBalancerId: string): void {
     this.#stale.add(loadBalancerId);
     this.#scheduleFlush();
+    this.#options.dsr.touch(loadBalancerId);
   }
 
   /** What happens in one go is loaded in one go. */
@@ -196,7 +213,12 @@ export class KernelForwarder {
     for (const id of this.#stale) this.#renew(id);
     this.#stale.clear();
     if (this.#unavailable !== undefined) return { problem: this.#unavailable, refused: new Map() };
-    const base = { node, forwards: this.#forwards, guardRouting: guardRouting(this.#host) };
+    const base = {
+      node,
+      forwards: this.#forwards,
+      guardRouting: guardRouting(this.#host),
+      idleTimeouts: this.#idleTimeouts(),
+    };
     const report = await driver.apply({ base, fragments: new Map(this.#fragments) });
     this.#note(report);
     if (report.problem === undefined) this.#lost.endWhatIsNotChosen();
@@ -221,9 +243,29 @@ export class KernelForwarder {
   #renew(id: string): void {
     const assignment = this.#assignments.get(id);
     if (assignment === undefined) return;
-    const fragment = loadBalancerFragment({ ...assignment, stateOf: (pool) => this.#states.stateOf(pool) });
+    const fragment = loadBalancerFragment({
+      ...assignment,
+      hasIdleTimeouts: this.#hasIdleTimeouts === true,
+      stateOf: (pool) => this.#states.stateOf(pool),
+    });
     if (isEmpty(fragment)) this.#fragments.delete(id);
     else this.#fragments.set(id, fragment);
+  }
+
+  /** Asks once: it is in every fragment. */
+  async #askForTimeouts(): Promise<void> {
+    if (this.#hasIdleTimeouts !== undefined || !this.#forwards) return;
+    this.#hasIdleTimeouts = await this.#options.driver.canSetTimeouts();
+    for (const id of this.#assignments.keys()) this.#stale.add(id);
+    if (this.#hasIdleTimeouts !== false) return;
+    const what = "the kernel keeps idle connections for the host's time, not for client_idle_timeout_ms";
+    this.#options.log.info(what, { reason: "it has no timeouts of conntrack (NF_CONNTRACK_TIMEOUT)" });
+  }
+
+  #idleTimeouts(): readonly IdleTimeout[] {
+    if (this.#hasIdleTimeouts !== true) return [];
+    const all = [...this.#assignments.values()].flatMap((assignment) => timeoutsOf(assignment));
+    return [...new Map(all.map((timeout) => [idleKey(timeout), timeout])).values()];
   }
 
   #endFlows(group: FlowGroup): void {
@@ -251,15 +293,17 @@ export class KernelForwarder {
   }
 
   async #check(): Promise<void> {
-    const { driver, host, log, onUnsettled } = this.#options;
-    const { addresses, forwards } = host();
-    const isSameHost = addresses.size === this.#host.addresses.size && isEqual(forwards, this.#host.forwards);
+    const { driver, dsr, host, log, onUnsettled } = this.#options;
+    const isSameHost = isEqual(host(), this.#host);
     const wasUnavailable = this.#unavailable !== undefined;
     this.#unavailable = undefined;
     const isLost = await driver.isLost();
     if (isLost) log.warn("the kernel's table is gone, somebody flushed the ruleset; it is loaded again");
-    if (isLost || wasUnavailable || !isSameHost) onUnsettled();
+    const isDsrUnsettled = await dsr.check();
+    if (isLost || wasUnavailable || isDsrUnsettled || !isSameHost) onUnsettled();
   }
 }
 
-const isEqual = (a: HostFacts["forwards"], b: HostFacts["forwards"]): boolean => a.ipv4 === b.ipv4 && a.ipv6 === b.ipv6;
+const isEqual = (a: HostFacts, b: HostFacts): boolean =>
+  a.addresses.size === b.addresses.size &&
+  JSON.stringify([a.forwards, a.links]) === JSON.stringify([b.forwards, b.links]);

@@ -1,14 +1,18 @@
 /**
- * What our table `inet fiberlb` holds, in parts that can be compared: one fragment for what is always there, and one a
+ * What a table of ours holds, in parts that can be compared: one fragment for what is always there, and one a
  * load balancer. Plain data; `diff.ts` makes transactions of it.
  */
 
-/** The table that everything of ours is in; nothing outside of it is ever touched. */
+/** The table for what is translated. Nothing outside of our tables is ever touched. */
 export const TABLE = "inet fiberlb";
+/** The table for direct server return; see `netdev-hooks.ts`. */
+export const NETDEV_TABLE = "netdev fiberlb";
+/** Our tables. */
+export type TableName = typeof TABLE | typeof NETDEV_TABLE;
 
 /** A part of the table. No two parts have a set or chain of one name, or an element of one key, in common. */
 export interface Fragment {
-  /** Sets and maps, by name. */
+  /** Sets, maps and timeouts, by name. */
   readonly sets: ReadonlyMap<string, SetModel>;
   /** Chains, by name. */
   readonly chains: ReadonlyMap<string, ChainModel>;
@@ -26,13 +30,15 @@ export interface Slotted {
   readonly targets: readonly string[];
 }
 
-/** A set or a map. */
+/** A set or a map; or a timeout of conntrack, which is like a set that nothing is put into. */
 export interface SetModel {
-  readonly kind: "set" | "map";
+  readonly kind: "set" | "map" | "ct timeout";
   /** Between the braces of its declaration. A set whose declaration changes needs another name. */
   readonly declaration: string;
   /** Undefined: what is in it is not known, and is replaced whole. */
   readonly elements: Keyed | Slotted | undefined;
+  /** Packets put elements in. What is in it is no business of ours, and stays over a restart of this process. */
+  readonly isFilledByPackets?: boolean;
 }
 
 /** A chain. */

@@ -4,6 +4,7 @@ import { type FamilyWords, IPV4, IPV6, type Transport } from "./family.ts";
  * elements into. No chain of it grows with the number of listeners.
  */
 import type { ChainModel, Fragment, SetModel } from "./fragment.ts";
+import { IDLE_SET, idleKey, idleModel, idleName, type IdleTimeout } from "./idle-timeouts.ts";
 
 /** What the base depends on. */
 export interface BaseOptions {
@@ -19,6 +20,8 @@ export interface BaseOptions {
    * forward packets before FiberLB came.
    */
   readonly guardRouting: { readonly ipv4: boolean; readonly ipv6: boolean };
+  /** Those that listeners refer to; each once. Default: none. */
+  readonly idleTimeouts?: readonly IdleTimeout[];
 }
 
 /** Sets that count connections, and bytes of each direction, between an endpoint and a backend. */
@@ -39,7 +42,7 @@ export const tableComment = (node: string): string =>
 /** A set that holds nothing but its comment. Reading a table's own comment makes nft 1.0.6 read all of the table. */
 export const OWNER_SET = "owner";
 /** Moves when sets or maps are declared in another way: then a table that an older release left is replaced whole. */
-const FORMAT = 1;
+const FORMAT = 2;
 
 /** What the comment of {@link OWNER_SET} says. */
 export const ownerComment = (node: string): string => `${tableComment(node)} format=${FORMAT}`;
@@ -54,10 +57,13 @@ export function baseFragment(options: BaseOptions): Fragment {
     declaration: `type mark; comment "${ownerComment(options.node)}";`,
     elements: new Map(),
   };
+  const idle: SetModel = { kind: "set", declaration: "type mark;", elements: new Map() };
+  const { idleTimeouts = [] } = options;
+  const timeouts = idleTimeouts.map((timeout) => [idleName(timeout), idleModel(timeout)] as const);
   return {
-    sets: new Map([[OWNER_SET, owner], ...FAMILIES.flatMap(sharedSets)]),
+    sets: new Map([[OWNER_SET, owner], [IDLE_SET, idle], ...FAMILIES.flatMap(sharedSets), ...timeouts]),
     chains: new Map(options.forwards ? forwardingChains(options) : guardChains()),
-    elements: new Map(),
+    elements: new Map([[IDLE_SET, new Map(idleTimeouts.map((timeout) => [idleKey(timeout), ""]))]]),
   };
 }
 

@@ -1,20 +1,31 @@
 import { readFileSync } from "node:fs";
-import { networkInterfaces } from "node:os";
+import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
 
+import type { Link } from "./dsr-eligibility.ts";
 import type { HostFacts } from "./eligibility.ts";
 
 /** What is so on this host now. */
 export function readHost(): HostFacts {
-  const addresses = Object.entries(networkInterfaces()).flatMap(([name, list]) =>
-    (list ?? []).map(({ address }) => [address, name] as const),
+  const all = Object.entries(networkInterfaces()).flatMap(([device, list]) =>
+    (list ?? []).map((info) => ({ device, ...info })),
   );
   return {
-    addresses: new Map(addresses),
+    addresses: new Map(all.map(({ address, device }) => [address, device])),
+    links: all.flatMap(linkOf),
     forwards: {
       ipv4: isOn("/proc/sys/net/ipv4/ip_forward"),
       ipv6: isOn("/proc/sys/net/ipv6/conf/all/forwarding"),
     },
   };
+}
+
+/** Every host has link-local addresses on every link; they tell nothing. */
+function linkOf(info: NetworkInterfaceInfo & { readonly device: string }): Link[] {
+  const { device, address, cidr, internal } = info;
+  if (internal || cidr === null || address.startsWith("fe80:")) return [];
+  // An address with a label (`eth0:1`) is listed under that.
+  const [name = device] = device.split(":");
+  return [{ device: name, address, prefixLength: Number(cidr.split("/")[1]) }];
 }
 
 /** A kernel without the family has no such file. */

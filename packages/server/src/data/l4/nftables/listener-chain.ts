@@ -4,6 +4,7 @@ import { type AddressRange, rangeBounds } from "@fiberlb/types";
 import type { ListenerUnit } from "../../../snapshot/snapshot.ts";
 import type { FamilyWords } from "./family.ts";
 import type { ChainModel, SetModel } from "./fragment.ts";
+import { idleRule, type IdleTimeout } from "./idle-timeouts.ts";
 
 /** Sources that are remembered for a listener's rate; a source beyond them is not limited. */
 const MAX_RATED_SOURCES = 65_535;
@@ -14,14 +15,24 @@ export interface ListenerChain {
   readonly sets: readonly (readonly [name: string, SetModel])[];
 }
 
+/** What a listener's chain depends on besides the listener. */
+export interface ListenerChainOptions {
+  readonly family: FamilyWords;
+  /** Where its connections go on to. */
+  readonly poolChain: string;
+  /** Set when other listeners of the pool have another timeout. */
+  readonly idle: IdleTimeout | undefined;
+}
+
 /** The chain that a listener's endpoint leads to; undefined when it asks nothing: then it leads to the pool's. */
 export function listenerChain(
   listener: ListenerUnit,
-  { family, poolChain }: { readonly family: FamilyWords; readonly poolChain: string },
+  { family, poolChain, idle }: ListenerChainOptions,
 ): ListenerChain | undefined {
   const checks = [...aclCheck(listener, family), ...rateCheck(listener, family), ...limitCheck(listener)];
-  if (checks.length === 0) return undefined;
-  const rules = [...checks.map(({ rule }) => rule), `goto ${poolChain}`];
+  const steps = [...checks.map(({ rule }) => rule), ...(idle === undefined ? [] : [idleRule(idle)])];
+  if (steps.length === 0) return undefined;
+  const rules = [...steps, `goto ${poolChain}`];
   return {
     chain: [`listener.${listener.id}`, { rules }],
     sets: checks.flatMap(({ set }) => (set === undefined ? [] : [set])),

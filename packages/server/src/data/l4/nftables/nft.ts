@@ -6,7 +6,7 @@
  * every element of every set first.
  */
 import type { RunCommand } from "./command.ts";
-import { TABLE } from "./fragment.ts";
+import { TABLE, type TableName } from "./fragment.ts";
 
 /** Why nft did not do what it was asked. */
 export type NftErrorKind = "missing" | "permission" | "not-found" | "refused";
@@ -34,9 +34,14 @@ export interface ListedElement {
 /** Commands of nft. All throw {@link NftError}. */
 export class Nft {
   readonly #run: RunCommand;
+  readonly #table: TableName;
+  /** The same, as arguments. */
+  readonly #words: readonly string[];
 
-  constructor(run: RunCommand) {
+  constructor(run: RunCommand, table: TableName = TABLE) {
     this.#run = run;
+    this.#table = table;
+    this.#words = table.split(" ");
   }
 
   /** Carries out all statements or none. */
@@ -44,34 +49,41 @@ export class Nft {
     await this.#nft(["-f", "-"], statements);
   }
 
+  /** Asks whether the statements could be carried out; nothing is changed. */
+  async check(statements: string): Promise<void> {
+    await this.#nft(["-c", "-f", "-"], statements);
+  }
+
   /** The comment of a set of our table; undefined when there is no such set. */
   async setComment(set: string): Promise<string | undefined> {
-    const listing = await this.#find(["list", "set", ...TABLE.split(" "), set]);
+    const listing = await this.#find(["list", "set", ...this.#words, set]);
     return listing === undefined ? undefined : commentIn(listing);
   }
 
   /** The comment of the table, empty when it has none; undefined when there is no such table. Dear on a large one. */
   async tableComment(): Promise<string | undefined> {
-    const listing = await this.#find(["-t", "list", "table", ...TABLE.split(" ")]);
+    const listing = await this.#find(["-t", "list", "table", ...this.#words]);
     return listing === undefined ? undefined : (commentIn(listing) ?? "");
   }
 
   /** Names of the chains of our table. */
   async chains(): Promise<string[]> {
-    const { nftables } = JSON.parse(await this.#nft(["-j", "list", "chains", "inet"])) as ChainListing;
+    const { nftables } = JSON.parse(
+      await this.#nft(["-j", "list", "chains", this.#words[0] as string]),
+    ) as ChainListing;
     return nftables.flatMap(({ chain }) =>
-      chain !== undefined && `inet ${chain.table}` === TABLE ? [chain.name] : [],
+      chain !== undefined && `${chain.family} ${chain.table}` === this.#table ? [chain.name] : [],
     );
   }
 
   /** Whether our table has such a set. */
   async hasSet(set: string): Promise<boolean> {
-    return (await this.#find(["-t", "list", "set", ...TABLE.split(" "), set])) !== undefined;
+    return (await this.#find(["-t", "list", "set", ...this.#words, set])) !== undefined;
   }
 
   /** What is in a set or map of our table. */
   async elements(kind: "set" | "map", name: string): Promise<ListedElement[]> {
-    const listing = JSON.parse(await this.#nft(["-j", "list", kind, ...TABLE.split(" "), name])) as SetListing;
+    const listing = JSON.parse(await this.#nft(["-j", "list", kind, ...this.#words, name])) as SetListing;
     const listed = listing.nftables.flatMap((item) => item.set?.elem ?? item.map?.elem ?? []);
     return listed.map(readElement);
   }
@@ -122,7 +134,9 @@ const shorten = (text: string): string => (text.length > 160 ? `${text.slice(0, 
 const commentIn = (listing: string): string | undefined => /^\t{1,2}comment "(.*)"$/m.exec(listing)?.[1];
 
 interface ChainListing {
-  readonly nftables: readonly { readonly chain?: { readonly table: string; readonly name: string } }[];
+  readonly nftables: readonly {
+    readonly chain?: { readonly family: string; readonly table: string; readonly name: string };
+  }[];
 }
 
 interface SetListing {

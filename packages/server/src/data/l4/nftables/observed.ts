@@ -2,6 +2,7 @@
  * What an earlier process left in the table, as far as it can be known cheaply, and what of it must go. Pure.
  */
 import type { Fragment, Keyed } from "./fragment.ts";
+import { IDLE_SET, idleModel, idleName, readIdleKey } from "./idle-timeouts.ts";
 
 /** What is known of a table that is there already. */
 export interface Observed {
@@ -34,10 +35,19 @@ export function assumed(fragment: Fragment, observed: Observed): Fragment {
   };
 }
 
-/** The base as it may be in the kernel: all sets are there, with what load balancers put in. */
-export function assumedBase({ sets, chains }: Fragment): Fragment {
+/**
+ * The base as it may be in the kernel: all sets are there, with what load balancers put in, and the timeouts that
+ * `idleKeys` stand for.
+ */
+export function assumedBase({ sets, chains }: Fragment, idleKeys: Iterable<string>): Fragment {
   const unknown = [...chains].map(([name, chain]) => [name, { ...chain, rules: undefined }] as const);
-  return { sets, chains: new Map(unknown), elements: new Map() };
+  const keys = [...idleKeys];
+  const timeouts = keys.map(readIdleKey).map((timeout) => [idleName(timeout), idleModel(timeout)] as const);
+  return {
+    sets: new Map([...sets, ...timeouts]),
+    chains: new Map(unknown),
+    elements: new Map([[IDLE_SET, new Map(keys.map((key) => [key, ""]))]]),
+  };
 }
 
 /** What was observed and belongs to nothing that should be there: as a fragment that has to go. */
@@ -59,6 +69,7 @@ export function stale(
 export function setsBeside(chain: string): readonly { readonly kind: "set" | "map"; readonly name: string }[] {
   const [what, id] = [chain.slice(0, chain.indexOf(".")), chain.slice(chain.indexOf(".") + 1)];
   if (what === "pool") return [{ kind: "map", name: chain }];
+  if (what === "send") return ["members", "flows"].map((set) => ({ kind: "map", name: `${set}.${id}` }));
   if (what !== "listener") return [];
   return [
     { kind: "set", name: `acl.${id}` },

@@ -72,14 +72,18 @@ function targetOf({ address, port }: BackendUnit): string {
   return `${address} . ${port}`;
 }
 
-/** The library's table, slot by slot. */
+/** The library's table, slot by slot. One that does not fit the pool leads to nobody, rather than to somebody else. */
 function tableSlots({ pool, table }: PoolState): Slotted {
-  if (table === undefined || table.slots.length !== pool.maglev?.tableSize) return NOBODY;
+  if (table === undefined || !fits(pool, table)) return NOBODY;
   const backends = new Map(pool.backends.map((backend) => [backend.id, backend]));
-  const members = table.backendIds.map((id) => backends.get(id));
-  // A table that knows a backend which has gone is about to be replaced; serving half of it would move flows twice.
-  if (!members.every((backend) => backend?.address !== undefined)) return NOBODY;
-  return { slots: table.slots, targets: members.map((backend) => targetOf(backend as BackendUnit)) };
+  return { slots: table.slots, targets: table.backendIds.map((id) => targetOf(backends.get(id) as BackendUnit)) };
+}
+
+/** Whether a table is one of this pool as it is: it may be the next one's already, with a backend that comes with it. */
+export function fits({ maglev, backends }: PoolUnit, { slots, backendIds }: MaglevTableUnit): boolean {
+  const addressed = new Set(backends.flatMap(({ id, address }) => (address === undefined ? [] : [id])));
+  const isOfSize = slots.length === 0 || slots.length === maglev?.tableSize;
+  return isOfSize && backendIds.every((id) => addressed.has(id));
 }
 
 /** A table like Maglev's, small and of the pool's own: the same promise as in user space, where no table is needed. */

@@ -9,6 +9,7 @@ import { type Endpoint, endpointKey, type FamilyWords, familyOf, type Transport 
 import { flowKey } from "./flows.ts";
 import type { ChainModel, Fragment, SetModel } from "./fragment.ts";
 import { FLOW_SETS, REFUSALS } from "./hooks.ts";
+import { idleKey, idleRule, type IdleTimeout } from "./idle-timeouts.ts";
 import { listenerChain } from "./listener-chain.ts";
 import { poolChoice, type PoolState, slotMapDeclaration, type Where } from "./pool-map.ts";
 
@@ -17,6 +18,10 @@ export interface FragmentSource {
   readonly unit: Unit;
   /** Ids of the listeners that the kernel serves. The others are user space's, and let through. */
   readonly inKernel: ReadonlySet<string>;
+  /** Ids of those served by direct server return, whose packets never come here: nobody else may answer for them. */
+  readonly byDsr?: ReadonlySet<string>;
+  /** Whether connections get the listener's idle timeout; otherwise they have the host's. */
+  readonly hasIdleTimeouts: boolean;
   /** Whether the VIP is ours alone, so that ports without a listener are refused. */
   readonly isGuarded: boolean;
   /** Who may get new connections now. */
@@ -34,13 +39,36 @@ export function loadBalancerFragment(source: FragmentSource): Fragment {
     const pool = unit.pools.find(({ id }) => id === listener.defaultPoolId);
     if (inKernel.has(listener.id) && pool !== undefined) {
       draft.put(`local${family.suffix}`, endpointKey(endpoint), "goto refuse");
-      forward({ draft, listener, endpoint, pool, family });
-      addPool(draft, source.stateOf(pool), { family, transport: endpoint.transport });
-    } else if (isGuarded) {
+      const timeouts = source.hasIdleTimeouts ? timeoutsOf(source, pool.id) : [];
+      const where = { family, transport: endpoint.transport };
+      // What all listeners of a pool have in common its own chain does.
+      const [shared] = timeouts.length === 1 ? timeouts : [];
+      const own = timeouts.length > 1 ? idleTimeoutOf(unit, listener) : undefined;
+      forward({ draft, listener, endpoint, pool, family, idle: own });
+      addPool(draft, source.stateOf(pool), { ...where, idle: shared });
+    } else if (isGuarded && source.byDsr?.has(listener.id) !== true) {
       draft.put(`local${family.suffix}`, endpointKey(endpoint), "accept");
     }
   }
   return draft;
+}
+
+/** The idle timeouts that a load balancer's listeners in the kernel have, each once; of one pool, or of all. */
+export function timeoutsOf(
+  { unit, inKernel }: Pick<FragmentSource, "unit" | "inKernel">,
+  poolId?: string,
+): IdleTimeout[] {
+  const timeouts = unit.listeners
+    .filter(({ id, defaultPoolId }) => inKernel.has(id) && (poolId === undefined || defaultPoolId === poolId))
+    .flatMap((listener) => idleTimeoutOf(unit, listener) ?? []);
+  return [...new Map(timeouts.map((timeout) => [idleKey(timeout), timeout])).values()];
+}
+
+function idleTimeoutOf(unit: Unit, listener: ListenerUnit): IdleTimeout | undefined {
+  const seconds = Math.ceil(listener.clientIdleTimeoutMs / 1000);
+  return seconds === 0
+    ? undefined
+    : { family: familyOf(unit.vip), transport: endpointOf(unit, listener).transport, seconds };
 }
 
 /** Where a listener's clients connect to. */
@@ -69,13 +97,14 @@ interface Forwarded {
   readonly endpoint: Endpoint;
   readonly pool: PoolUnit;
   readonly family: FamilyWords;
+  readonly idle: IdleTimeout | undefined;
 }
 
-function forward({ draft, listener, endpoint, pool, family }: Forwarded): void {
+function forward({ draft, listener, endpoint, pool, family, idle }: Forwarded): void {
   const { suffix } = family;
   const key = endpointKey(endpoint);
   const poolChain = poolChainName(pool.id, endpoint.transport);
-  const own = listenerChain(listener, { family, poolChain });
+  const own = listenerChain(listener, { family, poolChain, idle });
   if (own !== undefined) draft.chains.set(...own.chain);
   for (const [name, set] of own?.sets ?? []) draft.sets.set(name, set);
   draft.put(`endpoints${suffix}`, key, `goto ${own?.chain[0] ?? poolChain}`);
@@ -87,7 +116,11 @@ function forward({ draft, listener, endpoint, pool, family }: Forwarded): void {
   }
 }
 
-function addPool(draft: Draft, state: PoolState, where: Where): void {
+function addPool(
+  draft: Draft,
+  state: PoolState,
+  { idle, ...where }: Where & { readonly idle: IdleTimeout | undefined },
+): void {
   const { family, transport } = where;
   const name = poolChainName(state.pool.id, transport);
   if (draft.chains.has(name)) return;
@@ -95,6 +128,7 @@ function addPool(draft: Draft, state: PoolState, where: Where): void {
   draft.sets.set(name, { kind: "map", declaration: slotMapDeclaration(where), elements });
   draft.chains.set(name, {
     rules: [
+      ...(idle === undefined ? [] : [idleRule(idle)]),
       `meta l4proto ${transport} dnat ${family.ip} to ${expression} map @${name}`,
       // Only who found nobody comes here.
       "goto refused.backend",

@@ -93,7 +93,7 @@ export class Http2Connection implements ConnectionHandlers, ReceiverOwner, Strea
     return this.#owner.context;
   }
 
-  /** Takes the client over. @param received what has come of it already, the preface included. */
+  /** Takes the client over. @param received what has come of it already, and was counted, the preface included. */
   start(received: Uint8Array): void {
     this.connection.handlers = this;
     const { maxRequestHeaderBytes } = this.context.http;
@@ -104,8 +104,8 @@ export class Http2Connection implements ConnectionHandlers, ReceiverOwner, Strea
     ]);
     this.output.windowUpdate(0, CONNECTION_WINDOW_BYTES - DEFAULT_WINDOW_BYTES);
     this.wrote();
+    if (received.length > 0) this.#receiver.read(received);
     this.#watch();
-    if (received.length > 0) this.onData(this.connection, received);
   }
 
   /** The listener goes: no request more than those that are on their way, then the end. */

@@ -1,6 +1,6 @@
 /** What a test asks of an agent in a network namespace. */
 export type AgentCall =
-  | { readonly kind: "serve"; readonly addresses: readonly string[]; readonly port: number }
+  | { readonly kind: "serve"; readonly addresses: readonly string[]; readonly port: number; readonly name?: string }
   | {
       readonly kind: "open";
       readonly transport: "tcp" | "udp";
@@ -13,19 +13,20 @@ export type AgentCall =
       /** Keeps TCP connections open, for `echo-held`. */
       readonly hold?: boolean;
     }
-  | { readonly kind: "echo-held" };
+  | { readonly kind: "echo-held" }
+  | { readonly kind: "transfer"; readonly host: string; readonly port: number; readonly bytes: number };
 
 /** What came of one flow. */
 export interface FlowResult {
   readonly source: { readonly address: string; readonly port: number };
-  /** The backend's address, and the address that it saw. */
+  /** The backend's name or address, and the address that it saw. */
   readonly backend?: string;
   readonly seen?: string;
   /** Error code. */
   readonly error?: string;
 }
 
-/** What came of a connection that was held. */
+/** What came of a connection that was held, or of a transfer: `ok` when every byte came back as it was sent. */
 export interface EchoResult {
   readonly backend: string;
   /** `ok`, or an error's code. */

@@ -1,4 +1,5 @@
 // Runs inside a network namespace of a test and does what its parent asks over IPC: serves, connects, sends datagrams.
+import { createHash } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { connect, createServer, type Socket } from "node:net";
 
@@ -6,17 +7,19 @@ import type { AgentCall, EchoResult, FlowResult } from "./agent-protocol.ts";
 
 const held: { readonly socket: Socket; readonly backend: string }[] = [];
 
-/** Answers each connection or datagram with one line: our address, the client's as we see it. */
-async function serve(addresses: readonly string[], port: number): Promise<void> {
+/** Answers each connection or datagram with one line: our name or address, the client's as we see it. */
+async function serve({ addresses, port, name }: Extract<AgentCall, { kind: "serve" }>): Promise<void> {
   for (const address of addresses) {
     const tcp = createServer((socket) => {
       socket.on("error", () => undefined);
-      socket.write(`${address} ${socket.remoteAddress}\n`);
+      socket.write(`${name ?? address} ${socket.remoteAddress}\n`);
       socket.on("data", (line) => socket.write(line));
     });
     await new Promise<void>((resolve) => tcp.listen(port, address, resolve));
     const udp = createSocket(address.includes(":") ? "udp6" : "udp4");
-    udp.on("message", (_message, { address: client, port: to }) => udp.send(`${address} ${client}\n`, to, client));
+    udp.on("message", (_message, { address: client, port: to }) =>
+      udp.send(`${name ?? address} ${client}\n`, to, client),
+    );
     await new Promise<void>((resolve) => udp.bind(port, address, resolve));
   }
 }
@@ -74,10 +77,49 @@ function echo(socket: Socket): Promise<string> {
       resolve("gone");
       return;
     }
-    socket.once("data", () => resolve("ok"));
-    socket.once("error", ({ code }: NodeJS.ErrnoException) => resolve(code ?? ""));
-    socket.once("close", () => resolve("closed"));
+    const end = (outcome: string): void => {
+      socket.off("data", onData).off("error", onError).off("close", onClose);
+      resolve(outcome);
+    };
+    const onData = (): void => end("ok");
+    const onError = ({ code }: NodeJS.ErrnoException): void => end(code ?? "");
+    const onClose = (): void => end("closed");
+    socket.on("data", onData).on("error", onError).on("close", onClose);
     socket.write("still there?\n");
+  });
+}
+
+/** Sends that many bytes and compares what comes back. */
+function transfer({ host, port, bytes }: Extract<AgentCall, { kind: "transfer" }>): Promise<EchoResult> {
+  const [sent, received] = [createHash("sha256"), createHash("sha256")];
+  const chunk = Buffer.alloc(65_536);
+  let [backend, toSend, toReceive, round] = ["", bytes, bytes, 0];
+  return new Promise((resolve) => {
+    const socket = connect({ host, port });
+    const send = (): void => {
+      while (toSend > 0) {
+        const part = chunk.subarray(0, Math.min(toSend, chunk.length)).fill(`${round++}.`);
+        sent.update(part);
+        toSend -= part.length;
+        if (!socket.write(Buffer.from(part))) return;
+      }
+    };
+    socket.on("drain", send);
+    socket.on("error", ({ code }: NodeJS.ErrnoException) => resolve({ backend, outcome: code ?? "" }));
+    socket.on("close", () => resolve({ backend, outcome: "closed" }));
+    socket.on("data", (data) => {
+      if (backend === "") {
+        backend = data.toString().split(" ", 1)[0] ?? "";
+        send();
+        return;
+      }
+      received.update(data);
+      toReceive -= data.length;
+      if (toReceive > 0) return;
+      const isEqual = toReceive === 0 && sent.digest("hex") === received.digest("hex");
+      resolve({ backend, outcome: isEqual ? "ok" : "other bytes" });
+      socket.destroy();
+    });
   });
 }
 
@@ -103,11 +145,13 @@ process.on("message", (call: AgentCall & { id: number }) => {
   const work = async (): Promise<unknown> => {
     switch (call.kind) {
       case "serve":
-        return serve(call.addresses, call.port);
+        return serve(call);
       case "open":
         return open(call);
       case "echo-held":
         return echoHeld();
+      case "transfer":
+        return transfer(call);
     }
   };
   work().then(

@@ -51,7 +51,6 @@ describe("whyNotInKernel", () => {
     [{ listener: { defaultPoolId: "none" } }, "it has no pool"],
     [{ pool: { algorithm: "LEAST_CONNECTIONS" } }, "pool pool has algorithm LEAST_CONNECTIONS"],
     [{ pool: { algorithm: "RANDOM" } }, "pool pool has algorithm RANDOM"],
-    [{ pool: { forwarding: "DSR" } }, "pool pool: forwarding DSR is not served"],
     [{ listener: { proxyProtocol: { trustedCidrs: [] } } }, "accept_proxy_protocol takes user space"],
     [{ listener: { sniPolicies: [] } }, "routing by SNI takes user space"],
     [{ pool: { sendProxyProtocol: "V2" } }, "pool pool: send_proxy_protocol takes user space"],
@@ -112,10 +111,6 @@ describe("assign", () => {
     [
       { pool: { forwarding: "NAT" } },
       "pool pool: forwarding NAT needs the kernel driver, which does not serve listener tcp",
-    ],
-    [
-      { listener: { newConnectionsPerSPerSource: 5 } },
-      "listener tcp: new_connections_per_s_per_source needs the kernel driver",
     ],
   ] as [Wanted, string][])("%j in user space is asked for in vain", (wanted, reason) => {
     const { problems, inUserSpace } = assign(unitOf(wanted), context({ mode: "userspace" }));

@@ -7,11 +7,12 @@ import { describe, expect, test } from "@jest/globals";
 import { Drains } from "../../../../src/data/l4/nftables/drains.ts";
 import { type FlowGroup, flowKey } from "../../../../src/data/l4/nftables/flows.ts";
 import { LostBackends } from "../../../../src/data/l4/nftables/lost-backends.ts";
+import { PoolStates } from "../../../../src/data/l4/nftables/pool-states.ts";
 import { createRoutingGuard } from "../../../../src/data/l4/nftables/routing.ts";
 import { Traffic } from "../../../../src/data/l4/nftables/traffic.ts";
 import { silentLog } from "../../../../src/log.ts";
 import { FakeClock } from "../../../fake-clock.ts";
-import { backendUnit, poolUnit } from "../../units.ts";
+import { backendUnit, poolUnit, unit } from "../../units.ts";
 
 const flows = (address: string, transport: "tcp" | "udp" = "tcp") => ({
   endpoint: { vip: "203.0.113.1", transport, port: 80 },
@@ -92,6 +93,52 @@ describe("LostBackends", () => {
     chosen.clear();
     lost.endWhatIsNotChosen();
     expect(ended).toEqual([]);
+  });
+});
+
+describe("PoolStates", () => {
+  const maglev = { tableSize: 1021, hashKey: "FIVE_TUPLE", seed: 0 } as const;
+  const poolOf = (...ids: string[]) =>
+    poolUnit(
+      ids.map((id) => backendUnit(id)),
+      { algorithm: "MAGLEV", maglev },
+    );
+  const tableOf = (...backendIds: string[]) => ({
+    poolId: "pool",
+    backendIds,
+    slots: new Uint16Array(new SharedArrayBuffer(2 * (backendIds.length === 0 ? 0 : 1021))),
+  });
+
+  test("a table that knows a backend which is still to come waits for it", () => {
+    const states = new PoolStates();
+    const [before, after] = [tableOf("a"), tableOf("a", "b")];
+    states.setTable(before);
+    expect(states.stateOf(poolOf("a")).table).toBe(before);
+    states.setTable(after);
+    expect(states.stateOf(poolOf("a")).table).toBe(before);
+    expect(states.stateOf(poolOf("a", "b")).table).toBe(after);
+  });
+
+  test("a table without a backend that is still there is used at once, and so is one without any", () => {
+    const states = new PoolStates();
+    states.setTable(tableOf("a", "b"));
+    states.stateOf(poolOf("a", "b"));
+    for (const next of [tableOf("a"), tableOf()]) {
+      states.setTable(next);
+      expect(states.stateOf(poolOf("a", "b")).table).toBe(next);
+    }
+    expect(states.isChosen(poolOf("a", "b"), "a")).toBe(false);
+  });
+
+  test("what left is forgotten, and nothing else", () => {
+    const states = new PoolStates();
+    const pool = poolUnit([backendUnit("a", { monitored: true }), backendUnit("b", { monitored: true })]);
+    for (const id of ["a", "b"]) states.setHealth(id, "ONLINE");
+    expect(states.setHealth("a", "ONLINE")).toBe(false);
+    const rest = { ...pool, backends: pool.backends.slice(1) };
+    states.release(unit({ pools: [pool] }), unit({ pools: [rest] }));
+    expect(states.stateOf(rest).active.map(({ id }) => id)).toEqual(["b"]);
+    expect(states.setHealth("a", "ONLINE")).toBe(true);
   });
 });
 

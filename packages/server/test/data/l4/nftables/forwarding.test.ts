@@ -54,6 +54,7 @@ const why = whyNoKernel();
         pools: [poolUnit(backends, pool)],
       }),
       inKernel: new Set(inKernel ? ["listener"] : []),
+      hasIdleTimeouts: false,
       isGuarded: true,
       stateOf: (one) => ({ pool: one, active, table: one.maglev && tableUnit(active, one.maglev.tableSize) }),
     });

@@ -3,14 +3,14 @@ import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals
 import fc from "fast-check";
 
 import { type DesiredTable, NftablesDriver } from "../../../../src/data/l4/nftables/driver.ts";
-import type { Fragment } from "../../../../src/data/l4/nftables/fragment.ts";
-import { loadBalancerFragment } from "../../../../src/data/l4/nftables/ruleset.ts";
+import { idleKey } from "../../../../src/data/l4/nftables/idle-timeouts.ts";
+import { type FragmentSource, loadBalancerFragment, timeoutsOf } from "../../../../src/data/l4/nftables/ruleset.ts";
 import type { Algorithm, MaglevTableUnit, PoolUnit } from "../../../../src/snapshot/snapshot.ts";
 import { backendUnit, listenerUnit, poolUnit, unit } from "../../units.ts";
 import { listing } from "./listing.ts";
 import { Namespace, whyNoKernel } from "./testbed.ts";
 
-jest.setTimeout(600_000);
+jest.setTimeout(3_600_000);
 
 /** Sequences of changes; 1,000 of them with FIBERLB_SEQUENCES=1000. */
 const SEQUENCES = Number(process.env["FIBERLB_SEQUENCES"] ?? 8);
@@ -26,6 +26,7 @@ interface Shape {
     readonly acl: readonly string[];
     readonly limit: number;
     readonly rate: number;
+    readonly idleS: number;
   }[];
 }
 
@@ -40,6 +41,7 @@ const shape: fc.Arbitrary<Shape> = fc.record({
       acl: fc.subarray(["10.0.0.0/8", "10.1.0.0/16", "192.0.2.0/25", "192.0.2.128/25"]),
       limit: fc.nat(2),
       rate: fc.nat(2),
+      idleS: fc.nat(2),
     }),
     { maxLength: 3 },
   ),
@@ -59,17 +61,23 @@ const state: fc.Arbitrary<State> = fc.record({
 });
 
 function desired({ forwards, guardRouting, shapes }: State): DesiredTable {
-  const entries = shapes.flatMap((one, index) =>
-    one === null ? [] : [[`lb${index}`, fragment(one, { index, forwards })] as const],
-  );
-  return { base: { node: "lb-1", forwards, guardRouting }, fragments: new Map(entries) };
+  const sources = shapes.flatMap((one, index) => (one === null ? [] : [sourceOf(one, { index, forwards })]));
+  const timeouts = sources.flatMap((source) => timeoutsOf(source));
+  const idleTimeouts = [...new Map(timeouts.map((timeout) => [idleKey(timeout), timeout])).values()];
+  return {
+    base: { node: "lb-1", forwards, guardRouting, idleTimeouts },
+    fragments: new Map(sources.map((source) => [source.unit.vip, loadBalancerFragment(source)])),
+  };
 }
 
-function fragment(of: Shape, { index, forwards }: { readonly index: number; readonly forwards: boolean }): Fragment {
+function sourceOf(
+  of: Shape,
+  { index, forwards }: { readonly index: number; readonly forwards: boolean },
+): FragmentSource {
   const isIpv6 = index === 2;
   const protocol = of.udp ? "UDP" : "TCP";
   const pool = poolOf(of, index);
-  const listeners = of.listeners.map(({ acl, limit, rate }, port) =>
+  const listeners = of.listeners.map(({ acl, limit, rate, idleS }, port) =>
     listenerUnit({
       id: `l${index}${port}`,
       protocol,
@@ -78,15 +86,17 @@ function fragment(of: Shape, { index, forwards }: { readonly index: number; read
       allowedCidrs: isIpv6 ? [] : acl,
       connectionLimit: limit,
       newConnectionsPerSPerSource: rate,
+      clientIdleTimeoutMs: idleS * 1000,
     }),
   );
   const active = pool.backends.filter((_, at) => (of.weights[at] ?? 0) > 0);
-  return loadBalancerFragment({
+  return {
     unit: unit({ vip: isIpv6 ? "2001:db8::1" : `203.0.113.${index}`, listeners, pools: [pool] }),
     inKernel: new Set(listeners.filter((_, at) => forwards && of.listeners[at]?.inKernel === true).map(({ id }) => id)),
+    hasIdleTimeouts: true,
     isGuarded: index > 0,
     stateOf: (one) => ({ pool: one, active, table: tableOf(one, active) }),
-  });
+  };
 }
 
 function poolOf({ algorithm, udp, forwarding, weights }: Shape, index: number): PoolUnit {

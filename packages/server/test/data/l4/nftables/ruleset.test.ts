@@ -1,9 +1,16 @@
 import { describe, expect, test } from "@jest/globals";
 
 import { declareTable, diff, transactionText } from "../../../../src/data/l4/nftables/diff.ts";
+import { IPV4, IPV6 } from "../../../../src/data/l4/nftables/family.ts";
 import { elementCount, type Fragment, isEmpty } from "../../../../src/data/l4/nftables/fragment.ts";
 import { baseFragment, tableComment } from "../../../../src/data/l4/nftables/hooks.ts";
-import { type FragmentSource, loadBalancerFragment, servedFlows } from "../../../../src/data/l4/nftables/ruleset.ts";
+import { idleKey, readIdleKey } from "../../../../src/data/l4/nftables/idle-timeouts.ts";
+import {
+  type FragmentSource,
+  loadBalancerFragment,
+  servedFlows,
+  timeoutsOf,
+} from "../../../../src/data/l4/nftables/ruleset.ts";
 import { backendUnit, listenerUnit, poolUnit, unit } from "../../units.ts";
 
 const backends = [
@@ -15,6 +22,7 @@ function source(part: Partial<FragmentSource> = {}): FragmentSource {
   return {
     unit: unit({ vip: "203.0.113.1", listeners: [listenerUnit()], pools: [poolUnit(backends)] }),
     inKernel: new Set(["listener"]),
+    hasIdleTimeouts: false,
     isGuarded: true,
     stateOf: (pool) => ({ pool, active: pool.backends }),
     ...part,
@@ -134,6 +142,34 @@ describe("a load balancer's fragment", () => {
     expect(fragment.elements.get("endpoints4")?.size).toBe(2);
     expect(fragment.elements.has("masquerade4")).toBe(false);
   });
+
+  test("the idle timeout that all listeners of a pool have its chain sets, others their own chains", () => {
+    const loadedWith = (...idleMs: number[]): Fragment => {
+      const listeners = idleMs.map((clientIdleTimeoutMs, at) =>
+        listenerUnit({ id: `l${at}`, port: 80 + at, clientIdleTimeoutMs }),
+      );
+      const inKernel = new Set(listeners.map(({ id }) => id));
+      return loadBalancerFragment(source({ unit: { ...source().unit, listeners }, inKernel, hasIdleTimeouts: true }));
+    };
+    const same = loadedWith(350_000, 349_001);
+    expect([...same.chains.keys()]).toEqual(["pool.tcp.pool"]);
+    expect(rules(same, "pool.tcp.pool")[0]).toBe('ct timeout set "idle.tcp.350.4"');
+    const different = loadedWith(350_000, 10);
+    expect(rules(different, "listener.l1")).toEqual(['ct timeout set "idle.tcp.1.4"', "goto pool.tcp.pool"]);
+    expect(rules(different, "pool.tcp.pool")).toHaveLength(2);
+    expect(
+      timeoutsOf({
+        unit: { ...source().unit, listeners: [listenerUnit({ clientIdleTimeoutMs: 0 })] },
+        inKernel: new Set(["listener"]),
+      }),
+    ).toEqual([]);
+  });
+
+  test.each([
+    { family: IPV4, transport: "tcp", seconds: 350 },
+    { family: IPV6, transport: "udp", seconds: 1 },
+    { family: IPV6, transport: "tcp", seconds: 3600 },
+  ] as const)("%j is found again by its key", (timeout) => expect(readIdleKey(idleKey(timeout))).toEqual(timeout));
 
   test("serves flows to backends in service, whatever health checks say", () => {
     const pools = [poolUnit([...backends, backendUnit("c", { weight: 0 }), backendUnit("d", { enabled: false })])];

@@ -59,7 +59,7 @@ export class Namespace {
   get run(): RunCommand {
     return ({ name, args, input }: Command): Promise<CommandResult> =>
       runCommand({
-        name: "ip" as Command["name"],
+        name: "ip",
         args: ["netns", "exec", this.name, name, ...args],
         ...(input !== undefined && { input }),
       });
@@ -103,8 +103,9 @@ export class Agent {
     });
   }
 
-  serve(addresses: readonly string[], port: number): Promise<void> {
-    return this.#call({ kind: "serve", addresses, port }) as Promise<void>;
+  /** @param name what it says it is; default: its address */
+  serve(addresses: readonly string[], port: number, name?: string): Promise<void> {
+    return this.#call({ kind: "serve", addresses, port, ...(name !== undefined && { name }) }) as Promise<void>;
   }
 
   open(flow: Omit<Extract<AgentCall, { kind: "open" }>, "kind">): Promise<FlowResult[]> {
@@ -113,6 +114,11 @@ export class Agent {
 
   echoHeld(): Promise<EchoResult[]> {
     return this.#call({ kind: "echo-held" }) as Promise<EchoResult[]>;
+  }
+
+  /** Sends bytes to an echo, and compares. */
+  transfer(what: { readonly host: string; readonly port: number; readonly bytes: number }): Promise<EchoResult> {
+    return this.#call({ kind: "transfer", ...what }) as Promise<EchoResult>;
   }
 
   #call(call: AgentCall): Promise<unknown> {

@@ -61,6 +61,11 @@ describe("a connection", () => {
     expect(await other.goaway()).toBe(Http2ErrorCode.PROTOCOL_ERROR);
   });
 
+  it("is counted once, the preface included", async () => {
+    await raw.settled();
+    expect(rig.account.bytesIn).toBe(PREFACE.length + settings().length + frame(PING, { payload: EIGHT }).length);
+  });
+
   it("is HTTP/1's business where the preface does not match", async () => {
     const other = await RawHttp2.connect(await rig.listen(), Buffer.from("PRI * HTTP/1.1\r\n\r\n"));
     expect(await receives(other.peer, /\r\n\r\n/)).toMatch(/^HTTP\/1.1 400 /);

@@ -318,6 +318,15 @@ describe("a listener that goes", () => {
     expect(rig.account.closed).toBe(1);
   });
 
+  it("tells clients whose handshake was still under way", async () => {
+    rig.proxy.drain();
+    const late = await RawHttp2.connect(await rig.listen());
+    expect((await late.receiveType(GOAWAY)).payload.readUInt32BE(0)).toBe(0x7fff_ffff);
+    const { payload } = await late.receive(({ type, flags }) => type === PING && flags === 0);
+    await late.send(frame(PING, { payload, flags: ACK }));
+    await late.peer.end();
+  });
+
   it("lets a client go that says it goes", async () => {
     const backend = await ask(1);
     await raw.send(frame(GOAWAY, { payload: Buffer.alloc(8) }));

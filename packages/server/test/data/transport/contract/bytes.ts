@@ -87,6 +87,29 @@ export function bytesContract(create: CreateTransport, wire: Wire): void {
       expect(recorder.received.toString()).toBe("last words");
     });
 
+    it("tells the end once, however often it is paused and resumed around it", async () => {
+      const { connection, recorder, peer } = await rig[kind]();
+      connection.pause();
+      await peer.send("last words");
+      peer.socket.end();
+      await rig.roundTrip();
+      // Now both are there, and are read at once.
+      recorder.react = (event) => event === "data" && connection.pause();
+      connection.resume();
+      await recorder.receivedAtLeast(10);
+      await rig.roundTrip();
+      for (let i = 0; i < 3; i++) {
+        connection.resume();
+        connection.pause();
+        connection.resume();
+      }
+      await recorder.heard("end");
+      connection.pause();
+      connection.resume();
+      await rig.roundTrip();
+      expect(recorder.events.filter((event) => event !== "connect")).toEqual(["data", "end"]);
+    });
+
     it("says stop when the peer does not read, keeps little, and says when all has gone out", async () => {
       const { connection, recorder, peer } = await rig[kind]();
       const bytes = pattern(65_536);
