@@ -2,6 +2,7 @@ import { type CliIo, processIo, registerClientCommands, runProgram } from "@fibe
 import { Command } from "commander";
 
 import { addDemo } from "./commands/demo.ts";
+import { addDoctor } from "./commands/doctor.ts";
 import { addServe } from "./commands/serve.ts";
 import { addStore } from "./commands/store.ts";
 import { version } from "./version.ts";
@@ -10,6 +11,7 @@ const EXAMPLES = `
 Examples:
   $ fiberlb demo                        three web servers and a load balancer in front of them
   $ fiberlb serve                       a node: API on 127.0.0.1:9080, state in ./fiberlb-data/
+  $ fiberlb doctor                      whether this host has what a node needs
   $ fiberlb apply -f web.yaml           makes the load balancers declared in a file so
   $ fiberlb status                      every load balancer with its listeners, pools and backends
 `;
@@ -24,6 +26,7 @@ export function createProgram(io: CliIo): Command {
   // First, because commands inherit how errors and output are treated when they are added.
   registerClientCommands(program, io);
   for (const add of [addServe, addDemo, addStore]) add(program);
+  addDoctor(program, io);
   return program;
 }
 

@@ -1,11 +1,14 @@
 /**
  * The local side door of a running node: a Unix socket beside the database that only its owner can open. It carries what
- * is no business of the API's tenants: a backup into a file of this host.
+ * is no business of the API's tenants: a backup into a file of this host, and the hand-over to another process.
  */
 import { chmodSync, rmSync } from "node:fs";
 import { createServer, request, type Server } from "node:http";
 import { dirname, join } from "node:path";
+import type { Duplex } from "node:stream";
 import { text } from "node:stream/consumers";
+
+import { TAKEOVER_PROTOCOL } from "./takeover/messages.ts";
 
 /** Where the socket of a node with this database is. */
 export const controlSocketPath = (databasePath: string): string => join(dirname(databasePath), "control.sock");
@@ -13,6 +16,10 @@ export const controlSocketPath = (databasePath: string): string => join(dirname(
 /** What a node does for whoever asks by the socket. A rejection's message goes to the caller. */
 export interface ControlCommands {
   backup(path: string): Promise<void>;
+  /** Hands over to the process at the other end. Not called while `refuseTakeover` has a reason. */
+  handOver?(stream: Duplex): void;
+  /** Why nobody can take over now; undefined: somebody can. */
+  refuseTakeover?(): string | undefined;
 }
 
 /** Longest request: a path and what is around it. */
@@ -33,6 +40,10 @@ export async function openControlSocket(path: string, commands: ControlCommands)
         (error: Error) => answer(500, { error: error.message }),
       );
   });
+  server.on("upgrade", ({ headers }, stream: Duplex, ahead: Buffer) => {
+    if (ahead.length > 0) stream.unshift(ahead);
+    answerUpgrade(stream, headers.upgrade, commands);
+  });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(path, () => {
@@ -43,11 +54,24 @@ export async function openControlSocket(path: string, commands: ControlCommands)
   return { close: () => closeServer(server) };
 }
 
-function closeServer(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
-  });
+function answerUpgrade(stream: Duplex, protocol: string | undefined, commands: ControlCommands): void {
+  const why = protocol === TAKEOVER_PROTOCOL ? commands.refuseTakeover?.() : "no such protocol";
+  if (why === undefined && commands.handOver !== undefined) {
+    const agreed = `connection: Upgrade\r\nupgrade: ${TAKEOVER_PROTOCOL}`;
+    stream.write(`HTTP/1.1 101 Switching Protocols\r\n${agreed}\r\n\r\n`);
+    commands.handOver(stream);
+    return;
+  }
+  const body = JSON.stringify({ error: why ?? "this process hands nothing over" });
+  const head = `HTTP/1.1 409 Conflict\r\nconnection: close\r\ncontent-length: ${Buffer.byteLength(body)}`;
+  stream.on("error", () => stream.destroy());
+  stream.end(`${head}\r\n\r\n${body}`);
+}
+
+/** Frees the path at once. A hand-over goes on: its connection is no longer the server's. */
+async function closeServer(server: Server): Promise<void> {
+  server.close();
+  server.closeAllConnections();
 }
 
 /**

@@ -11,5 +11,9 @@ export {
   silentLog,
 } from "./log.ts";
 export { askForBackup, controlSocketPath } from "./control-socket.ts";
+export { examine, type Section } from "./doctor/examine.ts";
+export type { DoctorFacts } from "./doctor/facts.ts";
+export type { Finding } from "./doctor/finding.ts";
+export { probeHost } from "./doctor/probe.ts";
 export { type Random, systemRandom } from "./random.ts";
-export { type RunningServer, type ServerOptions, startServer } from "./server.ts";
+export { type RunningServer, type ServerOptions, startServer, type TakeoverRequest } from "./server.ts";

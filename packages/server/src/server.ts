@@ -1,33 +1,26 @@
 /**
- * The composition root: makes the parts, wires them, and owns the order in which they start and stop.
+ * The composition root: makes the two halves of a node, and owns the order in which they start, stop and change hands.
  */
-import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
+import type { Duplex } from "node:stream";
 
-import type { Store } from "@fiberlb/store";
-import type { Cidr, VipPoolSpec } from "@fiberlb/types";
-
-import { startAdminServer } from "./admin-server.ts";
-import { type Clock, systemClock } from "./clock.ts";
-import { type Config, DEFAULT_VIP_POOLS, parseListen } from "./config/config.ts";
+import { type Clock, delay, systemClock } from "./clock.ts";
+import type { Config } from "./config/config.ts";
 import { controlSocketPath, openControlSocket } from "./control-socket.ts";
-import { type ControlPlane, createControlPlane } from "./control/control-plane.ts";
-import type { TlsMaterial } from "./control/http/one-port.ts";
 import { createKeyRing } from "./control/secrets.ts";
 import { createKernelDataPlane } from "./data/create-kernel-data-plane.ts";
 import type { DataPlane } from "./data/data-plane.ts";
 import { createDataPlane, type DataPlaneOptions } from "./data/pool.ts";
 import type { Forwarding } from "./forwarding.ts";
-import type { HealthMonitor } from "./health/monitor.ts";
 import { deriveSessionKey, deriveTicketSecret, loadKey } from "./key-file.ts";
 import type { Log } from "./log.ts";
-import { ApiCalls } from "./metrics/api-calls.ts";
-import { renderMetrics } from "./metrics/exposition.ts";
-import { nodeMetrics } from "./metrics/node-metrics.ts";
-import { type OpenedStore, openStore } from "./open-store.ts";
+import { type Management, startManagement } from "./management.ts";
+import { openStore } from "./open-store.ts";
 import type { Random } from "./random.ts";
 import type { KeyRing } from "./repository/key-ring.ts";
-import { startForwarding } from "./start-forwarding.ts";
+import { Channel, type FromPredecessor, type FromSuccessor, type Inheritance } from "./takeover/messages.ts";
+import { type Estate, handOver } from "./takeover/predecessor.ts";
+import { askToTakeOver, type Takeover } from "./takeover/successor.ts";
 
 /** What a node is made of. */
 export interface ServerOptions {
@@ -39,6 +32,14 @@ export interface ServerOptions {
   readonly clock?: Clock;
   /** Default: the engine's. */
   readonly random?: Random;
+  /** Take over from the process that runs with the same store, if there is one. Default: a second process is refused. */
+  readonly takeover?: TakeoverRequest;
+}
+
+/** How {@link startServer} takes over. */
+export interface TakeoverRequest {
+  /** The other process has waited too long and wants everything back: this process has to end at once. */
+  readonly onRevoked: (reason: string) => void;
 }
 
 /** A node that runs. */
@@ -48,71 +49,227 @@ export interface RunningServer {
   readonly adminUrl: string;
   /** Figures of the data plane. */
   readonly dataPlane: Pick<DataPlane, "listenerFigures" | "backendFigures" | "workerLosses">;
+  /** Resolves when another process has taken over: what remains is to `stop`, which then leaves VIPs where they are. */
+  readonly handedOver: Promise<void>;
   /** Ends in order: API, then listeners, connections for up to `shutdown.drainTimeoutMs`, VIPs, store. Idempotent. */
   stop(): Promise<void>;
 }
 
-/** How long calls of the API that run may take to finish. */
-const API_GRACE_MS = 1000;
+/** Between two attempts to get the store back from a process that is about to end. */
+const TAKE_BACK_INTERVAL_MS = 500;
 
 /**
  * Starts a node. Resolves when its configuration has been applied and its API is open.
  * @throws Error with one line that says what could not be started, why, and what to do; nothing is left running.
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const { config, log } = options;
-  const clock = options.clock ?? systemClock;
-  await using cleanup = new AsyncDisposableStack();
-  const store = await openStore(config, { clock, log });
-  cleanup.defer(() => store.close());
-  const key = loadKey(config);
-  const dataPlane = createNodeDataPlane(config, {
-    clock,
-    log,
-    sessionKey: deriveSessionKey(key),
-    ticketSecret: deriveTicketSecret(key),
-    onReport: (report) => forwarding?.report(report),
-  });
-  cleanup.defer(() => dataPlane.stop({ drainTimeoutMs: config.shutdown.drainTimeoutMs }));
-  const apiCalls = new ApiCalls();
-  const keyRing = createKeyRing([key]);
-  const control = createNodeControlPlane({ ...options, clock, store, dataPlane, apiCalls, keyRing });
-  await control.start();
-  cleanup.defer(() => control.close({ graceMs: 0 }));
-  await dataPlane.start();
-  const started = await startForwarding({ ...options, clock, repository: control.repository, dataPlane, keyRing });
-  const { forwarding } = started;
-  cleanup.defer(() => started.stop());
-  const api = parseListen(config.api.listen)!;
-  const { port } = await control.listen(api.port, api.host).catch(explainListen("API", config.api.listen));
-  // Closed before everything else, so that nobody is told of changes that nobody applies any more.
-  cleanup.defer(() => control.close({ graceMs: API_GRACE_MS }));
-  const admin = await startAdmin({ config, store, dataPlane, apiCalls, ...started });
-  const socket = await openNodeSocket(config, store);
-  const stopping = cleanup.move();
-  let stopped: Promise<void> | undefined;
-  const apiUrl = `${config.api.tls === undefined ? "http" : "https"}://${hostOf(api.host)}:${port}`;
-  log.info("node is up", { api: apiUrl, admin: admin.url, store: config.store.kind });
-  return {
-    apiUrl,
-    adminUrl: admin.url,
-    dataPlane,
-    stop: () =>
-      (stopped ??= (async () => {
-        await socket?.close();
-        await stopping.disposeAsync();
-        await admin.close();
-      })()),
-  };
+  const takeover = await requestTakeover(options);
+  const node = await RunningNode.start({ ...options, clock: options.clock ?? systemClock }, takeover);
+  const { apiUrl: api, adminUrl: admin } = node;
+  options.log.info("node is up", { api, admin, store: options.config.store.kind });
+  return node;
 }
 
-const hostOf = (host: string): string => (host.includes(":") ? `[${host}]` : host);
+async function requestTakeover({ config, log, takeover }: ServerOptions): Promise<Takeover | undefined> {
+  if (takeover === undefined) return undefined;
+  if (config.store.kind !== "sqlite")
+    throw new Error(
+      `Cannot take over with store.kind ${config.store.kind}: only with sqlite is there something to hand over`,
+    );
+  const given = await askToTakeOver(controlSocketPath(config.store.path), takeover);
+  log.info(
+    given === undefined ? "nobody to take over from; starting as usual" : "taking over from the running process",
+  );
+  return given;
+}
 
 type Parts = ServerOptions & { readonly clock: Clock };
 
-type DataPlaneParts = Required<Pick<DataPlaneOptions, "clock" | "sessionKey" | "ticketSecret" | "onReport">> & {
-  readonly log: Log;
-};
+/** What the node is as a process: whether its managing half is its own, away for a moment, or another process's. */
+type Phase = "managing" | "released" | "left";
+
+class RunningNode implements RunningServer {
+  readonly dataPlane: DataPlane;
+  readonly handedOver: Promise<void>;
+  readonly #parts: Parts;
+  readonly #keyRing: KeyRing;
+  readonly #left = Promise.withResolvers<void>();
+  readonly #stopping = new AbortController();
+  /** Absent until it has started for the first time; ended while it is released. */
+  #management: Management | undefined;
+  #forwarding: Forwarding | undefined;
+  #phase: Phase = "managing";
+  #socket: { close(): Promise<void> } | undefined;
+  /** A hand-over that is under way. */
+  #handOver: { readonly stream: Duplex; readonly done: Promise<unknown> } | undefined;
+  /** Listeners may be open in the process before this one. */
+  #joins: boolean;
+  #stopped: Promise<void> | undefined;
+
+  private constructor(parts: Parts, { joins }: { readonly joins: boolean }) {
+    const { config, clock, log } = parts;
+    this.#parts = parts;
+    this.#joins = joins;
+    this.handedOver = this.#left.promise;
+    const key = loadKey(config);
+    this.#keyRing = createKeyRing([key]);
+    this.dataPlane = createNodeDataPlane(config, {
+      clock,
+      log,
+      sessionKey: deriveSessionKey(key),
+      ticketSecret: deriveTicketSecret(key),
+      joinListeners: () => this.#joins,
+      onReport: (report) => {
+        if (this.#phase === "managing") this.#forwarding?.report(report);
+      },
+    });
+  }
+
+  static async start(parts: Parts, takeover: Takeover | undefined): Promise<RunningNode> {
+    const { config, clock, log } = parts;
+    let node: RunningNode | undefined;
+    try {
+      await using cleanup = new AsyncDisposableStack();
+      const store = await openStore(config, { clock, log });
+      cleanup.defer(() => store.close());
+      node = new RunningNode(parts, { joins: takeover !== undefined });
+      cleanup.move();
+      await node.#manage(store, takeover?.inheritance);
+      await takeover?.ready();
+    } catch (error) {
+      if (node !== undefined && takeover !== undefined) await node.#forsake();
+      takeover?.fail((error as Error).message);
+      await node?.dataPlane.stop({ drainTimeoutMs: config.shutdown.drainTimeoutMs });
+      throw error;
+    }
+    node.#joins = false;
+    await node.#openSocket();
+    return node;
+  }
+
+  get apiUrl(): string {
+    return (this.#management as Management).apiUrl;
+  }
+
+  get adminUrl(): string {
+    return (this.#management as Management).adminUrl;
+  }
+
+  stop(): Promise<void> {
+    return (this.#stopped ??= this.#stop());
+  }
+
+  async #stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#socket?.close();
+    // Whoever was taking over goes on without us.
+    this.#handOver?.stream.destroy();
+    await this.#handOver?.done;
+    if (this.#phase === "managing") return this.#management?.stop();
+    this.#management?.halt();
+    await this.dataPlane.stop({ drainTimeoutMs: this.#parts.config.shutdown.drainTimeoutMs });
+  }
+
+  async #manage(store: Management["store"], inheritance?: Inheritance): Promise<void> {
+    const isFirst = this.#management === undefined;
+    const listens = this.#management?.listens;
+    const { config } = this.#parts;
+    this.#management = await startManagement({
+      ...this.#parts,
+      // Where it was before, also when the system had chosen the port.
+      config:
+        listens === undefined
+          ? config
+          : { ...config, api: { ...config.api, listen: listens.api }, admin: { listen: listens.admin } },
+      store,
+      dataPlane: this.dataPlane,
+      keyRing: this.#keyRing,
+      ...(inheritance !== undefined && { inheritance }),
+      onForwarding: (forwarding) => (this.#forwarding = forwarding),
+      startDataPlane: async () => {
+        if (isFirst) await this.dataPlane.start();
+      },
+    });
+  }
+
+  /** A takeover that failed: the other process gets back all but the connections that came here meanwhile. */
+  async #forsake(): Promise<void> {
+    await this.dataPlane.leaveKernel?.();
+    await this.#management?.release();
+    this.#management?.halt();
+  }
+
+  async #openSocket(): Promise<void> {
+    const { config } = this.#parts;
+    if (this.#management?.store.backup === undefined) return;
+    this.#socket = await openControlSocket(controlSocketPath(config.store.path), {
+      backup: async (path) => {
+        if (this.#phase !== "managing") throw new Error("Cannot back up: another process is taking over; ask again");
+        await this.#management?.store.backup?.(path);
+      },
+      refuseTakeover: () =>
+        this.#handOver === undefined && !this.#stopping.signal.aborted
+          ? undefined
+          : "the running process is stopping, or another one is taking over from it already",
+      handOver: (stream) => {
+        const done = this.#handOverTo(stream).finally(() => (this.#handOver = undefined));
+        this.#handOver = { stream, done };
+      },
+    });
+  }
+
+  async #handOverTo(stream: Duplex): Promise<void> {
+    const { clock, log } = this.#parts;
+    const channel = new Channel<FromSuccessor, FromPredecessor>(stream);
+    const estate: Estate = {
+      release: () => this.#release(),
+      leave: async () => {
+        this.#phase = "left";
+        await this.#socket?.close();
+      },
+      takeBack: () => this.#takeBack(),
+    };
+    if (await handOver(channel, { estate, clock, log })) this.#left.resolve();
+  }
+
+  async #release(): Promise<Inheritance> {
+    this.#phase = "released";
+    await this.dataPlane.leaveKernel?.();
+    const management = this.#management as Management;
+    await management.release();
+    return management.known();
+  }
+
+  async #takeBack(): Promise<void> {
+    const { clock, log } = this.#parts;
+    const { signal } = this.#stopping;
+    const inheritance = (this.#management as Management).known();
+    while (!signal.aborted) {
+      try {
+        await this.#manageAgain(inheritance);
+        log.info("store and ports are open again");
+        return;
+      } catch (error) {
+        log.warn("store and ports cannot be had so far; trying again", { reason: (error as Error).message });
+        await delay(clock, TAKE_BACK_INTERVAL_MS, signal).catch(() => undefined);
+      }
+    }
+  }
+
+  async #manageAgain(inheritance: Inheritance): Promise<void> {
+    const { config, clock, log } = this.#parts;
+    const store = await openStore(config, { clock, log });
+    // From here on nobody else manages. Two that check and build tables would contradict each other.
+    this.#management?.halt();
+    await this.dataPlane.reclaimKernel?.();
+    await this.#manage(store, inheritance);
+    this.#phase = "managing";
+  }
+}
+
+type DataPlaneParts = Required<
+  Pick<DataPlaneOptions, "clock" | "sessionKey" | "ticketSecret" | "onReport" | "joinListeners">
+> & { readonly log: Log };
 
 function createNodeDataPlane({ dataPlane, node, store }: Config, parts: DataPlaneParts): DataPlane {
   return createKernelDataPlane({
@@ -124,119 +281,4 @@ function createNodeDataPlane({ dataPlane, node, store }: Config, parts: DataPlan
     removeOnStop: dataPlane.onStop === "remove",
     ...(store.kind === "sqlite" && { routingFile: `${store.path}.routing.json` }),
   });
-}
-
-function createNodeControlPlane(
-  parts: Parts & {
-    readonly store: Store;
-    readonly dataPlane: DataPlane;
-    readonly apiCalls: ApiCalls;
-    readonly keyRing: KeyRing;
-  },
-): ControlPlane {
-  const { config, log, clock, store, dataPlane, apiCalls, keyRing } = parts;
-  if (config.vipPools === undefined)
-    log.info("no vipPools configured: VIPs come from 127.10.0.0/16, which only this host can reach");
-  return createControlPlane({
-    store,
-    clock,
-    keyRing,
-    vipPools: (config.vipPools ?? DEFAULT_VIP_POOLS) as readonly unknown[] as readonly VipPoolSpec[],
-    vipReuseDelayMs: config.vipReuseDelayS * 1000,
-    deniedCidrs: (config.backends.deniedCidrs ?? []) as readonly string[] as readonly Cidr[],
-    traffic: dataPlane,
-    isIdle: (backendId) => dataPlane.backendFigures(backendId).connectionsActive === 0,
-    tls: readTls(config.api.tls),
-    onCall: (call) => {
-      apiCalls.add(call.method, call.code);
-      log.debug("rpc", { ...call });
-    },
-    log: {
-      warn: (message) => log.warn(message),
-      error: (what, error) => log.error(`${what} failed`, { error }),
-    },
-  });
-}
-
-function readTls(tls: Config["api"]["tls"]): TlsMaterial | undefined {
-  if (tls === undefined) return undefined;
-  const read = (key: string, file: string): Buffer => {
-    try {
-      return readFileSync(file);
-    } catch (error) {
-      throw new Error(`Cannot read api.tls.${key} ${file}: ${(error as Error).message}`, { cause: error });
-    }
-  };
-  return {
-    cert: read("cert", tls.cert),
-    key: read("key", tls.key),
-    ...(tls.clientCa !== undefined && { clientCa: read("clientCa", tls.clientCa) }),
-  };
-}
-
-interface AdminParts {
-  readonly config: Config;
-  readonly store: Store;
-  readonly dataPlane: DataPlane;
-  readonly forwarding: Forwarding;
-  readonly monitor: HealthMonitor;
-  readonly apiCalls: ApiCalls;
-}
-
-async function startAdmin(parts: AdminParts): Promise<{ readonly url: string; close(): Promise<void> }> {
-  const { config, store, forwarding } = parts;
-  const listen = parseListen(config.admin.listen)!;
-  const admin = await startAdminServer(listen, {
-    ready: () => forwarding.ready,
-    storeProblem: () =>
-      store.status().then(
-        () => undefined,
-        (error: Error) => error.message,
-      ),
-    metrics: async () => {
-      await parts.dataPlane.refreshFigures?.();
-      return metricsText(parts);
-    },
-  }).catch(explainListen("admin", config.admin.listen));
-  return { url: `http://${hostOf(listen.host)}:${admin.port}`, close: () => admin.close() };
-}
-
-function metricsText({ dataPlane, forwarding, monitor, apiCalls }: AdminParts): string {
-  const { revision, units } = forwarding.snapshot;
-  const health = new Map(monitor.reports().map((report) => [report.target.backendId, report.health]));
-  return renderMetrics(
-    nodeMetrics({
-      units: [...units.values()],
-      revision,
-      listenerFigures: (id) => dataPlane.listenerFigures(id),
-      backendFigures: (id) => dataPlane.backendFigures(id),
-      isUp: (id) =>
-        health.get(id) === undefined || health.get(id) === "UNKNOWN" ? undefined : health.get(id) === "ONLINE",
-      health: monitor.figures(),
-      workerLosses: dataPlane.workerLosses,
-      apiRequests: apiCalls.samples(),
-    }),
-  );
-}
-
-async function openNodeSocket(config: Config, store: OpenedStore): Promise<{ close(): Promise<void> } | undefined> {
-  if (store.backup === undefined) return undefined;
-  return openControlSocket(controlSocketPath(config.store.path), {
-    backup: async (path) => store.backup?.(path),
-  });
-}
-
-/** Says what a port that cannot be opened means. */
-function explainListen(what: "API" | "admin", address: string): (error: NodeJS.ErrnoException) => never {
-  return (error) => {
-    const key = what === "API" ? "api.listen" : "admin.listen";
-    const why: Readonly<Record<string, string>> = {
-      EADDRINUSE: `the port is in use (by another "fiberlb serve"?); stop its owner or set ${key}`,
-      EADDRNOTAVAIL: `this host has no such address; set ${key} to one of its own`,
-      EACCES: `ports below 1024 need CAP_NET_BIND_SERVICE; set ${key} to a higher one`,
-    };
-    throw new Error(`Cannot open the ${what} port ${address}: ${why[error.code ?? ""] ?? error.message}`, {
-      cause: error,
-    });
-  };
 }

@@ -13,6 +13,7 @@ All keys: docs/configuration.md
 Examples:
   $ fiberlb serve
   $ fiberlb serve --config /etc/fiberlb/fiberlb.yaml
+  $ fiberlb serve --config /etc/fiberlb/fiberlb.yaml --takeover     an upgrade: the running node hands over and drains
   $ FIBERLB_API_LISTEN=127.0.0.1:9180 FIBERLB_STORE_KIND=memory fiberlb serve
 `;
 
@@ -22,24 +23,36 @@ export function addServe(program: Command): void {
     .command("serve")
     .description("run a node: API, data plane, health checks")
     .option("-c, --config <file>", "configuration file (YAML)")
+    .option("--takeover", "take over from the node that runs with the same store, without losing a connection")
     .addHelpText("after", EXAMPLES)
-    .action(async ({ config: file }: { config?: string }) => serve(file));
+    .action(async ({ config: file, takeover = false }: { config?: string; takeover?: boolean }) =>
+      serve(file, takeover),
+    );
 }
 
-async function serve(file: string | undefined): Promise<void> {
+async function serve(file: string | undefined, takesOver: boolean): Promise<void> {
   const { config, warnings } = readConfig(file);
   const log = processLog(config);
   for (const warning of warnings) log.warn(warning);
-  const server = await startServer({ config, log, version }).catch((error: unknown) => {
+  const takeover = { onRevoked: (reason: string) => endAtOnce(log, reason) };
+  const server = await startServer({ config, log, version, ...(takesOver && { takeover }) }).catch((error: unknown) => {
     throw failure(error instanceof Error ? error.message : String(error));
   });
   process.on("SIGHUP", () => reload(file, config, log));
-  const signal = await firstSignal();
+  const signal = await Promise.race([firstSignal(), server.handedOver]);
   // A second signal means it: nobody should have to wait for a drain they do not want.
   for (const again of ["SIGTERM", "SIGINT"] as const) process.once(again, () => process.exit(1));
-  log.info("stopping", { signal, drainTimeoutMs: config.shutdown.drainTimeoutMs });
+  const { drainTimeoutMs } = config.shutdown;
+  if (signal === undefined) log.info("handed over; connections may finish here", { drainTimeoutMs });
+  else log.info("stopping", { signal, drainTimeoutMs });
   await server.stop();
   log.info("stopped");
+}
+
+/** The process that was to be taken over from needs its store back, and an orderly end may be what takes too long. */
+function endAtOnce(log: Log, reason: string): never {
+  log.error("the process that was to be taken over from goes on; this one ends", { reason });
+  process.exit(1);
 }
 
 /** Configuration from file and environment. @throws Failure with one line a mistake */

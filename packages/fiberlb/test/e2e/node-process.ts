@@ -15,6 +15,8 @@ export interface NodeOptions {
   readonly prefix?: readonly string[];
   /** Arguments of Node itself. */
   readonly nodeArguments?: readonly string[];
+  /** Arguments of `serve` beside its configuration. */
+  readonly serveArguments?: readonly string[];
   /** How its API is reached; default: fetch. */
   readonly post?: Post;
 }
@@ -53,10 +55,11 @@ export function writeConfig(folder: string, config: NodeOptions["config"] = {}):
 
 /** Starts `fiberlb serve` and resolves when it is up. @throws Error with what it printed when it ends before. */
 export async function startNode(options: NodeOptions = {}): Promise<NodeProcess> {
-  const { folder = newFolder(), config, prefix = [], nodeArguments = [], post } = options;
+  const { folder = newFolder(), config, prefix = [], nodeArguments = [], serveArguments = [], post } = options;
   const configFile = writeConfig(folder, config);
   const [node, ...rest] = FIBERLB;
-  const program = new Program([...prefix, node, ...nodeArguments, ...rest, "serve", "--config", configFile]);
+  const serve = ["serve", "--config", configFile, ...serveArguments];
+  const program = new Program([...prefix, node, ...nodeArguments, ...rest, ...serve]);
   const line = await program.untilLine(/"event":"node is up"/);
   const { api, admin } = JSON.parse(line) as { api: string; admin: string };
   return { program, folder, configFile, api: apiAt(api, post), adminUrl: admin };

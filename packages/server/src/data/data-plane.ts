@@ -26,6 +26,13 @@ export interface DataPlane {
   readonly workerLosses: number;
   /** VIPs that go on being served after `stop`, and have to stay local. Absent: none. */
   vipsThatStay?(): ReadonlySet<string>;
+  /**
+   * Leaves the kernel's tables, as they are, to another process: changes them no more, `stop` included. Absent: there
+   * are none.
+   */
+  leaveKernel?(): Promise<void>;
+  /** Takes them back, whatever became of them meanwhile: the next apply makes them so. */
+  reclaimKernel?(): Promise<void>;
   /** Stops accepting, lets connections finish for up to `drainTimeoutMs`, ends the rest, stops the workers. */
   stop(options: { readonly drainTimeoutMs: number }): Promise<void>;
 }

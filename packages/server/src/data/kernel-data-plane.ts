@@ -83,6 +83,15 @@ export class KernelDataPlane implements DataPlane {
     return new Set(served.map(({ unit }) => unit.vip));
   }
 
+  async leaveKernel(): Promise<void> {
+    await this.#last;
+    await this.#parts.forwarder.leave();
+  }
+
+  reclaimKernel(): Promise<void> {
+    return this.#parts.forwarder.reclaim();
+  }
+
   async stop(options: { readonly drainTimeoutMs: number }): Promise<void> {
     this.#isStopping = true;
     await this.#parts.workers.stop(options);

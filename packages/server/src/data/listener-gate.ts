@@ -10,8 +10,8 @@ const AT_ONCE = 64;
 export interface ListenerGateOptions {
   readonly transport: Transport;
   readonly datagrams: DatagramTransport;
-  /** True: another process of ours may hold the endpoints, and ours join it (takeover). */
-  readonly join: boolean;
+  /** True for as long as another process of ours may hold the endpoints, and ours join it (takeover). */
+  readonly join: () => boolean;
 }
 
 /** What the gate says of a load balancer. */
@@ -66,7 +66,7 @@ export class ListenerGate {
     for (const unit of units) {
       for (const listener of unit.listeners) {
         const endpoint = endpointOf(unit, listener);
-        if (this.#options.join || this.#ours.has(endpoint)) continue;
+        if (this.#options.join() || this.#ours.has(endpoint)) continue;
         unknown.set(endpoint, { protocol: listener.protocol, address: unit.vip, port: listener.port });
       }
     }

@@ -33,8 +33,8 @@ export interface DataPlaneOptions {
   readonly log?: DataPlaneLog;
   /** Called when the problems change without an `apply`: a port became free, a worker caught up. */
   readonly onReport?: (report: ApplyReport) => void;
-  /** True: listeners may be open in another process of ours already, and are joined (takeover). Default false. */
-  readonly joinListeners?: boolean;
+  /** True for as long as listeners may be open in another process of ours, and are joined (takeover). Default: never. */
+  readonly joinListeners?: () => boolean;
   /** At least 32 secret bytes that session cookies are signed with. Default: by chance, so that a restart ends sessions. */
   readonly sessionKey?: Uint8Array;
   /** At least 32 secret bytes that keys of TLS session tickets are derived from. Default: by chance, so that a restart ends resumption. */
@@ -81,7 +81,7 @@ class WorkerPool implements DataPlane {
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: DataPlaneOptions) {
-    const { workers = "auto", clock, joinListeners = false } = options;
+    const { workers = "auto", clock, joinListeners = () => false } = options;
     const { transport = createNodeTransport({ clock }), datagrams = createNodeDatagrams() } = options;
     const count = workers === "auto" ? availableParallelism() : workers;
     if (!Number.isInteger(count) || count < 1) {

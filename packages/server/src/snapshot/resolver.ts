@@ -38,6 +38,8 @@ export interface ResolverOptions {
   readonly onChange: (resolution: Resolution) => void;
   /** Why an address may not be used (`backends.deniedCidrs`); undefined = it may. One bad address spoils the answer. */
   readonly refuse?: (address: string) => string | undefined;
+  /** Addresses of names as known before this process: used until the first look-up says otherwise. */
+  readonly known?: ReadonlyMap<string, string>;
 }
 
 /** Bounds of an answer's lifetime: not too often for name servers, not too late for users. */
@@ -80,7 +82,7 @@ class ScheduledResolver implements Resolver {
 
   resolve(host: string): ResolvedHost {
     if (isAddress(host)) return { address: host };
-    return this.#names.get(host)?.resolution ?? { problem: NOT_YET };
+    return this.#names.get(host)?.resolution ?? knownBefore(host, this.#options);
   }
 
   stop(): void {
@@ -89,6 +91,11 @@ class ScheduledResolver implements Resolver {
 }
 
 const isAddress = (host: string): boolean => isIpHost(host as Host);
+
+function knownBefore(name: string, { known }: ResolverOptions): ResolvedHost {
+  const address = known?.get(name);
+  return address === undefined ? { problem: NOT_YET } : { address };
+}
 
 /** One name's life: look up, wait for the answer's lifetime, look up again. */
 class ResolvedName {
@@ -99,7 +106,7 @@ class ResolvedName {
 
   constructor(name: string, options: ResolverOptions) {
     this.#options = options;
-    this.resolution = { name, problem: NOT_YET };
+    this.resolution = { name, ...knownBefore(name, options) };
   }
 
   start(delayMs: number): void {

@@ -21,7 +21,7 @@ function setUp({ busy = [] }: { readonly busy?: readonly number[] } = {}) {
   };
   const transport = { listen } as Partial<Transport> as Transport;
   const datagrams = { bind } as unknown as DatagramTransport;
-  return { looked, gate: new ListenerGate({ transport, datagrams, join: false }) };
+  return { looked, gate: new ListenerGate({ transport, datagrams, join: () => false }) };
 }
 
 const PROTOCOLS: readonly ListenerUnit["protocol"][] = ["TCP", "TLS", "HTTP", "HTTPS", "UDP"];

@@ -228,7 +228,7 @@ describe("endpoints", () => {
   });
 
   it("are not looked at when another process of ours may hold them", async () => {
-    const joining = create({ joinListeners: true });
+    const joining = create({ joinListeners: () => true });
     await joining.start();
     await joining.apply(snapshot(1, [web()]));
     expect(looks).toEqual([]);

@@ -198,3 +198,26 @@ describe("the set", () => {
     expect(resolver.resolve("db.test")).toEqual({ name: "db.test", problem: "not looked up yet" });
   });
 });
+
+describe("addresses known before this process", () => {
+  const known = new Map([["db.test", "10.0.0.7"]]);
+
+  test("are used until the first look-up says otherwise, also before the name is asked for", async () => {
+    answer = () => [{ address: "10.0.0.8" }];
+    const resolver = resolverWith({ known });
+    expect(resolver.resolve("db.test")).toEqual({ address: "10.0.0.7" });
+    resolver.apply(["db.test"]);
+    expect(resolver.resolve("db.test")).toMatchObject({ address: "10.0.0.7" });
+    await clock.advance(0);
+    expect(resolver.resolve("db.test")).toMatchObject({ address: "10.0.0.8" });
+    expect(changes).toHaveLength(1);
+  });
+
+  test("are no news when they are confirmed, and stay when the look-up fails", async () => {
+    answer = (name) => (name === "db.test" ? [{ address: "10.0.0.7" }] : fail("no such name")());
+    const resolver = resolverWith({ known: new Map([...known, ["gone.test", "10.0.0.9"]]) });
+    resolver.apply(["db.test", "gone.test"]);
+    await clock.advance(0);
+    expect(changes).toEqual([{ name: "gone.test", address: "10.0.0.9", problem: "no such name" }]);
+  });
+});

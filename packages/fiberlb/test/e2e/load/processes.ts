@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url";
 
 import { Program } from "../program.ts";
 import { until } from "../until.ts";
+import type { RateReport } from "./connection-rate.ts";
 import type { Job, Report } from "./load-generator.ts";
 
 /** What stands before a command line, for example `ip netns exec NAME`. */
@@ -36,6 +37,35 @@ export async function move(job: Job, prefix: Prefix = []): Promise<Report> {
   const { code, stdout, stderr } = await runScript("load-generator", [JSON.stringify(job)], prefix).ended;
   if (code !== 0) throw new Error(`the load generator failed: ${stderr.join("\n")}`);
   return JSON.parse(stdout[0]!) as Report;
+}
+
+/** Connections at a steady rate, from a process of their own. */
+export interface ConnectionRate {
+  readonly program: Program;
+  /** Opens no more, waits for those that run, and tells what became of all. */
+  finish(): Promise<RateReport>;
+}
+
+/** Opens so many connections to an echo server a second, until it is told to finish. */
+export async function startConnectionRate(
+  { host, port, perSecond }: { readonly host: string; readonly port: number; readonly perSecond: number },
+  prefix: Prefix = [],
+): Promise<ConnectionRate> {
+  const program = runScript("connection-rate", [host, String(port), String(perSecond)], prefix);
+  await until(
+    "connections are being opened",
+    () => program.stdout.length,
+    (lines) => lines > 0,
+  );
+  return {
+    program,
+    async finish() {
+      program.signal("SIGTERM");
+      const { code, stdout, stderr } = await program.ended;
+      if (code !== 0) throw new Error(`opening connections failed: ${stderr.join("\n")}`);
+      return JSON.parse(stdout[1]!) as RateReport;
+    },
+  };
 }
 
 /** An HTTP server in a process of its own. */

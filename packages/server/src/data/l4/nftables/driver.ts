@@ -65,6 +65,8 @@ export class TableDriver<Base extends { readonly node: string }> {
   #base: Fragment | undefined;
   readonly #held = new Map<string, Fragment>();
   #isKnown = false;
+  /** Another process takes care of the table. */
+  #isLeft = false;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor({ run, sliceElements = SLICE_ELEMENTS, plan }: NftablesDriverOptions<Base>) {
@@ -75,7 +77,22 @@ export class TableDriver<Base extends { readonly node: string }> {
 
   /** Makes the table hold exactly this. Applies run one after the other; without any fragment there is no table. */
   apply(desired: DesiredTable<Base>): Promise<TableReport> {
-    return this.#after(() => this.#applyNow(desired));
+    return this.#after(() =>
+      this.#isLeft ? Promise.resolve<TableReport>({ refused: new Map() }) : this.#applyNow(desired),
+    );
+  }
+
+  /** Another process takes care of the table from when this resolves: applies do nothing. */
+  leave(): Promise<void> {
+    return this.#after(async () => void (this.#isLeft = true));
+  }
+
+  /** This process takes care of it again; what is in it is looked at afresh. */
+  reclaim(): Promise<void> {
+    return this.#after(async () => {
+      this.#isLeft = false;
+      this.#forget();
+    });
   }
 
   /** What is in a set of the base now. @throws NftError */
@@ -96,7 +113,7 @@ export class TableDriver<Base extends { readonly node: string }> {
   /** Whether the table that was loaded is gone: somebody flushed the ruleset. The next apply loads all of it. */
   isLost(): Promise<boolean> {
     return this.#after(async () => {
-      if (!this.isLoaded || (await this.#nft.setComment(OWNER_SET)) !== undefined) return false;
+      if (this.#isLeft || !this.isLoaded || (await this.#nft.setComment(OWNER_SET)) !== undefined) return false;
       this.#forget();
       return true;
     });

@@ -109,6 +109,16 @@ export class DsrForwarder {
     return isLost || wasUnavailable;
   }
 
+  /** Leaves the table to another process. */
+  leave(): Promise<void> {
+    return this.#options.driver.leave();
+  }
+
+  /** Takes the table back; what is in it is looked at with the next load. */
+  reclaim(): Promise<void> {
+    return this.#options.driver.reclaim();
+  }
+
   /** Follows nothing any more. The table stays, unless it is to be removed, or serves nothing. */
   async stop({ remove }: { readonly remove: boolean }): Promise<void> {
     this.#neighbours.stop();

@@ -140,6 +140,18 @@ export class KernelForwarder {
     if (owner !== undefined) this.#touch(owner);
   }
 
+  /** Leaves the tables to another process; what happens from now on changes nothing in them. */
+  async leave(): Promise<void> {
+    const { driver, dsr } = this.#options;
+    await Promise.all([driver.leave(), dsr.leave()]);
+  }
+
+  /** Takes the tables back; what is in them is looked at with the next load. */
+  async reclaim(): Promise<void> {
+    const { driver, dsr } = this.#options;
+    await Promise.all([driver.reclaim(), dsr.reclaim()]);
+  }
+
   /** Follows nothing any more. The table stays, unless it is to be removed, or forwards nothing. */
   async stop({ remove }: { readonly remove: boolean }): Promise<void> {
     this.#cancelCheck?.();

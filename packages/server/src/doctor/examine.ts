@@ -1,0 +1,24 @@
+import type { Config } from "../config/config.ts";
+import type { DoctorFacts } from "./facts.ts";
+import { type Finding, skipped } from "./finding.ts";
+import { checkKernel } from "./kernel-checks.ts";
+import { checkNetwork } from "./network-checks.ts";
+import { checkProcess } from "./process-checks.ts";
+import { checkState } from "./state-checks.ts";
+
+/** Findings that belong together. */
+export interface Section {
+  readonly title: string;
+  readonly findings: readonly Finding[];
+}
+
+/** What the facts mean for a node with this configuration. Pure. */
+export function examine(facts: DoctorFacts, config: Config): readonly Section[] {
+  return [
+    { title: "This process", findings: checkProcess(facts, config) },
+    { title: "Network", findings: checkNetwork(facts, config) },
+    { title: "Forwarding in the kernel", findings: checkKernel(facts, config) },
+    { title: "State", findings: checkState(facts) },
+    { title: "Announcing", findings: [skipped("GoBGP", "this release announces no VIPs: route them to this host")] },
+  ];
+}

@@ -1,0 +1,60 @@
+/** Everything that `fiberlb doctor` looks at, as it was found. What could not be found out is undefined. */
+export interface DoctorFacts {
+  readonly ports: { readonly api: PortFact; readonly admin: PortFact };
+  /** A node runs with the configured store. */
+  readonly nodeRuns: boolean;
+  /** How many files and sockets a process may have open. */
+  readonly openFiles: number | undefined;
+  readonly capabilities: Capabilities | undefined;
+  /** First port that needs no privilege. */
+  readonly unprivilegedPortStart: number | undefined;
+  /** What the programs say of their version; undefined: not installed. */
+  readonly programs: { readonly ip: string | undefined; readonly nft: string | undefined; readonly conntrack: boolean };
+  /** Connections that the kernel follows; undefined: it follows none. */
+  readonly conntrack: { readonly count: number; readonly max: number } | undefined;
+  /** Values of sysctls, by name. */
+  readonly sysctls: Readonly<Partial<Record<SysctlName, string>>>;
+  /** `net.ipv4.conf.*.rp_filter`, by interface. */
+  readonly reversePathFilters: Readonly<Record<string, number>>;
+  /** Networks that interfaces other than loopback are in, as CIDR. */
+  readonly networks: readonly { readonly interface: string; readonly cidr: string }[];
+  /** Sockets of other programs that take all addresses of their port. */
+  readonly wildcardSockets: readonly { readonly protocol: "tcp" | "udp"; readonly port: number }[];
+  readonly store: StoreFact | undefined;
+  readonly keyFile: { readonly path: string; readonly mode: number } | undefined;
+  /** Wall clock, milliseconds since 1970. */
+  readonly epochMs: number;
+}
+
+/** What a bind for a moment said: it worked, or the system's error name. */
+export type PortFact = "free" | (string & {});
+
+/** Rights of this process. */
+export interface Capabilities {
+  readonly netAdmin: boolean;
+  readonly netBindService: boolean;
+}
+
+/** Sysctls that matter. */
+export const SYSCTLS = [
+  "net.ipv4.ip_forward",
+  "net.ipv6.conf.all.forwarding",
+  "net.ipv4.tcp_migrate_req",
+  "net.core.somaxconn",
+  "net.core.rmem_max",
+  "net.ipv4.ip_local_port_range",
+] as const;
+
+/** The name of one of {@link SYSCTLS}. */
+export type SysctlName = (typeof SYSCTLS)[number];
+
+/** Where the store is, or will be. */
+export interface StoreFact {
+  readonly path: string;
+  /** The nearest folder that exists. */
+  readonly folder: string;
+  readonly isWritable: boolean;
+  readonly freeBytes: number;
+  /** When the file was written last, milliseconds since 1970; absent: there is none. */
+  readonly modifiedAtMs?: number;
+}

@@ -1,0 +1,144 @@
+import { execFile } from "node:child_process";
+import { accessSync, constants, existsSync, readdirSync, readFileSync, statfsSync, statSync } from "node:fs";
+import { connect, createServer } from "node:net";
+import { networkInterfaces } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { promisify } from "node:util";
+
+import type { Clock } from "../clock.ts";
+import { type Config, parseListen } from "../config/config.ts";
+import { controlSocketPath } from "../control-socket.ts";
+import { readHostLimits } from "../data/host-limits.ts";
+import { type DoctorFacts, type PortFact, type StoreFact, SYSCTLS } from "./facts.ts";
+import { parseCapabilities, parseWildcardSockets } from "./parse-proc.ts";
+
+const CONF = "/proc/sys/net/ipv4/conf";
+/** Where Debian and others put them, which is not on everybody's PATH. */
+const SBIN = "/usr/local/sbin:/usr/sbin:/sbin";
+
+/** Looks at this host. Changes nothing; binds API and admin port for a moment. */
+export async function probeHost(config: Config, clock: Clock): Promise<DoctorFacts> {
+  const { path, kind } = config.store;
+  const conntrack = {
+    count: readNumber("net.netfilter.nf_conntrack_count"),
+    max: readNumber("net.netfilter.nf_conntrack_max"),
+  };
+  return {
+    ports: { api: await tryPort(config.api.listen), admin: await tryPort(config.admin.listen) },
+    nodeRuns: kind === "sqlite" && (await answers(controlSocketPath(path))),
+    openFiles: readHostLimits().openFiles,
+    capabilities: parseCapabilities(read("/proc/self/status") ?? ""),
+    unprivilegedPortStart: readNumber("net.ipv4.ip_unprivileged_port_start"),
+    programs: {
+      ip: await versionOf("ip", "-V"),
+      nft: await versionOf("nft", "--version"),
+      conntrack: (await versionOf("conntrack", "--version")) !== undefined,
+    },
+    conntrack:
+      conntrack.count === undefined || conntrack.max === undefined
+        ? undefined
+        : { count: conntrack.count, max: conntrack.max },
+    sysctls: Object.fromEntries(SYSCTLS.map((name) => [name, readSysctl(name)])),
+    reversePathFilters: readReversePathFilters(),
+    networks: readNetworks(),
+    wildcardSockets: readWildcardSockets(),
+    store: kind === "sqlite" ? lookAtStore(resolve(path)) : undefined,
+    keyFile: lookAtKey(config),
+    epochMs: clock.epochMs(),
+  };
+}
+
+/** undefined: there is no such file, or it is not for us. */
+function read(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8").trim();
+  } catch {
+    return undefined;
+  }
+}
+
+const readSysctl = (name: string): string | undefined => read(`/proc/sys/${name.replaceAll(".", "/")}`);
+
+function readNumber(name: string): number | undefined {
+  const text = readSysctl(name);
+  return text === undefined ? undefined : Number(text);
+}
+
+function tryPort(listen: string): Promise<PortFact> {
+  return new Promise((done) => {
+    const server = createServer();
+    server.once("error", (error: NodeJS.ErrnoException) => done(error.code ?? error.message));
+    server.listen(parseListen(listen), () => server.close(() => done("free")));
+  });
+}
+
+function answers(socketPath: string): Promise<boolean> {
+  return new Promise((done) => {
+    const socket = connect(socketPath);
+    socket.once("error", () => done(false));
+    socket.once("connect", () => {
+      socket.destroy();
+      done(true);
+    });
+  });
+}
+
+async function versionOf(program: string, argument: string): Promise<string | undefined> {
+  try {
+    const env = { ...process.env, PATH: `${process.env["PATH"] ?? ""}:${SBIN}` };
+    const { stdout } = await promisify(execFile)(program, [argument], { env, timeout: 10_000 });
+    return stdout.trim().split("\n", 1)[0];
+  } catch {
+    return undefined;
+  }
+}
+
+function readReversePathFilters(): DoctorFacts["reversePathFilters"] {
+  const names = existsSync(CONF) ? readdirSync(CONF) : [];
+  return Object.fromEntries(names.map((name) => [name, Number(read(join(CONF, name, "rp_filter")) ?? 0)]));
+}
+
+/** Link-local networks hold nobody's VIPs. */
+function readNetworks(): DoctorFacts["networks"] {
+  return Object.entries(networkInterfaces()).flatMap(([name, addresses = []]) =>
+    addresses.flatMap(({ cidr, internal, address, scopeid = 0 }) =>
+      cidr === null || internal || scopeid > 0 || address.startsWith("fe80:") ? [] : [{ interface: name, cidr }],
+    ),
+  );
+}
+
+function readWildcardSockets(): DoctorFacts["wildcardSockets"] {
+  const protocols = ["tcp", "udp"] as const;
+  return protocols.flatMap((protocol) =>
+    [protocol, `${protocol}6`].flatMap((name) => parseWildcardSockets(protocol, read(`/proc/net/${name}`) ?? "")),
+  );
+}
+
+function lookAtStore(path: string): StoreFact {
+  let folder = dirname(path);
+  while (!existsSync(folder)) folder = dirname(folder);
+  const { bavail, bsize } = statfsSync(folder);
+  const modifiedAtMs = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
+  return {
+    path,
+    folder,
+    isWritable: isWritable(folder) && (modifiedAtMs === undefined || isWritable(path)),
+    freeBytes: bavail * bsize,
+    ...(modifiedAtMs !== undefined && { modifiedAtMs }),
+  };
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function lookAtKey({ store, secrets }: Config): DoctorFacts["keyFile"] {
+  const path = secrets.keyFile ?? (store.kind === "sqlite" ? join(dirname(store.path), "fiberlb.key") : undefined);
+  const mode = path === undefined ? undefined : statSync(path, { throwIfNoEntry: false })?.mode;
+  return path === undefined || mode === undefined ? undefined : { path: resolve(path), mode: mode & 0o7777 };
+}

@@ -1,0 +1,130 @@
+import { describe, expect, it } from "@jest/globals";
+
+import { type Config, parseConfig } from "../../src/config/config.ts";
+import { examine } from "../../src/doctor/examine.ts";
+import type { DoctorFacts } from "../../src/doctor/facts.ts";
+import type { Finding } from "../../src/doctor/finding.ts";
+
+/** A host that lacks nothing. */
+const FIT: DoctorFacts = {
+  ports: { api: "free", admin: "free" },
+  nodeRuns: false,
+  openFiles: 1_048_576,
+  capabilities: { netAdmin: true, netBindService: true },
+  unprivilegedPortStart: 1024,
+  programs: { ip: "ip utility, iproute2-6.1.0", nft: "nftables v1.0.6", conntrack: true },
+  conntrack: { count: 10, max: 1_048_576 },
+  sysctls: {
+    "net.ipv4.ip_forward": "1",
+    "net.ipv6.conf.all.forwarding": "1",
+    "net.ipv4.tcp_migrate_req": "1",
+    "net.core.somaxconn": "4096",
+    "net.core.rmem_max": "8388608",
+    "net.ipv4.ip_local_port_range": "10240\t65535",
+  },
+  reversePathFilters: { all: 0, default: 1, lo: 1, eth0: 2 },
+  networks: [{ interface: "eth0", cidr: "192.0.2.1/24" }],
+  wildcardSockets: [],
+  store: { path: "/var/lib/fiberlb/fiberlb.db", folder: "/var/lib/fiberlb", isWritable: true, freeBytes: 2 ** 34 },
+  keyFile: { path: "/var/lib/fiberlb/fiberlb.key", mode: 0o600 },
+  epochMs: Date.UTC(2026, 5, 1),
+};
+
+/** Findings by check, as a node with these flags and this driver would see them. */
+function findings(facts: Partial<DoctorFacts>, flags: Readonly<Record<string, unknown>> = {}): Map<string, Finding> {
+  const { l4 = "auto", ...others } = flags as { l4?: Config["dataPlane"]["l4"] };
+  const parsed = parseConfig({ env: {}, flags: others });
+  if (!parsed.ok) throw new Error(parsed.problems.join("\n"));
+  const config = { ...parsed.config, dataPlane: { ...parsed.config.dataPlane, l4 } };
+  const sections = examine({ ...FIT, ...facts }, config);
+  return new Map(sections.flatMap((section) => section.findings.map((finding) => [finding.check, finding] as const)));
+}
+
+const pool = (...cidrs: string[]) => ({ vipPools: [{ name: "public", cidrs }] });
+const sysctl = (name: string, value: string | undefined) => ({ sysctls: { ...FIT.sysctls, [name]: value } });
+
+it("finds nothing wrong with a host that has everything", () => {
+  for (const { check, state } of findings({}).values()) {
+    expect({ check, state }).toEqual({ check, state: check === "GoBGP" ? "skipped" : "ok" });
+  }
+});
+
+it("names each check once, and says what to do about everything that is not ok", () => {
+  const bare: DoctorFacts = {
+    ...FIT,
+    capabilities: { netAdmin: false, netBindService: false },
+    programs: { ip: undefined, nft: undefined, conntrack: false },
+    sysctls: {},
+    openFiles: 1024,
+  };
+  const parsed = parseConfig({ env: {}, flags: {} });
+  if (!parsed.ok) throw new Error(parsed.problems.join("\n"));
+  const all = examine(bare, parsed.config).flatMap((section) => section.findings);
+  expect(new Set(all.map(({ check }) => check)).size).toBe(all.length);
+  for (const { state, fix } of all) expect(fix !== undefined).toBe(state === "warning" || state === "failed");
+});
+
+describe("what is found", () => {
+  it.each<[string, Partial<DoctorFacts>, Readonly<Record<string, unknown>>, Finding["state"], RegExp]>([
+    ["API port", { ports: { api: "EADDRINUSE", admin: "free" } }, {}, "failed", /127.0.0.1:9080 is in use by another/],
+    ["API port", { ports: { api: "EADDRINUSE", admin: "free" }, nodeRuns: true }, {}, "ok", /a node runs/],
+    ["admin port", { ports: { api: "free", admin: "EADDRNOTAVAIL" } }, {}, "failed", /no address of this host/],
+    ["admin port", { ports: { api: "free", admin: "EACCES" } }, {}, "failed", /needs a privilege/],
+    ["admin port", { ports: { api: "free", admin: "EWEIRD" } }, {}, "failed", /EWEIRD/],
+    ["open files", { openFiles: 1024 }, {}, "warning", /about 512 connections/],
+    ["open files", { openFiles: Number.MAX_SAFE_INTEGER }, {}, "ok", /no limit/],
+    ["open files", { openFiles: undefined }, {}, "skipped", /does not tell/],
+    ["ports below 1024", { capabilities: { netAdmin: true, netBindService: false } }, {}, "warning", /from 1024 on/],
+    [
+      "ports below 1024",
+      { capabilities: { netAdmin: true, netBindService: false }, unprivilegedPortStart: 0 },
+      {},
+      "ok",
+      /from 0 on/,
+    ],
+    ["address binding", { capabilities: { netAdmin: false, netBindService: true } }, {}, "warning", /CAP_NET_ADMIN/],
+    ["address binding", { programs: { ...FIT.programs, ip: undefined } }, {}, "failed", /not installed/],
+    [
+      "address binding",
+      { programs: { ...FIT.programs, ip: undefined } },
+      { "dataPlane.bind": "existing" },
+      "ok",
+      /by you/,
+    ],
+    ["tcp_migrate_req", sysctl("net.ipv4.tcp_migrate_req", "0"), {}, "warning", /reset connections/],
+    ["tcp_migrate_req", sysctl("net.ipv4.tcp_migrate_req", undefined), {}, "warning", /kernel has none/],
+    ["accept queue", sysctl("net.core.somaxconn", "128"), {}, "warning", /somaxconn is 128/],
+    ["UDP buffer", sysctl("net.core.rmem_max", "212992"), {}, "warning", /rmem_max is 212,992/],
+    ["outgoing ports", sysctl("net.ipv4.ip_local_port_range", "60000 60999"), {}, "warning", /1,000 connections/],
+    ["VIPs on the link", {}, pool("192.0.2.128/25"), "warning", /public in 192.0.2.1\/24 of eth0/],
+    ["VIPs on the link", {}, pool("192.0.0.0/16"), "warning", /public/],
+    ["VIPs on the link", {}, pool("192.0.2.9-192.0.2.12"), "warning", /public/],
+    ["VIPs on the link", {}, pool("203.0.113.0/24", "2001:db8::/64"), "ok", /no VIP pool/],
+    ["wildcard sockets", { wildcardSockets: [{ protocol: "tcp", port: 22 }] }, {}, "warning", /tcp 22/],
+    ["wildcard sockets", { wildcardSockets: [{ protocol: "tcp", port: 9081 }] }, {}, "ok", /no other program/],
+    ["nftables", { programs: { ...FIT.programs, nft: undefined } }, {}, "warning", /not installed/],
+    ["nftables", { programs: { ...FIT.programs, nft: undefined } }, { l4: "nftables" }, "failed", /not installed/],
+    ["nftables", { capabilities: { netAdmin: false, netBindService: true } }, {}, "warning", /no CAP_NET_ADMIN/],
+    ["nftables", { programs: { ...FIT.programs, conntrack: false } }, {}, "warning", /conntrack is not installed/],
+    ["kernel forwarding", {}, { l4: "userspace" }, "skipped", /userspace/],
+    ["ip_forward", sysctl("net.ipv4.ip_forward", "0"), {}, "warning", /is 0/],
+    ["ip_forward", sysctl("net.ipv4.ip_forward", "0"), { l4: "nftables" }, "failed", /is 0/],
+    ["ip_forward", sysctl("net.ipv6.conf.all.forwarding", "0"), {}, "ok", /on for IPv4/],
+    ["nf_conntrack_max", { conntrack: { count: 900, max: 1000 } }, {}, "failed", /900 of 1,000/],
+    ["nf_conntrack_max", { conntrack: { count: 1, max: 65_536 } }, {}, "warning", /65,536/],
+    ["nf_conntrack_max", { conntrack: undefined }, {}, "skipped", /follows no connections/],
+    ["rp_filter", { reversePathFilters: { all: 0, default: 1, eth0: 1, lo: 1 } }, {}, "warning", /strict on eth0:/],
+    ["rp_filter", { reversePathFilters: { all: 2, default: 1, eth0: 1 } }, {}, "ok", /loose/],
+    ["rp_filter", { reversePathFilters: { all: 1, eth0: 0 } }, {}, "warning", /strict on eth0:/],
+    ["store", { store: undefined }, {}, "skipped", /in memory/],
+    ["store", { store: { ...FIT.store!, isWritable: false } }, {}, "failed", /\/var\/lib\/fiberlb cannot be written/],
+    ["store", { store: { ...FIT.store!, freeBytes: 2 ** 20 } }, {}, "warning", /1 MiB free/],
+    ["key file", { keyFile: { path: "/k", mode: 0o640 } }, {}, "failed", /mode 0640/],
+    ["key file", { keyFile: undefined }, {}, "skipped", /first start/],
+    ["clock", { epochMs: 0 }, {}, "failed", /1970-01-01T00:00:00Z is in the past/],
+    ["clock", { store: { ...FIT.store!, modifiedAtMs: FIT.epochMs + 3_600_000 } }, {}, "failed", /later/],
+    ["clock", { store: { ...FIT.store!, modifiedAtMs: FIT.epochMs + 1000 } }, {}, "ok", /2026-06-01/],
+  ])("%s: %j with %j is %s", (check, facts, flags, state, found) => {
+    expect(findings(facts, flags).get(check)).toMatchObject({ state, found: expect.stringMatching(found) });
+  });
+});
