@@ -182,8 +182,9 @@ export class Http2UpstreamSession {
     this.reason = reason;
     const hadOpened = this.#state !== "opening";
     this.#session.destroy();
-    // After GOAWAY node:http2 would wait for the backend to close the connection.
-    this.#duplex.end(() => this.#duplex.destroy());
+    // After GOAWAY node:http2 would wait for the backend to close the connection, and so would the end of our side when
+    // the backend takes nothing any more: a turn is enough for GOAWAY to leave.
+    setImmediate(() => this.#duplex.destroy());
     this.#leave("closed", hadOpened ? undefined : this.#openError());
   }
 
