@@ -27,6 +27,9 @@ export const systemPackages: readonly SystemPackage[] = [
   },
   { debian: "nghttp2-client", program: "h2load", suites: ["HTTP/2 load while backends die"] },
   { debian: "nginx-light", program: "nginx", suites: ["HTTP against nginx"] },
+  { debian: "bird2", program: "bird", suites: ["BGP with a router", "cluster"] },
+  { debian: "iperf3", program: "iperf3", suites: ["L4 drivers with real clients", "bench"] },
+  { debian: "socat", program: "socat", suites: ["L4 drivers with real clients"] },
 ];
 
 /** Debian puts daemons in sbin, which is not on everybody's PATH. */

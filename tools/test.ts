@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 
+import { providePeerPrograms } from "./peer-programs.ts";
 import { provideSystemPackages } from "./system-packages.ts";
 import { check, types } from "./test-run/check-stages.ts";
 import { killAllOnSignal } from "./test-run/command.ts";
@@ -24,6 +25,7 @@ function stagesOf({ only, fast, install }: Options, all: readonly Package[]): St
   const whole = only === undefined;
   const stages: (Stage | false)[] = [
     slow && { name: "system packages", run: () => provideSystemPackages({ install }) },
+    slow && { name: "peer programs", run: () => providePeerPrograms({ install }) },
     whole && { name: "generated code", run: generatedCode },
     { name: "format", run: () => check("format", ["oxfmt", "--check", ...under]) },
     { name: "lint", run: () => check("lint", ["oxlint", "--quiet", "--format=unix", ...under]) },
