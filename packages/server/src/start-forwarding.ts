@@ -13,6 +13,7 @@ import type { Log } from "./log.ts";
 import { DrainWatch, type Withdrawable } from "./node-drain.ts";
 import { hostAddresses, type NodeIdentity, NodeReport } from "./node-report.ts";
 import { type Random, systemRandom } from "./random.ts";
+import type { Election } from "./repository/election.ts";
 import type { KeyRing } from "./repository/key-ring.ts";
 import type { NodeSession } from "./repository/node-session.ts";
 import type { Repository } from "./repository/repository.ts";
@@ -64,53 +65,12 @@ export interface StartedForwarding {
 /** Starts what follows the store. Resolves when the first configuration has been applied. @throws when the store cannot be read. */
 export async function startForwarding(parts: ForwardingInputs): Promise<StartedForwarding> {
   const { config, log, clock, identity, dataPlane, repository, session } = parts;
-  const random = parts.random ?? systemRandom;
-  const { health, addresses } = parts.inheritance ?? NO_INHERITANCE;
-  const tables = new MaglevTables({ clock, onTable: (table) => dataPlane.setTable(table) });
-  const binder = createNodeBinder(config, log);
+  const { health } = parts.inheritance ?? NO_INHERITANCE;
   const election = repository.openElection(identity.name, session);
-  const resolver = startNames({
-    ...parts,
-    random,
-    election,
-    known: new Map(addresses),
-    onChange: (name) => publisher.resolved(new Set([name])),
-  });
-  const monitor = createHealthMonitor({ clock, random, onVerdict: (verdict) => forwarding.verdict(verdict) });
-  const certificates = new CertificateShelf((named) => loadCertificate(parts, named));
-  const lookups: Lookups = {
-    resolveHost: (host) => resolver.resolve(host),
-    findCertificate: (id) => certificates.find(id),
-  };
   const capabilities = ["userspace", ...((await dataPlane.capabilities?.()) ?? [])];
-  const report = new NodeReport({
-    identity,
-    session,
-    describe: () => ({ addresses: hostAddresses(networkInterfaces(), vipsOf(forwarding)), capabilities }),
-  });
-  let names: ReadonlySet<string> = new Set();
-  const forwarding = new Forwarding({
-    report,
-    dataPlane,
-    tables,
-    monitor,
-    binder,
-    session,
-    lookups,
-    followNames: (hosts) => {
-      names = hosts;
-      resolver.apply(hosts);
-    },
-    clock,
-    log,
-  });
-  const publisher = new Publisher({
-    source: repository,
-    resolveHost: lookups.resolveHost,
-    certificates,
-    onSnapshot: (published) => forwarding.apply(published),
-    clock,
-    log,
+  const { forwarding, publisher, monitor, resolver, tables, binder, report, names } = wire(parts, {
+    election,
+    capabilities,
   });
   const drain = new DrainWatch({
     name: identity.name,
@@ -145,7 +105,7 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
       await endPublishing();
       await session.close();
     },
-    known: () => ({ health: verdictsOf(monitor), addresses: addressesOf(names, resolver) }),
+    known: () => ({ health: verdictsOf(monitor), addresses: addressesOf(names(), resolver) }),
     async stop() {
       await endPublishing();
       halt();
@@ -155,6 +115,52 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
       await session.close();
     },
   };
+}
+
+interface NodeTraits {
+  readonly election: Election;
+  readonly capabilities: readonly string[];
+}
+
+/** The parts that know each other. */
+function wire(parts: ForwardingInputs, { election, capabilities }: NodeTraits) {
+  const { config, log, clock, identity, dataPlane, repository, session, random = systemRandom } = parts;
+  const tables = new MaglevTables({ clock, onTable: (table) => dataPlane.setTable(table) });
+  const binder = createNodeBinder(config, log);
+  const resolver = startNames({
+    ...parts,
+    random,
+    election,
+    known: new Map((parts.inheritance ?? NO_INHERITANCE).addresses),
+    onChange: (name) => publisher.resolved(new Set([name])),
+  });
+  const monitor = createHealthMonitor({ clock, random, onVerdict: (verdict) => forwarding.verdict(verdict) });
+  const certificates = new CertificateShelf((named) => loadCertificate(parts, named));
+  const lookups: Lookups = {
+    resolveHost: (host) => resolver.resolve(host),
+    findCertificate: (id) => certificates.find(id),
+  };
+  const report = new NodeReport({
+    identity,
+    session,
+    describe: () => ({ addresses: hostAddresses(networkInterfaces(), vipsOf(forwarding)), capabilities }),
+  });
+  let names: ReadonlySet<string> = new Set();
+  const followNames = (hosts: ReadonlySet<string>): void => {
+    names = hosts;
+    resolver.apply(hosts);
+  };
+  const shared = { dataPlane, tables, monitor, binder, session, lookups, clock, log };
+  const forwarding = new Forwarding({ ...shared, report, followNames });
+  const publisher = new Publisher({
+    source: repository,
+    resolveHost: lookups.resolveHost,
+    certificates,
+    onSnapshot: (published) => forwarding.apply(published),
+    clock,
+    log,
+  });
+  return { forwarding, publisher, monitor, resolver, tables, binder, report, names: () => names };
 }
 
 function createNodeBinder({ dataPlane, store }: Config, log: Log): VipBinder {

@@ -6,7 +6,6 @@ import type { HealthMonitor } from "../src/health/monitor.ts";
 import type { HealthTarget } from "../src/health/target.ts";
 import { silentLog } from "../src/log.ts";
 import type { Applied } from "../src/node-report.ts";
-import type { NodeSession } from "../src/repository/node-session.ts";
 import { compile, type Lookups, type UnitSource } from "../src/snapshot/compile.ts";
 import type { MaglevTables } from "../src/snapshot/maglev-tables.ts";
 import type { Published } from "../src/snapshot/publisher.ts";
@@ -63,8 +62,8 @@ beforeEach(() => {
     },
     session: {
       recordHealth: () => void steps.push("session"),
-      forgetHealth: (gone: readonly { backendId: string }[]) => forgotten.push(...gone.map((one) => one.backendId)),
-    } as unknown as NodeSession,
+      forgetHealth: (gone) => void forgotten.push(...gone.map((one) => one.backendId)),
+    },
     lookups,
     followNames: (set) => names.push([...set]),
     clock: new FakeClock(),
