@@ -73,11 +73,10 @@ async function attach(store: Store, lease: LeaseId, ...keys: string[]): Promise<
 
 /** Renews the lease again and again until the promise resolves. */
 async function keptAliveUntil<T>(store: Store, lease: LeaseId, until: Promise<T>): Promise<T> {
-  let over = false;
-  const result = until.finally(() => (over = true));
-  const renewing = (async () => {
-    while (!over) await store.keepAlive(lease);
-  })();
-  await renewing;
-  return await result;
+  for (;;) {
+    const renewal = store.keepAlive(lease).then(() => undefined);
+    const over = await Promise.race([until.then((value) => ({ value })), renewal]);
+    await renewal;
+    if (over !== undefined) return over.value;
+  }
 }

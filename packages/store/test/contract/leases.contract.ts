@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 
-import { ALL_KEYS, type LeaseId, prefixRange, put } from "../../src/index.ts";
-import { brief, bytes, type StoreUnderTest, take, useStore, write } from "./fixture.ts";
+import { ALL_KEYS, type LeaseId, put } from "../../src/index.ts";
+import { bytes, type StoreUnderTest, useStore, write } from "./fixture.ts";
 
 export function describeLeases(subject: StoreUnderTest): void {
   describe("leases", () => {
