@@ -1,5 +1,5 @@
 import type { BackendHealth, MaglevTableUnit, Problem, Snapshot, Unit, Units } from "../snapshot/snapshot.ts";
-import type { ApplyReport, BackendFigures, DataPlane, ListenerFigures } from "./data-plane.ts";
+import type { ApplyReport, BackendFigures, DataPlane, DrainOptions, ListenerFigures } from "./data-plane.ts";
 import { type Assignment, servedByKernel } from "./l4/nftables/assignment.ts";
 import type { KernelForwarder } from "./l4/nftables/forwarder.ts";
 import type { KernelFigures } from "./l4/nftables/kernel-figures.ts";
@@ -92,7 +92,7 @@ export class KernelDataPlane implements DataPlane {
     return this.#parts.forwarder.reclaim();
   }
 
-  async stop(options: { readonly drainTimeoutMs: number }): Promise<void> {
+  async stop(options: DrainOptions): Promise<void> {
     this.#isStopping = true;
     await this.#parts.workers.stop(options);
     await this.#last;
