@@ -22,6 +22,7 @@ import type { Cidr, VipPoolSpec } from "@fiberlb/types";
 import type { Clock } from "../clock.ts";
 import type { KeyRing } from "../repository/key-ring.ts";
 import { Repository } from "../repository/repository.ts";
+import { checkSchema } from "../repository/schema-version.ts";
 import { ApiServer } from "./api-server.ts";
 import { type Authenticator, openAuthenticator } from "./auth/authenticator.ts";
 import { backendService } from "./backend-service.ts";
@@ -141,6 +142,8 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   return {
     repository,
     async start() {
+      // Before anything is written.
+      await checkSchema(store);
       for (const difference of await repository.seedVipPools(options.vipPools)) log.warn(difference);
       await repository.start();
       isStarted = true;

@@ -37,7 +37,7 @@ type ListedKind = keyof typeof LISTS;
 export function encodeTree({ tree, certificates }: SavedTree): Buffer {
   const lines: Uint8Array[] = [Buffer.from(JSON.stringify(HEAD)), encodeEntity("loadBalancer", tree.loadBalancer)];
   for (const [kind, list] of Object.entries(LISTS) as [ListedKind, (typeof LISTS)[ListedKind]][])
-    for (const entity of tree[list]) lines.push(encodeEntity(kind, entity as Entities[ListedKind]));
+    for (const entity of tree[list]) lines.push(encodeEntity(kind, entity));
   for (const certificate of certificates) lines.push(encodeEntity("certificate", certificate));
   return Buffer.concat(lines.flatMap((line) => [line, LINE_END]));
 }

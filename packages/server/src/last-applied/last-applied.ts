@@ -1,8 +1,6 @@
 /**
  * Keeps what this node applied last on its own disk, so that it forwards after a restart while the store is away.
  */
-import { setImmediate } from "node:timers/promises";
-
 import type { Certificate } from "@fiberlb/types";
 
 import type { Cancel, Clock } from "../clock.ts";
@@ -141,7 +139,7 @@ export class LastApplied {
     for (const [id, tree] of batch) {
       if (tree === undefined) continue;
       // One that is as it was costs no I/O: thousands of those must not hold up the thread.
-      await setImmediate();
+      await new Promise((resolve) => setImmediate(resolve));
       const failure = await this.#save(id, tree);
       if (failure !== undefined) failures.push(failure);
       if (failure === undefined && this.#waiting.get(id) === tree) this.#waiting.delete(id);
