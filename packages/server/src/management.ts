@@ -25,6 +25,7 @@ import { nodeMetrics } from "./metrics/node-metrics.ts";
 import type { DrainWatch } from "./node-drain.ts";
 import type { OpenedStore } from "./open-store.ts";
 import type { Random } from "./random.ts";
+import { claimClusterKey } from "./repository/cluster-key.ts";
 import type { KeyRing } from "./repository/key-ring.ts";
 import type { NodeInstance } from "./repository/node-lease.ts";
 import type { NameLookup } from "./snapshot/lookup.ts";
@@ -47,6 +48,8 @@ export interface ManagementOptions {
   readonly keyRing: KeyRing;
   /** Keeps what is applied on this node's disk; absent: it does not start without its store. */
   readonly lastApplied?: LastApplied;
+  /** Names the key that secrets are sealed with. */
+  readonly keyFingerprint: string;
   /** What the process before this one knew; VIPs and traffic are then left alone when the start fails. */
   readonly inheritance?: Inheritance;
   /** Called before anything is configured. */
@@ -93,6 +96,7 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
     ...options,
     mayWait: options.lastApplied !== undefined,
     enter: async () => {
+      if (config.store.kind === "etcd") await claimKey(options);
       await control.start();
       await session.claim();
     },
@@ -134,6 +138,12 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
       closing.defer(() => control.close({ graceMs: API_GRACE_MS }));
     },
   };
+}
+
+/** What the nodes of a cluster seal, all of them have to open. */
+function claimKey({ config, store, keyFingerprint }: ManagementOptions): Promise<void> {
+  const keyFile = config.secrets.keyFile ?? "(none)";
+  return claimClusterKey(store, { fingerprint: keyFingerprint, node: nodeName(config), keyFile });
 }
 
 async function forsake(started: StartedForwarding): Promise<void> {

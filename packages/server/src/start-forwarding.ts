@@ -7,6 +7,7 @@ import type { Certificate } from "@fiberlb/types";
 
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config/config.ts";
+import { dataFile } from "./data-folder.ts";
 import type { DataPlane } from "./data/data-plane.ts";
 import { Forwarding } from "./forwarding.ts";
 import { createHealthMonitor, type HealthMonitor } from "./health/monitor.ts";
@@ -196,9 +197,9 @@ async function loadLastApplied({ lastApplied, log }: ForwardingInputs): Promise<
   return saved;
 }
 
-function createNodeBinder({ dataPlane, store }: Config, log: Log): VipBinder {
-  const stateFile = store.kind === "sqlite" && { stateFile: `${store.path}.vips.json` };
-  return createVipBinder({ mode: dataPlane.bind, log, ...stateFile });
+function createNodeBinder(config: Config, log: Log): VipBinder {
+  const stateFile = dataFile(config, "vips.json");
+  return createVipBinder({ mode: config.dataPlane.bind, log, ...(stateFile !== undefined && { stateFile }) });
 }
 
 const vipsOf = ({ snapshot: { units } }: Forwarding): ReadonlySet<string> =>

@@ -102,6 +102,7 @@ export class TestCluster {
       store: line.store,
       dataPlane: dataPlane as Partial<DataPlane> as DataPlane,
       keyRing: createKeyRing([this.#key]),
+      keyFingerprint: "one for all",
       startDataPlane: async () => undefined,
       onForwarding: () => undefined,
       ...(traits.lookup !== undefined && { lookup: traits.lookup }),
