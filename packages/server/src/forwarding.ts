@@ -53,6 +53,7 @@ export class Forwarding {
   /** Policies that can't be carried out, by load balancer. */
   readonly #routeProblems = new Map<string, readonly Problem[]>();
   #appliedRevision = 0;
+  #isReady = false;
   #snapshot: Snapshot = { revision: 0, units: new Map() };
 
   constructor(parts: ForwardingParts) {
@@ -61,7 +62,7 @@ export class Forwarding {
 
   /** Whether a configuration has been applied, since start. */
   get ready(): boolean {
-    return this.#appliedRevision > 0;
+    return this.#isReady;
   }
 
   /** What the data plane serves now. */
@@ -89,6 +90,7 @@ export class Forwarding {
       this.#follow(names);
       this.#check(trees);
       this.#touched.clear();
+      this.#isReady = true;
       this.report(report);
       log.debug("configuration applied", {
         revision: snapshot.revision,

@@ -14,8 +14,10 @@ import { type ControlPlane, createControlPlane } from "./control/control-plane.t
 import type { TlsMaterial } from "./control/http/one-port.ts";
 import { nodeName } from "./data-folder.ts";
 import type { DataPlane } from "./data/data-plane.ts";
+import { enterStore } from "./enter-store.ts";
 import type { Forwarding } from "./forwarding.ts";
 import type { HealthMonitor } from "./health/monitor.ts";
+import type { LastApplied } from "./last-applied/last-applied.ts";
 import type { Log } from "./log.ts";
 import { ApiCalls } from "./metrics/api-calls.ts";
 import { renderMetrics } from "./metrics/exposition.ts";
@@ -44,6 +46,8 @@ export interface ManagementOptions {
   readonly store: OpenedStore;
   readonly dataPlane: DataPlane;
   readonly keyRing: KeyRing;
+  /** Keeps what is applied on this node's disk; absent: it does not start without its store. */
+  readonly lastApplied?: LastApplied;
   /** Names the key that secrets are sealed with. */
   readonly keyFingerprint: string;
   /** What the process before this one knew; VIPs and traffic are then left alone when the start fails. */
@@ -82,19 +86,27 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
   const { config, store, dataPlane, inheritance } = options;
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(() => store.close());
-  if (config.store.kind === "etcd") await claimKey(options);
   const apiCalls = new ApiCalls();
   const control = createNodeControlPlane({ ...options, apiCalls });
-  await control.start();
   cleanup.defer(() => control.close({ graceMs: 0 }));
   const identity = { name: nodeName(config), version: options.version, startedAt: options.instance.startedAt };
   const session = control.repository.openNodeSession(identity.name, options.instance);
   cleanup.defer(() => session.close());
-  await session.claim();
+  const entry = await enterStore({
+    ...options,
+    mayWait: options.lastApplied !== undefined,
+    enter: async () => {
+      if (config.store.kind === "etcd") await claimKey(options);
+      await control.start();
+      await session.claim();
+    },
+  });
+  cleanup.defer(() => entry.stop());
   // Whoever cannot have the ports should know before taking over any listener.
   if (inheritance !== undefined) await lookAtPorts(config);
   await options.startDataPlane();
-  const started = await startForwarding({ ...options, repository: control.repository, session, identity });
+  const isStoreAway = entry.isAway;
+  const started = await startForwarding({ ...options, repository: control.repository, session, identity, isStoreAway });
   options.onForwarding(started.forwarding);
   cleanup.defer(() => (inheritance === undefined ? started.stop() : forsake(started)));
   const api = parseListen(config.api.listen)!;
@@ -109,6 +121,7 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
     known: () => started.known(),
     halt: () => started.halt(),
     async stop() {
+      await entry.stop();
       // Before everything else, so that nobody is told of changes that nobody applies any more.
       await control.close({ graceMs: API_GRACE_MS });
       await started.stop();
@@ -118,6 +131,7 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
     async release() {
       // Each of them, whatever becomes of the others: what stays open keeps the next process from starting.
       await using closing = new AsyncDisposableStack();
+      await entry.stop();
       closing.defer(() => admin.close());
       closing.defer(() => store.close());
       closing.defer(() => started.detach());
