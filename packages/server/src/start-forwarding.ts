@@ -68,9 +68,10 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
     findCertificate: (id) => certificates.find(id),
   };
   let names: ReadonlySet<string> = new Set();
-  const session = repository.openNodeSession();
+  const name = config.node.name ?? hostname();
+  const session = repository.openNodeSession(name);
   const forwarding = new Forwarding({
-    identity: { name: config.node.name ?? hostname(), version, startedAt: new Date(clock.epochMs()).toISOString() },
+    identity: { name, version, startedAt: new Date(clock.epochMs()).toISOString() },
     dataPlane,
     tables,
     monitor,

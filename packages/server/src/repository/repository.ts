@@ -180,10 +180,11 @@ export class Repository {
     return watchUnits(this.store, fromRevision, signal);
   }
 
-  /** Begins to speak for a node: its record and its verdicts on backends. */
-  openNodeSession(): NodeSession {
+  /** Begins to speak for the node of this name: its record, its verdicts on backends and whatever else it tells others. */
+  openNodeSession(name: string): NodeSession {
     const { store, clock, onError } = this.#options;
     return new NodeSession({
+      name,
       store,
       clock,
       view: this.nodes,
