@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from "node:util";
+
 import type { Store } from "@fiberlb/store";
 import type { VipPool, VipPoolSpec } from "@fiberlb/types";
 
@@ -209,19 +211,25 @@ export class Repository {
 
 function differences(configured: readonly VipPoolSpec[], stored: readonly VipPool[]): string[] {
   const byName = new Map(stored.map((pool) => [pool.name, pool]));
-  const told = configured.flatMap(({ name, cidrs, autoAssign }) => {
-    const pool = byName.get(name);
-    if (pool === undefined) return [`VIP pool ${name} of the configuration file is not in the store: ignored`];
-    const same = pool.autoAssign === autoAssign && pool.cidrs.join() === cidrs.join();
-    return same
-      ? []
-      : [
-          `VIP pool ${name} differs: the file says ${cidrs.join(", ")}, the store ${pool.cidrs.join(", ")}; the store's is used`,
-        ];
+  const told = configured.flatMap((wanted) => {
+    const pool = byName.get(wanted.name);
+    if (pool === undefined) return [`VIP pool ${wanted.name} of the configuration file is not in the store: ignored`];
+    return difference(wanted, pool) ?? [];
   });
   const names = new Set(configured.map(({ name }) => name));
   const extra = stored
     .filter(({ name }) => !names.has(name))
     .map(({ name }) => `VIP pool ${name} is in the store, not in the file`);
   return [...told, ...extra];
+}
+
+function difference(wanted: VipPoolSpec, pool: VipPool): string | undefined {
+  const { name } = wanted;
+  const isSame = (["autoAssign", "announce", "bgp", "cidrs"] as const).every((key) =>
+    isDeepStrictEqual(wanted[key], pool[key]),
+  );
+  if (isSame) return undefined;
+  const [file, store] = [wanted.cidrs.join(", "), pool.cidrs.join(", ")];
+  if (file !== store) return `VIP pool ${name} differs: the file says ${file}, the store ${store}; the store's is used`;
+  return `VIP pool ${name} differs from the file in autoAssign, announce or bgp; the store's is used`;
 }
