@@ -2,6 +2,7 @@
  * The forwarding half of a node: what the store says → VIPs, Maglev tables, sockets, health checks; and back, what became
  * of it. Knows no RPC.
  */
+import type { Serving } from "./announce/serving.ts";
 import type { Clock } from "./clock.ts";
 import type { ApplyReport, DataPlane } from "./data/data-plane.ts";
 import { routeProblems } from "./data/l7/route-problems.ts";
@@ -34,6 +35,8 @@ export interface ForwardingParts {
   readonly monitor: HealthMonitor;
   readonly binder: VipBinder;
   readonly session: NodeSession;
+  /** Learns what this node can serve. Default: nobody asks. */
+  readonly serving?: Serving;
   readonly lookups: Lookups;
   /** Names that backends are called by: to be resolved from now on. */
   readonly followNames: (hosts: ReadonlySet<string>) => void;
@@ -94,8 +97,13 @@ export class Forwarding {
       this.#noteRouteProblems(snapshot);
       this.#follow(names);
       this.#check(trees);
+      const touched = [...this.#touched];
       this.#touched.clear();
       this.report(report);
+      this.#parts.serving?.applied(
+        { units: snapshot.units, trees, touched },
+        { ...report, vipProblems: this.#vipProblems },
+      );
       log.debug("configuration applied", {
         revision: snapshot.revision,
         loadBalancers: snapshot.units.size,
@@ -110,8 +118,10 @@ export class Forwarding {
   }
 
   /** What the data plane says of itself, at an apply or later: published to the other nodes and the API. */
-  report({ revision, problems }: ApplyReport): void {
-    const { identity, session, log } = this.#parts;
+  report(report: ApplyReport): void {
+    const { revision, problems } = report;
+    const { identity, session, serving, log } = this.#parts;
+    serving?.reported({ ...report, vipProblems: this.#vipProblems });
     const withoutVip = new Set(this.#vipProblems.map(({ loadBalancerId }) => loadBalancerId));
     // A VIP that is missing is why its listeners cannot be bound: one reason, not two.
     const all = [
@@ -127,16 +137,17 @@ export class Forwarding {
       state: "READY",
       addresses: [],
       appliedRevision: this.#appliedRevision,
-      problems: all as never,
+      problems: all.map(({ isClosed: _, ...problem }) => problem) as never,
       capabilities: ["userspace"],
     });
   }
 
   /** A backend's health has changed: the data path, the tables and the store hear of it, in this order. */
   verdict({ backendId, loadBalancerId, health, reason, target, previous, atMs }: Verdict): void {
-    const { dataPlane, tables, session, log } = this.#parts;
+    const { dataPlane, tables, session, serving, log } = this.#parts;
     dataPlane.setHealth(backendId, health);
     tables.setHealth(backendId, health);
+    serving?.verdict(loadBalancerId, backendId, health);
     this.#noteVerdict(loadBalancerId, backendId);
     session.recordHealth([{ backendId, loadBalancerId, health, reason, since: new Date(atMs).toISOString() }]);
     const fields = {
