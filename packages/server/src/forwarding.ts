@@ -10,6 +10,7 @@ import type { HealthMonitor } from "./health/monitor.ts";
 import type { Verdict } from "./health/target.ts";
 import { healthTargets } from "./health/targets.ts";
 import type { Log } from "./log.ts";
+import type { NodeReport } from "./node-report.ts";
 import type { NodeSession } from "./repository/node-session.ts";
 import { certificateProblems } from "./snapshot/compile-tls.ts";
 import type { Lookups } from "./snapshot/compile.ts";
@@ -19,22 +20,15 @@ import type { Problem, Snapshot } from "./snapshot/snapshot.ts";
 import { unservedSettings } from "./snapshot/unserved.ts";
 import type { VipBinder } from "./vip/binder.ts";
 
-/** What the node publishes of itself besides what it has applied. */
-export interface NodeIdentity {
-  readonly name: string;
-  readonly version: string;
-  /** ISO 8601. */
-  readonly startedAt: string;
-}
-
 /** The parts that a snapshot goes to. */
 export interface ForwardingParts {
-  readonly identity: NodeIdentity;
+  /** Publishes what became of a snapshot. */
+  readonly report: Pick<NodeReport, "applied">;
   readonly dataPlane: DataPlane;
   readonly tables: MaglevTables;
   readonly monitor: HealthMonitor;
   readonly binder: VipBinder;
-  readonly session: NodeSession;
+  readonly session: Pick<NodeSession, "recordHealth" | "forgetHealth">;
   /** Learns what this node can serve. Default: nobody asks. */
   readonly serving?: Serving;
   readonly lookups: Lookups;
@@ -118,10 +112,10 @@ export class Forwarding {
   }
 
   /** What the data plane says of itself, at an apply or later: published to the other nodes and the API. */
-  report(report: ApplyReport): void {
-    const { revision, problems } = report;
-    const { identity, session, serving, log } = this.#parts;
-    serving?.reported({ ...report, vipProblems: this.#vipProblems });
+  report(said: ApplyReport): void {
+    const { revision, problems } = said;
+    const { report, serving, log } = this.#parts;
+    serving?.reported({ ...said, vipProblems: this.#vipProblems });
     const withoutVip = new Set(this.#vipProblems.map(({ loadBalancerId }) => loadBalancerId));
     // A VIP that is missing is why its listeners cannot be bound: one reason, not two.
     const all = [
@@ -132,13 +126,9 @@ export class Forwarding {
     ];
     this.#appliedRevision = Math.max(this.#appliedRevision, revision);
     for (const line of this.#changes(all)) log.warn(line.event, line.fields);
-    session.publish({
-      ...identity,
-      state: "READY",
-      addresses: [],
-      appliedRevision: this.#appliedRevision,
-      problems: all.map(({ isClosed: _, ...problem }) => problem) as never,
-      capabilities: ["userspace"],
+    report.applied({
+      revision: this.#appliedRevision,
+      problems: all.map(({ isClosed: _, ...problem }) => problem),
     });
   }
 

@@ -74,6 +74,10 @@ const node = z.strictObject({
     .max(253)
     .optional()
     .meta({ description: "Unique in the cluster; the host's name when absent" }),
+  dataDir: z.string().min(1).optional().meta({
+    description:
+      "Folder of what this node keeps for itself. Default: that of the SQLite file; ./fiberlb-data with etcd",
+  }),
 });
 
 const api = z.strictObject({
