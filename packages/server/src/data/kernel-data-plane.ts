@@ -53,8 +53,10 @@ export class KernelDataPlane implements DataPlane {
   }
 
   /** What the workers said of themselves, with what there is to say of the kernel. */
-  complete({ revision, problems }: ApplyReport): ApplyReport {
-    return { revision, problems: [...problems, ...this.#problems()] };
+  complete(report: ApplyReport): ApplyReport {
+    const served = [...this.#assignments].map(([id, one]) => [id, servedByKernel(one)] as const);
+    const inKernel = new Map(served.filter(([, listeners]) => listeners.size > 0));
+    return { ...report, problems: [...report.problems, ...this.#problems()], inKernel };
   }
 
   setHealth(backendId: string, health: BackendHealth): void {
