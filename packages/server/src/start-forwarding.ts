@@ -58,7 +58,7 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
   const { config, log, clock, version, dataPlane, repository } = parts;
   const random = parts.random ?? systemRandom;
   const { health } = parts.inheritance ?? NO_INHERITANCE;
-  const tables = new MaglevTables({ clock, onTable: (table) => dataPlane.setTable(table) });
+  const tables = new MaglevTables({ onTable: (table) => dataPlane.setTable(table) });
   const binder = createNodeBinder(config, log);
   const resolver = createNodeResolver(parts, (name) => publisher.resolved(new Set([name])));
   const monitor = createHealthMonitor({ clock, random, onVerdict: (verdict) => forwarding.verdict(verdict) });
@@ -93,8 +93,9 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
     log,
   });
   for (const [backendId, verdict] of health) {
-    dataPlane.setHealth(backendId, verdict);
+    // The table first: what a verdict changes of both is loaded in one go.
     tables.setHealth(backendId, verdict);
+    dataPlane.setHealth(backendId, verdict);
   }
   await publisher.start();
   const halt = (): void => {

@@ -189,7 +189,7 @@ describe("Forwarding", () => {
     await apply([a]);
     steps = [];
     const id = judge(a);
-    expect(steps).toEqual([`data plane: ${id} ONLINE`, `tables: ${id} ONLINE`, "session"]);
+    expect(steps).toEqual([`tables: ${id} ONLINE`, `data plane: ${id} ONLINE`, "session"]);
   });
 
   it("takes verdicts back on backends that are gone or no longer checked", async () => {
