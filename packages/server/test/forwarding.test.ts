@@ -184,7 +184,7 @@ describe("Forwarding", () => {
     expect(names).toEqual([["app.internal"], ["app.internal", "db.internal"]]);
   });
 
-  it("tells a verdict to the data path, the tables and the store, in this order", async () => {
+  it("tells a verdict to the tables, the data path and the store, in this order", async () => {
     const a = tree("127.10.0.1", "10.0.0.1");
     await apply([a]);
     steps = [];
