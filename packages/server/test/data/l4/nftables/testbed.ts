@@ -57,11 +57,11 @@ export class Namespace {
 
   /** For the driver: its commands, in here. */
   get run(): RunCommand {
-    return ({ name, args, input }: Command): Promise<CommandResult> =>
+    return ({ name, args, ...rest }: Command): Promise<CommandResult> =>
       runCommand({
         name: "ip",
         args: ["netns", "exec", this.name, name, ...args],
-        ...(input !== undefined && { input }),
+        ...rest,
       });
   }
 
