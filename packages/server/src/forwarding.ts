@@ -137,8 +137,9 @@ export class Forwarding {
   /** A backend's health has changed: the data path, the tables and the store hear of it, in this order. */
   verdict({ backendId, loadBalancerId, health, reason, target, previous, atMs }: Verdict): void {
     const { dataPlane, tables, session, serving, log } = this.#parts;
-    dataPlane.setHealth(backendId, health);
+    // The table first: what a verdict changes of both is loaded in one go.
     tables.setHealth(backendId, health);
+    dataPlane.setHealth(backendId, health);
     serving?.verdict(loadBalancerId, backendId, health);
     this.#noteVerdict(loadBalancerId, backendId);
     session.recordHealth([{ backendId, loadBalancerId, health, reason, since: new Date(atMs).toISOString() }]);

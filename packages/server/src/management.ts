@@ -251,6 +251,7 @@ function metricsText({ dataPlane, forwarding, monitor, apiCalls }: AdminParts): 
         health.get(id) === undefined || health.get(id) === "UNKNOWN" ? undefined : health.get(id) === "ONLINE",
       health: monitor.figures(),
       workerLosses: dataPlane.workerLosses,
+      conntrackEntries: dataPlane.conntrackEntries?.() ?? new Map(),
       apiRequests: apiCalls.samples(),
     }),
   );

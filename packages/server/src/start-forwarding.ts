@@ -89,8 +89,9 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
     log,
   });
   for (const [backendId, verdict] of health) {
-    dataPlane.setHealth(backendId, verdict);
+    // The table first: what a verdict changes of both is loaded in one go.
     tables.setHealth(backendId, verdict);
+    dataPlane.setHealth(backendId, verdict);
   }
   await publisher.start({ isAway: saved !== undefined });
   const halt = (): void => {
@@ -135,7 +136,7 @@ interface NodeTraits {
 /** The parts that know each other. */
 function wire(parts: ForwardingInputs, { election, capabilities, saved }: NodeTraits) {
   const { config, log, clock, identity, dataPlane, repository, session, lastApplied, random = systemRandom } = parts;
-  const tables = new MaglevTables({ clock, onTable: (table) => dataPlane.setTable(table) });
+  const tables = new MaglevTables({ onTable: (table) => dataPlane.setTable(table) });
   const binder = createNodeBinder(config, log);
   const resolver = startNames({
     ...parts,

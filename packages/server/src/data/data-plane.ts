@@ -33,6 +33,8 @@ export interface DataPlane {
   backendFigures(backendId: string): BackendFigures;
   /** Fetches figures that have to be asked for, before they are read. Absent: there are none. Never rejects. */
   refreshFigures?(): Promise<void>;
+  /** Connections that the kernel tracks for listeners that it serves, by conntrack's state. */
+  conntrackEntries?(): ReadonlyMap<string, number>;
   /** Workers that died and were replaced, since start. */
   readonly workerLosses: number;
   /** What this host lets it do beside forwarding in user space: `nftables`, `dsr`. Asks the kernel; never rejects. */

@@ -77,6 +77,10 @@ export class KernelDataPlane implements DataPlane {
     return this.#parts.figures.ofBackend(backendId, this.#parts.workers.backendFigures(backendId));
   }
 
+  conntrackEntries(): ReadonlyMap<string, number> {
+    return this.#parts.figures.conntrackEntries;
+  }
+
   refreshFigures(): Promise<void> {
     return this.#parts.figures.refresh();
   }
