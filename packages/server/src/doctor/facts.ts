@@ -20,7 +20,10 @@ export interface DoctorFacts {
   readonly networks: readonly { readonly interface: string; readonly cidr: string }[];
   /** Sockets of other programs that take all addresses of their port. */
   readonly wildcardSockets: readonly { readonly protocol: "tcp" | "udp"; readonly port: number }[];
+  /** Of SQLite. */
   readonly store: StoreFact | undefined;
+  /** With `store.kind: etcd`. */
+  readonly etcd?: EtcdFact;
   readonly keyFile: { readonly path: string; readonly mode: number } | undefined;
   /** Wall clock, milliseconds since 1970. */
   readonly epochMs: number;
@@ -47,6 +50,13 @@ export const SYSCTLS = [
 
 /** The name of one of {@link SYSCTLS}. */
 export type SysctlName = (typeof SYSCTLS)[number];
+
+/** What the configured etcd said. */
+export interface EtcdFact {
+  readonly endpoints: readonly string[];
+  /** Why it cannot be used; absent: it can. */
+  readonly problem?: string;
+}
 
 /** Where the store is, or will be. */
 export interface StoreFact {
