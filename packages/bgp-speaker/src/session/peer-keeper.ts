@@ -61,17 +61,17 @@ export class PeerKeeper {
     const gone = [...remove, ...replace.map(({ address }) => address)];
     const made = [...replace, ...add];
     const refusals: (readonly [string, string])[] = [];
-    const attempt = async (address: string, what: string, call: () => Promise<void>): Promise<void> => {
+    const attempt = async (what: "add" | "remove", address: string, call: () => Promise<void>): Promise<void> => {
       try {
         await call();
-        logger.info(`BGP peer ${address}: ${what}`);
+        logger.info(`BGP peer ${address}: ${what === "add" ? "added" : "removed"}`);
       } catch (error) {
         if (!isRefusal(error)) throw error;
-        refusals.push([address, `GoBGP refused (${what}): ${wordsOf(error)}`]);
+        refusals.push([address, `GoBGP refused to ${what} it: ${wordsOf(error)}`]);
       }
     };
-    for (const address of gone) await attempt(address, "removed", () => api.deletePeer(address, LIMITS));
-    for (const peer of made) await attempt(peer.address, "added", () => api.addPeer(peer, LIMITS));
+    for (const address of gone) await attempt("remove", address, () => api.deletePeer(address, LIMITS));
+    for (const peer of made) await attempt("add", peer.address, () => api.addPeer(peer, LIMITS));
     return refusals;
   }
 }
