@@ -49,10 +49,10 @@ export interface ForwardingInputs {
   readonly announcers?: readonly Withdrawable[];
   /** What the process before this one knew. */
   readonly inheritance?: Inheritance;
-  /** Keeps what is applied on disk; absent: without the store nothing is forwarded. */
+  /** Keeps what is applied on disk. */
   readonly lastApplied?: LastApplied;
-  /** The store was found away. */
-  readonly isStoreAway?: boolean;
+  /** What was kept: to begin with, because the store is away. */
+  readonly saved?: SavedConfiguration;
 }
 
 /** What was started, and the way to end it. */
@@ -76,8 +76,7 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
   const { health } = parts.inheritance ?? NO_INHERITANCE;
   const election = repository.openElection(identity.name, session);
   const capabilities = ["userspace", ...((await dataPlane.capabilities?.()) ?? [])];
-  const saved = parts.isStoreAway === true ? await loadLastApplied(parts) : undefined;
-  const wired = wire(parts, { election, capabilities, saved });
+  const wired = wire(parts, { election, capabilities });
   const { forwarding, publisher, monitor, resolver, tables, binder, report } = wired;
   const drain = new DrainWatch({
     name: identity.name,
@@ -92,7 +91,7 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
     dataPlane.setHealth(backendId, verdict);
     tables.setHealth(backendId, verdict);
   }
-  await publisher.start({ isAway: saved !== undefined });
+  await publisher.start();
   const halt = (): void => {
     monitor.stop();
     resolver.stop();
@@ -128,13 +127,12 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
 interface NodeTraits {
   readonly election: Election;
   readonly capabilities: readonly string[];
-  /** To begin with, while the store is away. */
-  readonly saved: SavedConfiguration | undefined;
 }
 
 /** The parts that know each other. */
-function wire(parts: ForwardingInputs, { election, capabilities, saved }: NodeTraits) {
-  const { config, log, clock, identity, dataPlane, repository, session, lastApplied, random = systemRandom } = parts;
+function wire(parts: ForwardingInputs, { election, capabilities }: NodeTraits) {
+  const { config, log, clock, identity, dataPlane, repository, session, random = systemRandom } = parts;
+  const { lastApplied, saved } = parts;
   const tables = new MaglevTables({ clock, onTable: (table) => dataPlane.setTable(table) });
   const binder = createNodeBinder(config, log);
   const resolver = startNames({
@@ -184,18 +182,6 @@ const storedForm = (certificates: CertificateShelf, id: string): Certificate | u
   const found = certificates.find(id);
   return found.ok ? found.material.stored : undefined;
 };
-
-async function loadLastApplied({ lastApplied, log }: ForwardingInputs): Promise<SavedConfiguration | undefined> {
-  const saved = await lastApplied?.load();
-  if (saved === undefined) return undefined;
-  if (saved.trees.length === 0) log.warn("nothing is forwarded until the store can be reached: nothing was kept here");
-  else
-    log.warn("what was applied last is forwarded until the store can be reached", {
-      loadBalancers: saved.trees.length,
-      savedAt: new Date(saved.savedAtMs).toISOString(),
-    });
-  return saved;
-}
 
 function createNodeBinder(config: Config, log: Log): VipBinder {
   const stateFile = dataFile(config, "vips.json");

@@ -51,6 +51,8 @@ export class LastApplied {
   /** All that there were when the store told first: files of others are left over from before this process. */
   #complete: ReadonlySet<string> | undefined;
   #isTidy = false;
+  /** Something was applied that has not been written. */
+  #isDue = false;
   #timer: Cancel | undefined;
   #writing: Promise<void> | undefined;
   #lastFailure = "";
@@ -70,11 +72,15 @@ export class LastApplied {
     for (const id of touched) this.#waiting.set(id, trees.get(id));
     // What comes from these very files has no revision of the store.
     if (snapshot.revision > 0) this.#complete ??= new Set(trees.keys());
+    this.#isDue = true;
     this.#later(GATHER_MS);
   }
 
-  /** What was applied before this process; what is damaged is left out, with a line in the log. Never rejects. */
-  async load(): Promise<SavedConfiguration> {
+  /**
+   * What was applied before this process; what is damaged is left out, with a line in the log. Never rejects.
+   * @returns undefined when nothing was ever applied
+   */
+  async load(): Promise<SavedConfiguration | undefined> {
     const { files, log } = this.#options;
     const read = await files.readAll().catch((error: Error): SavedContents => {
       return { contents: new Map(), damaged: [{ file: "(folder)", reason: error.message }], newestMs: 0 };
@@ -96,6 +102,7 @@ export class LastApplied {
       }
     }
     for (const fields of damaged) log.error("a part of what was applied last cannot be used", { ...fields });
+    if (read.newestMs === 0) return undefined;
     return { trees, certificates, addresses, savedAtMs: read.newestMs };
   }
 
@@ -104,7 +111,7 @@ export class LastApplied {
     this.#stopped = true;
     this.#timer?.();
     await this.#writing;
-    if (this.#waiting.size > 0) await this.#write();
+    if (this.#isDue) await this.#write();
   }
 
   #later(delayMs: number): void {
@@ -112,18 +119,16 @@ export class LastApplied {
     this.#timer = this.#options.clock.after(delayMs, () => {
       this.#writing = this.#write().finally(() => {
         this.#timer = undefined;
-        if (this.#waiting.size > 0) this.#later(this.#lastFailure === "" ? GATHER_MS : RETRY_MS);
+        if (this.#isDue) this.#later(this.#lastFailure === "" ? GATHER_MS : RETRY_MS);
       });
     });
   }
 
   async #write(): Promise<void> {
-    try {
-      const failures = await this.#writeAll();
-      this.#tell(failures);
-    } catch (error) {
-      this.#tell([(error as Error).message]);
-    }
+    this.#isDue = false;
+    const failures = await this.#writeAll().catch((error: Error) => [error.message]);
+    this.#isDue ||= failures.length > 0;
+    this.#tell(failures);
   }
 
   /** Removals first: an address that moved must not belong to two. */

@@ -125,7 +125,7 @@ describe("what was applied", () => {
     const keeper = keep();
     note(keeper, [web, shop]);
     await keeper.stop();
-    const saved = await keep().load();
+    const saved = (await keep().load())!;
     expect(new Set(saved.trees)).toEqual(new Set([web, shop]));
     expect(saved.certificates.get(certificate.id)).toMatchObject({ sealedPrivateKey: "1.k.sealed" });
     expect([...saved.addresses]).toEqual(names);
@@ -150,7 +150,7 @@ describe("what was applied", () => {
     const after = readdirSync(folder);
     expect(before.filter((file) => !after.includes(file))).toHaveLength(1);
     expect(after).toHaveLength(before.length);
-    expect((await keep().load()).trees).toContainEqual(changed);
+    expect((await keep().load())?.trees).toContainEqual(changed);
   });
 
   test("loses what has gone, also what went while this node was not there", async () => {
