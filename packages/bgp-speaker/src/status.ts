@@ -1,14 +1,7 @@
 import type { IpAddress } from "@fiberlb/types";
 
 /** States of a session by the names of RFC 4271 section 8.2.2; UNKNOWN is what the daemon has not told. */
-export type SessionState =
-  | "UNKNOWN"
-  | "IDLE"
-  | "CONNECT"
-  | "ACTIVE"
-  | "OPEN_SENT"
-  | "OPEN_CONFIRM"
-  | "ESTABLISHED";
+export type SessionState = "UNKNOWN" | "IDLE" | "CONNECT" | "ACTIVE" | "OPEN_SENT" | "OPEN_CONFIRM" | "ESTABLISHED";
 
 /** How the speaker stands with the daemon. */
 export interface DaemonStatus {

@@ -78,12 +78,17 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
   const capabilities = ["userspace", ...((await dataPlane.capabilities?.()) ?? [])];
   const wired = wire(parts, { election, capabilities });
   const { forwarding, publisher, monitor, resolver, tables, binder, report } = wired;
+  const order = parts.saved?.node.drain;
+  if (order !== undefined) repository.maintenance.assume(identity.name, order);
   const drain = new DrainWatch({
     name: identity.name,
     maintenance: repository.maintenance,
     announcers: parts.announcers ?? [],
     countConnections: () => countConnections(dataPlane, forwarding),
-    onChange: (state) => report.draining(state),
+    onChange: (state) => {
+      report.draining(state);
+      parts.lastApplied?.touch();
+    },
     clock,
     log,
   });
@@ -139,7 +144,7 @@ function wire(parts: ForwardingInputs, { election, capabilities }: NodeTraits) {
     ...parts,
     random,
     election,
-    known: new Map([...(saved?.addresses ?? []), ...(parts.inheritance ?? NO_INHERITANCE).addresses]),
+    known: new Map([...(saved?.node.addresses ?? []), ...(parts.inheritance ?? NO_INHERITANCE).addresses]),
     onChange: (name) => publisher.resolved(new Set([name])),
   });
   const monitor = createHealthMonitor({ clock, random, onVerdict: (verdict) => forwarding.verdict(verdict) });
@@ -160,7 +165,10 @@ function wire(parts: ForwardingInputs, { election, capabilities }: NodeTraits) {
     resolver.apply(hosts);
   };
   const addresses = (): Inheritance["addresses"] => addressesOf(names, resolver);
-  lastApplied?.use({ names: addresses, certificate: (id) => storedForm(certificates, id) });
+  lastApplied?.use({
+    node: () => ({ addresses: addresses(), drain: repository.maintenance.orderFor(identity.name) }),
+    certificate: (id) => storedForm(certificates, id),
+  });
   const shared = { dataPlane, tables, monitor, binder, session, lookups, clock, log };
   const forwarding = new Forwarding({ ...shared, report, followNames });
   const publisher = new Publisher({

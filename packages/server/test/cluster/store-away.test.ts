@@ -133,6 +133,26 @@ describe("a node that is started without its store", () => {
     );
   });
 
+  test("that was to be out of service stays so", async () => {
+    const before = await start();
+    await before.client.nodes.drainNode({ name: "a" });
+    await until(
+      "it has heard",
+      () => readyz(before),
+      (answer) => answer === "503 node a drains",
+    );
+    await before.stop();
+    const again = await start({ withoutStore: true });
+    expect(await readyz(again)).toBe("503 node a drains");
+    expect((await (await cluster.start("b")).client.nodes.undrainNode({ name: "a" })).node).toBeUndefined();
+    again.line.restore();
+    await until(
+      "it is in service",
+      () => readyz(again),
+      (answer) => answer === "200 ok",
+    );
+  });
+
   test("does not start when it never was with it: its configuration may be wrong", async () => {
     await expect(start({ withoutStore: true })).rejects.toThrow("Cannot reach the store");
   });

@@ -40,7 +40,7 @@ function keep(): LastApplied {
     clock,
     log: createLog({ level: "debug", format: "json", write }),
   });
-  keeper.use({ names: () => names, certificate: (id) => certificates.get(id) });
+  keeper.use({ node: () => ({ addresses: names }), certificate: (id) => certificates.get(id) });
   keepers.push(keeper);
   return keeper;
 }
@@ -82,7 +82,7 @@ const idOf = ({ loadBalancer }: UnitSource): string => loadBalancer.id;
 const kept = (): string[] =>
   readdirSync(folder)
     .map((file) => file.split(".")[0]!)
-    .filter((name) => name !== "names")
+    .filter((name) => name !== "node")
     .toSorted();
 
 describe("a load balancer's file", () => {
@@ -128,7 +128,7 @@ describe("what was applied", () => {
     const saved = (await keep().load())!;
     expect(new Set(saved.trees)).toEqual(new Set([web, shop]));
     expect(saved.certificates.get(certificate.id)).toMatchObject({ sealedPrivateKey: "1.k.sealed" });
-    expect([...saved.addresses]).toEqual(names);
+    expect(saved.node.addresses).toEqual(names);
     expect(saved.savedAtMs).toBeGreaterThan(0);
   });
 
