@@ -31,6 +31,8 @@ export interface PeerStatus {
   readonly advertised: number;
   /** State of the BFD session, where there is one. */
   readonly bfd?: "UP" | "DOWN" | "ADMIN_DOWN" | "INIT";
+  /** Why the session ended last, where the daemon tells it (4.x). */
+  readonly lastError?: string;
   /** What about this peer is not as desired, for a person: no BFD in this daemon, password file unreadable. */
   readonly problem?: string;
 }

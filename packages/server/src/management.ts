@@ -5,11 +5,12 @@
 import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 
-import type { Cidr, VipPoolSpec } from "@fiberlb/types";
+import { type Cidr, invalid, parseSpec, type VipPoolSpec } from "@fiberlb/types";
 
 import { startAdminServer } from "./admin-server.ts";
 import type { Clock } from "./clock.ts";
 import { type Config, DEFAULT_VIP_POOLS, parseListen } from "./config/config.ts";
+import { vipPoolSpecs } from "./config/vip-pools.ts";
 import { type ControlPlane, createControlPlane } from "./control/control-plane.ts";
 import type { TlsMaterial } from "./control/http/one-port.ts";
 import { nodeName } from "./data-folder.ts";
@@ -161,7 +162,7 @@ function createNodeControlPlane(parts: ManagementOptions & { readonly apiCalls: 
     store,
     clock,
     keyRing,
-    vipPools: (config.vipPools ?? DEFAULT_VIP_POOLS) as readonly unknown[] as readonly VipPoolSpec[],
+    vipPools: configuredPools(config),
     vipReuseDelayMs: config.vipReuseDelayS * 1000,
     deniedCidrs: (config.backends.deniedCidrs ?? []) as readonly string[] as readonly Cidr[],
     traffic: dataPlane,
@@ -175,6 +176,15 @@ function createNodeControlPlane(parts: ManagementOptions & { readonly apiCalls: 
       warn: (message) => log.warn(message),
       error: (what, error) => log.error(`${what} failed`, { error }),
     },
+  });
+}
+
+/** Checked with the configuration. */
+function configuredPools({ vipPools }: Config): readonly VipPoolSpec[] {
+  return vipPoolSpecs(vipPools ?? DEFAULT_VIP_POOLS).map((pool) => {
+    const spec = parseSpec("vipPool", pool);
+    if (!spec.ok) throw invalid(spec.violations);
+    return spec.value;
   });
 }
 
@@ -241,6 +251,7 @@ function metricsText({ dataPlane, forwarding, monitor, apiCalls }: AdminParts): 
         health.get(id) === undefined || health.get(id) === "UNKNOWN" ? undefined : health.get(id) === "ONLINE",
       health: monitor.figures(),
       workerLosses: dataPlane.workerLosses,
+      conntrackEntries: dataPlane.conntrackEntries?.() ?? new Map(),
       apiRequests: apiCalls.samples(),
     }),
   );

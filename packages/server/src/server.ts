@@ -66,6 +66,8 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
+/** After a takeover nothing is urgent: clients that are about to ask on an idle connection are waited for. */
+const HANDED_OVER_IDLE_GRACE_MS = 5000;
 /** Between two attempts to get the store back from a process that is about to end. */
 const TAKE_BACK_INTERVAL_MS = 500;
 
@@ -202,7 +204,8 @@ class RunningNode implements RunningServer {
     await this.#handOver?.done;
     if (this.#phase === "managing") return this.#management?.stop();
     this.#management?.halt();
-    await this.dataPlane.stop({ drainTimeoutMs: this.#parts.config.shutdown.drainTimeoutMs });
+    const { drainTimeoutMs } = this.#parts.config.shutdown;
+    await this.dataPlane.stop({ drainTimeoutMs, idleGraceMs: HANDED_OVER_IDLE_GRACE_MS });
   }
 
   async #manage(store: Management["store"], inheritance?: Inheritance): Promise<void> {

@@ -93,8 +93,9 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
     log,
   });
   for (const [backendId, verdict] of health) {
-    dataPlane.setHealth(backendId, verdict);
+    // The table first: what a verdict changes of both is loaded in one go.
     tables.setHealth(backendId, verdict);
+    dataPlane.setHealth(backendId, verdict);
   }
   await publisher.start();
   const halt = (): void => {
@@ -138,7 +139,7 @@ interface NodeTraits {
 function wire(parts: ForwardingInputs, { election, capabilities }: NodeTraits) {
   const { config, log, clock, identity, dataPlane, repository, session, random = systemRandom } = parts;
   const { lastApplied, saved } = parts;
-  const tables = new MaglevTables({ clock, onTable: (table) => dataPlane.setTable(table) });
+  const tables = new MaglevTables({ onTable: (table) => dataPlane.setTable(table) });
   const binder = createNodeBinder(config, log);
   const resolver = startNames({
     ...parts,
