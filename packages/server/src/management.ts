@@ -95,7 +95,6 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
   cleanup.defer(() => session.close());
   const entry = await enterStore({
     ...options,
-    mayWait: options.lastApplied !== undefined,
     enter: async () => {
       if (config.store.kind === "etcd") await claimKey(options);
       await control.start();
@@ -106,8 +105,9 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
   // Whoever cannot have the ports should know before taking over any listener.
   if (inheritance !== undefined) await lookAtPorts(config);
   await options.startDataPlane();
-  const isStoreAway = entry.isAway;
-  const started = await startForwarding({ ...options, repository: control.repository, session, identity, isStoreAway });
+  const { repository } = control;
+  const saved = entry.saved !== undefined && { saved: entry.saved };
+  const started = await startForwarding({ ...options, ...saved, repository, session, identity });
   options.onForwarding(started.forwarding);
   cleanup.defer(() => (inheritance === undefined ? started.stop() : forsake(started)));
   const api = parseListen(config.api.listen)!;

@@ -49,10 +49,10 @@ export interface ForwardingInputs {
   readonly announcers?: readonly Withdrawable[];
   /** What the process before this one knew. */
   readonly inheritance?: Inheritance;
-  /** Keeps what is applied on disk; absent: without the store nothing is forwarded. */
+  /** Keeps what is applied on disk. */
   readonly lastApplied?: LastApplied;
-  /** The store was found away. */
-  readonly isStoreAway?: boolean;
+  /** What was kept: to begin with, because the store is away. */
+  readonly saved?: SavedConfiguration;
 }
 
 /** What was started, and the way to end it. */
@@ -76,15 +76,19 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
   const { health } = parts.inheritance ?? NO_INHERITANCE;
   const election = repository.openElection(identity.name, session);
   const capabilities = ["userspace", ...((await dataPlane.capabilities?.()) ?? [])];
-  const saved = parts.isStoreAway === true ? await loadLastApplied(parts) : undefined;
-  const wired = wire(parts, { election, capabilities, saved });
+  const wired = wire(parts, { election, capabilities });
   const { forwarding, publisher, monitor, resolver, tables, binder, report } = wired;
+  const order = parts.saved?.node.drain;
+  if (order !== undefined) repository.maintenance.assume(identity.name, order);
   const drain = new DrainWatch({
     name: identity.name,
     maintenance: repository.maintenance,
     announcers: parts.announcers ?? [],
     countConnections: () => countConnections(dataPlane, forwarding),
-    onChange: (state) => report.draining(state),
+    onChange: (state) => {
+      report.draining(state);
+      parts.lastApplied?.touch();
+    },
     clock,
     log,
   });
@@ -93,7 +97,7 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
     tables.setHealth(backendId, verdict);
     dataPlane.setHealth(backendId, verdict);
   }
-  await publisher.start({ isAway: saved !== undefined });
+  await publisher.start();
   const halt = (): void => {
     monitor.stop();
     resolver.stop();
@@ -129,20 +133,19 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
 interface NodeTraits {
   readonly election: Election;
   readonly capabilities: readonly string[];
-  /** To begin with, while the store is away. */
-  readonly saved: SavedConfiguration | undefined;
 }
 
 /** The parts that know each other. */
-function wire(parts: ForwardingInputs, { election, capabilities, saved }: NodeTraits) {
-  const { config, log, clock, identity, dataPlane, repository, session, lastApplied, random = systemRandom } = parts;
+function wire(parts: ForwardingInputs, { election, capabilities }: NodeTraits) {
+  const { config, log, clock, identity, dataPlane, repository, session, random = systemRandom } = parts;
+  const { lastApplied, saved } = parts;
   const tables = new MaglevTables({ onTable: (table) => dataPlane.setTable(table) });
   const binder = createNodeBinder(config, log);
   const resolver = startNames({
     ...parts,
     random,
     election,
-    known: new Map([...(saved?.addresses ?? []), ...(parts.inheritance ?? NO_INHERITANCE).addresses]),
+    known: new Map([...(saved?.node.addresses ?? []), ...(parts.inheritance ?? NO_INHERITANCE).addresses]),
     onChange: (name) => publisher.resolved(new Set([name])),
   });
   const monitor = createHealthMonitor({ clock, random, onVerdict: (verdict) => forwarding.verdict(verdict) });
@@ -163,7 +166,10 @@ function wire(parts: ForwardingInputs, { election, capabilities, saved }: NodeTr
     resolver.apply(hosts);
   };
   const addresses = (): Inheritance["addresses"] => addressesOf(names, resolver);
-  lastApplied?.use({ names: addresses, certificate: (id) => storedForm(certificates, id) });
+  lastApplied?.use({
+    node: () => ({ addresses: addresses(), drain: repository.maintenance.orderFor(identity.name) }),
+    certificate: (id) => storedForm(certificates, id),
+  });
   const shared = { dataPlane, tables, monitor, binder, session, lookups, clock, log };
   const forwarding = new Forwarding({ ...shared, report, followNames });
   const publisher = new Publisher({
@@ -185,18 +191,6 @@ const storedForm = (certificates: CertificateShelf, id: string): Certificate | u
   const found = certificates.find(id);
   return found.ok ? found.material.stored : undefined;
 };
-
-async function loadLastApplied({ lastApplied, log }: ForwardingInputs): Promise<SavedConfiguration | undefined> {
-  const saved = await lastApplied?.load();
-  if (saved === undefined) return undefined;
-  if (saved.trees.length === 0) log.warn("nothing is forwarded until the store can be reached: nothing was kept here");
-  else
-    log.warn("what was applied last is forwarded until the store can be reached", {
-      loadBalancers: saved.trees.length,
-      savedAt: new Date(saved.savedAtMs).toISOString(),
-    });
-  return saved;
-}
 
 function createNodeBinder(config: Config, log: Log): VipBinder {
   const stateFile = dataFile(config, "vips.json");
