@@ -104,28 +104,8 @@ describe.each(gobgpGenerations)("GoBGP $version", ({ program, version }) => {
       expect(endedAtMs - (withdrawn?.atMs ?? 0)).toBeGreaterThan(WITHDRAW_WAIT_MS * 0.9);
       expect(await connects(VIP, port)).toBe(false);
     });
-
-    // Once is enough: the other generation takes ten seconds to connect again.
-    const once = version === "4" ? test : test.skip;
-    once("goes on when no backend is left, also after the daemon was killed", async () => {
-      node = await start();
-      await declareVip();
-      await router.until(({ prefixes }) => prefixes.length === 1);
-      await backend.close();
-      await until(node, "backend is OFFLINE");
-      await daemon.kill();
-      await router.until(({ prefixes }) => prefixes.length === 0);
-      daemon.start();
-      await router.until(({ prefixes }) => prefixes.length === 1);
-      expect(router.route(`${VIP}/32`)?.communities).toEqual([]);
-    });
   });
 });
-
-/** Resolves when the node has logged it. */
-async function until(node: TestNode, event: string): Promise<void> {
-  while (!node.log.some((line) => line.event === event)) await new Promise((resolve) => setImmediate(resolve));
-}
 
 function connects(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
