@@ -5,6 +5,7 @@ import { networkInterfaces } from "node:os";
 
 import type { Certificate } from "@fiberlb/types";
 
+import type { Announcing } from "./announce/announcing.ts";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config/config.ts";
 import { dataFile } from "./data-folder.ts";
@@ -14,7 +15,7 @@ import { createHealthMonitor, type HealthMonitor } from "./health/monitor.ts";
 import type { LastApplied, SavedConfiguration } from "./last-applied/last-applied.ts";
 import { loadCertificate } from "./load-certificate.ts";
 import type { Log } from "./log.ts";
-import { DrainWatch, type Withdrawable } from "./node-drain.ts";
+import { DrainWatch } from "./node-drain.ts";
 import { hostAddresses, type NodeIdentity, NodeReport } from "./node-report.ts";
 import { type Random, systemRandom } from "./random.ts";
 import type { Election } from "./repository/election.ts";
@@ -45,8 +46,8 @@ export interface ForwardingInputs {
   readonly dataPlane: DataPlane;
   /** Opens the private keys of certificates. */
   readonly keyRing: KeyRing;
-  /** What has VIPs announced, and withdraws them while the node drains. Default: nothing. */
-  readonly announcers?: readonly Withdrawable[];
+  /** Learns what is served and has it announced, and withdraws it while the node drains. Default: nothing does. */
+  readonly announcing?: Announcing;
   /** What the process before this one knew. */
   readonly inheritance?: Inheritance;
   /** Keeps what is applied on disk. */
@@ -83,7 +84,7 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
   const drain = new DrainWatch({
     name: identity.name,
     maintenance: repository.maintenance,
-    announcers: parts.announcers ?? [],
+    announcers: parts.announcing === undefined ? [] : [parts.announcing],
     countConnections: () => countConnections(dataPlane, forwarding),
     onChange: (state) => {
       report.draining(state);
@@ -97,6 +98,7 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
     tables.setHealth(backendId, verdict);
     dataPlane.setHealth(backendId, verdict);
   }
+  parts.announcing?.serving.inheritHealth(health);
   await publisher.start();
   const halt = (): void => {
     monitor.stop();
@@ -170,7 +172,18 @@ function wire(parts: ForwardingInputs, { election, capabilities }: NodeTraits) {
     node: () => ({ addresses: addresses(), drain: repository.maintenance.orderFor(identity.name) }),
     certificate: (id) => storedForm(certificates, id),
   });
-  const shared = { dataPlane, tables, monitor, binder, session, lookups, clock, log };
+  const { serving } = parts.announcing ?? {};
+  const shared = {
+    ...(serving !== undefined && { serving }),
+    dataPlane,
+    tables,
+    monitor,
+    binder,
+    session,
+    lookups,
+    clock,
+    log,
+  };
   const forwarding = new Forwarding({ ...shared, report, followNames });
   const publisher = new Publisher({
     source: repository,
