@@ -68,6 +68,8 @@ interface Entry {
   ability: VipAbility | undefined;
   /** Since when this node can serve it; undefined: it can't. */
   ableSinceMs: number | undefined;
+  /** Since when this node has it, as often as it did. */
+  heldSinceMs: number;
   /** A transaction for it runs; it is looked at again afterwards. */
   isBusy: boolean;
   timer: Cancel | undefined;
@@ -280,6 +282,7 @@ class L2Announcer implements VipAnnouncer {
       ownReason: hindrance || (entry.ability?.reason ?? ""),
       owner: record === undefined ? undefined : { node: record.node, isReleased: record.isReleased, isMine },
       freeSinceMs: this.#view.freeSinceMs(vip),
+      heldSinceMs: entry.heldSinceMs,
       nowMs: clock.nowMs(),
     };
     return decide(facts, this.#rules);
@@ -310,9 +313,11 @@ class L2Announcer implements VipAnnouncer {
     if (decision.kind === "leave" && entry.ability === undefined) this.#entries.delete(vip);
   }
 
-  #hold(vip: string, { ability }: Entry, graceMs: number): void {
-    const device = this.#options.interfaces.get(ability?.vipPool ?? "");
-    if (device !== undefined) this.#holder.hold(vip, device, this.#options.clock.nowMs() + graceMs);
+  #hold(vip: string, entry: Entry, graceMs: number): void {
+    const device = this.#options.interfaces.get(entry.ability?.vipPool ?? "");
+    if (device === undefined || this.#holder.has(vip)) return;
+    entry.heldSinceMs = this.#options.clock.nowMs();
+    this.#holder.hold(vip, device, entry.heldSinceMs + graceMs);
   }
 
   async #claim(vip: string, entry: Entry): Promise<void> {
@@ -378,6 +383,7 @@ class L2Announcer implements VipAnnouncer {
 const newEntry = (ability: VipAbility): Entry => ({
   ability,
   ableSinceMs: undefined,
+  heldSinceMs: 0,
   isBusy: false,
   timer: undefined,
   givenUp: undefined,

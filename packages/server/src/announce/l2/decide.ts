@@ -33,6 +33,8 @@ export interface VipFacts {
   readonly owner: Ownership | undefined;
   /** When it was seen first that nobody has it; monotonic. */
   readonly freeSinceMs: number;
+  /** Since when this node has it, monotonic; means something only while it has. */
+  readonly heldSinceMs: number;
   readonly nowMs: number;
 }
 
@@ -79,19 +81,20 @@ function rank({ vip, self, candidates, owner }: VipFacts, whenAllDown: WhenAllDo
 }
 
 function keepOrRelease(facts: VipFacts, ranked: readonly string[], { preemptAfterMs }: SharingRules): Decision {
-  const { self, ownReason, candidates, nowMs } = facts;
+  const { self, ownReason, candidates, heldSinceMs, nowMs } = facts;
   if (!ranked.includes(self)) return { kind: "release", reason: ownReason || "other nodes can serve it" };
   const [first = self] = ranked;
   const ableSinceMs = candidates.serving.get(first);
   if (first === self || ableSinceMs === undefined || preemptAfterMs === 0) return { kind: "hold" };
-  const againInMs = ableSinceMs + preemptAfterMs - nowMs;
+  // Not again at once, if the other one did not take it: it may be dead without being known to be.
+  const againInMs = Math.max(ableSinceMs, heldSinceMs) + preemptAfterMs - nowMs;
   if (againInMs > 0) return { kind: "hold", againInMs };
   return { kind: "release", reason: `node ${first} ranks before this one and can serve it again` };
 }
 
-function leaveToOwner({ self }: VipFacts, { node }: Ownership): Decision {
+function leaveToOwner({ self, ownReason }: VipFacts, { node }: Ownership): Decision {
   const former = "a former process of this node holds it until its lease ends";
-  return { kind: "leave", reason: node === self ? former : `node ${node} holds it` };
+  return { kind: "leave", reason: ownReason || (node === self ? former : `node ${node} holds it`) };
 }
 
 function claimOrLeave(facts: VipFacts, ranked: readonly string[]): Decision {
