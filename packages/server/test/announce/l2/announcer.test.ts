@@ -6,7 +6,9 @@ import { type SimulatedNode, Simulation, type SimulationOptions } from "./simula
 const VIP = "192.0.2.1";
 const RANKED = rankNodes(VIP, ["lb-1", "lb-2", "lb-3"]) as [string, string, string];
 
-async function started(options: Partial<SimulationOptions> = {}): Promise<{ simulation: Simulation; owner: SimulatedNode }> {
+async function started(
+  options: Partial<SimulationOptions> = {},
+): Promise<{ simulation: Simulation; owner: SimulatedNode }> {
   const simulation = new Simulation({ seed: 7, vips: [VIP], ...options });
   await simulation.world.advance(2000);
   const [name, ...others] = simulation.owners();

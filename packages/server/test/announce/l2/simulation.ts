@@ -1,4 +1,12 @@
-import { createMemoryStore, type LeaseId, type Store, StoreError, type Txn, type WatchBatch, type WatchOptions } from "@fiberlb/store";
+import {
+  createMemoryStore,
+  type LeaseId,
+  type Store,
+  StoreError,
+  type Txn,
+  type WatchBatch,
+  type WatchOptions,
+} from "@fiberlb/store";
 
 import type { VipAbility, VipAnnouncer } from "../../../src/announce/ability.ts";
 import { createL2Announcer } from "../../../src/announce/l2/announcer.ts";
@@ -59,7 +67,8 @@ export class World {
     for (;;) {
       let next: Event | undefined;
       for (const event of this.#events)
-        if (next === undefined || event.atMs < next.atMs || (event.atMs === next.atMs && event.order < next.order)) next = event;
+        if (next === undefined || event.atMs < next.atMs || (event.atMs === next.atMs && event.order < next.order))
+          next = event;
       if (next === undefined || next.atMs > end) break;
       this.#events.splice(this.#events.indexOf(next), 1);
       this.#nowMs = next.atMs;
@@ -98,7 +107,10 @@ export class Simulation {
     const store = createMemoryStore({
       clock: { now: () => world.nowMs, after: (delayMs, run) => world.at(world.nowMs + delayMs, run) },
     });
-    const options = { ...(leaseTtlMs !== undefined && { leaseTtlMs }), ...(preemptAfterMs !== undefined && { preemptAfterMs }) };
+    const options = {
+      ...(leaseTtlMs !== undefined && { leaseTtlMs }),
+      ...(preemptAfterMs !== undefined && { preemptAfterMs }),
+    };
     this.nodes = Array.from({ length: nodes }, (_, at) => {
       const node = new SimulatedNode(`lb-${at + 1}`, world, store, () => this.#check());
       node.boot(vips, options);
@@ -118,7 +130,8 @@ export class Simulation {
   #check(): void {
     for (const vip of this.vips) {
       const owners = this.owners(vip);
-      if (owners.length > 1) this.overlaps.push(`${vip} on ${owners.join(" and ")} at ${this.world.nowMs.toFixed(1)} ms`);
+      if (owners.length > 1)
+        this.overlaps.push(`${vip} on ${owners.join(" and ")} at ${this.world.nowMs.toFixed(1)} ms`);
     }
   }
 }
@@ -156,7 +169,10 @@ export class SimulatedNode {
     return this.#announcer as VipAnnouncer;
   }
 
-  boot(vips: readonly string[], options: { readonly leaseTtlMs?: number; readonly preemptAfterMs?: number } = {}): void {
+  boot(
+    vips: readonly string[],
+    options: { readonly leaseTtlMs?: number; readonly preemptAfterMs?: number } = {},
+  ): void {
     this.#announcer = createL2Announcer({
       ...options,
       store: this.#remoteStore(),
@@ -168,7 +184,9 @@ export class SimulatedNode {
         addresses: this.#addresses(),
         notice: { tell: (_device, vip) => (this.told.push(vip), () => undefined), close: () => undefined },
         readLink: () =>
-          this.linkReason === "" ? { ok: true, link: { index: 1, mac: new Uint8Array(6) } } : { ok: false, reason: this.linkReason },
+          this.linkReason === ""
+            ? { ok: true, link: { index: 1, mac: new Uint8Array(6) } }
+            : { ok: false, reason: this.linkReason },
       },
     });
     this.#abilities = vips.map((vip) => abilityOf(vip, true));
@@ -245,7 +263,13 @@ export class SimulatedNode {
         }),
       list: () =>
         command(() =>
-          [...this.kernel].map((address): LinkAddress => ({ device: "eth0", address, prefixLength: address.includes(":") ? 128 : 32, validS: 1, preferredS: 0 })),
+          [...this.kernel].map((address): LinkAddress => ({
+            device: "eth0",
+            address,
+            prefixLength: address.includes(":") ? 128 : 32,
+            validS: 1,
+            preferredS: 0,
+          })),
         ),
     };
   }
@@ -253,7 +277,9 @@ export class SimulatedNode {
   #put(vip: string, seconds: number): void {
     this.#ends.get(vip)?.();
     this.kernel.add(vip);
-    const endMs = this.#world.nowMs + seconds * 1000 + this.#world.between(-20, SWEEP_MS);
+    // Often as late as it can be, since that is what matters.
+    const sweepMs = this.#world.random() < 0.3 ? SWEEP_MS : this.#world.between(-20, SWEEP_MS);
+    const endMs = this.#world.nowMs + seconds * 1000 + sweepMs;
     const end = (): void => {
       this.#take(vip);
       this.#changed();
@@ -304,7 +330,7 @@ export class SimulatedNode {
   }
 
   #latencyMs(): number {
-    return this.#world.random() < 0.05 ? this.#world.between(50, 400) : this.#world.between(1, 10);
+    return this.#world.random() < 0.15 ? this.#world.between(50, 250) : this.#world.between(1, 10);
   }
 
   async *#watch(options: WatchOptions): AsyncIterable<WatchBatch> {
