@@ -34,7 +34,7 @@ const announcer = createL2Announcer({
   clock: systemClock,
   log,
   node,
-  interfaces: new Map([["default", "eth0"]]),
+  interfaceOf: () => "eth0",
   preemptAfterMs: 0,
 });
 announcer.apply(

@@ -82,10 +82,9 @@ export class SharedStore {
       await this.#silent?.promise;
       if (!socket.destroyed) socket.write(encode(message));
     };
-    createInterface({ input: socket }).on(
-      "line",
-      (line) => void this.#perform(decode(line) as Call, answer, gone.signal),
-    );
+    const lines = createInterface({ input: socket });
+    lines.on("error", () => undefined);
+    lines.on("line", (line) => void this.#perform(decode(line) as Call, answer, gone.signal));
   }
 
   async #perform(call: Call, answer: (message: Answer) => Promise<void>, signal: AbortSignal): Promise<void> {
@@ -97,8 +96,8 @@ export class SharedStore {
           await answer({ id, value });
         return;
       }
-      const method = this.#store[call.method] as (...args: readonly unknown[]) => Promise<unknown>;
-      await answer({ id, value: await method.apply(this.#store, call.args) });
+      const method = this.#store[call.method] as (...args: unknown[]) => Promise<unknown>;
+      await answer({ id, value: await method.apply(this.#store, [...call.args]) });
     } catch (error) {
       const code = isStoreError(error) ? error.code : "UNAVAILABLE";
       await answer({ id, error: { code, message: (error as Error).message } });
@@ -147,9 +146,10 @@ export function connectStore(path: string, timeoutMs = 1500): Store {
         batches.push(value as WatchBatch);
         wake();
       });
+      const isOver = (): boolean => signal?.aborted === true;
       signal?.addEventListener("abort", () => wake());
       socket.write(encode({ id, method: "watch", args: [options] }));
-      while (signal?.aborted !== true) {
+      while (!isOver()) {
         for (const batch of batches.splice(0)) yield batch;
         if (batches.length === 0) await new Promise<void>((resolve) => (wake = resolve));
       }

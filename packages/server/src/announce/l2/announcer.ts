@@ -10,14 +10,13 @@ import type { WhenAllDown } from "../decide.ts";
 import { Candidacy } from "./candidacy.ts";
 import { type Claimant, claimVip, releaseVips } from "./claims.ts";
 import { type Candidates, type Decision, decide, type SharingRules } from "./decide.ts";
-import { ForeignAddresses } from "./foreign-addresses.ts";
 import { ShortLease } from "./lease.ts";
 import { createLinkAddresses, type LinkAddresses } from "./link-addresses.ts";
 import { LinkHolder } from "./link-holder.ts";
-import { LinkWatch } from "./link-watch.ts";
 import { type LinkReading, readLink } from "./link.ts";
 import { createNeighbourNotice, type NeighbourNotice } from "./neighbour-notice.ts";
-import { type NodeClaims, OwnershipView } from "./ownership-view.ts";
+import { OwnAbilities } from "./own-abilities.ts";
+import { OwnershipView } from "./ownership-view.ts";
 import { GRACE_MS } from "./tenure.ts";
 
 /** How {@link createL2Announcer} works. */
@@ -27,8 +26,8 @@ export interface L2AnnouncerOptions {
   readonly log: Log;
   /** This node's name; no two nodes of a store may have the same. */
   readonly node: string;
-  /** By VIP pool, the interface on which its VIPs are announced. */
-  readonly interfaces: ReadonlyMap<string, string>;
+  /** On which interface the VIPs of a pool are announced; asked anew with each `apply`. */
+  readonly interfaceOf: (vipPool: string) => string | undefined;
   /** Default `announce`. */
   readonly whenAllDown?: WhenAllDown;
   /**
@@ -64,17 +63,14 @@ const RETRY_MS = 250;
 
 /** One VIP, as this node deals with it. */
 interface Entry {
-  /** Undefined: it is not to be announced any more. */
-  ability: VipAbility | undefined;
-  /** Since when this node can serve it; undefined: it can't. */
-  ableSinceMs: number | undefined;
-  /** Since when this node has it, as often as it did. */
+  /** Since when this node has it. */
   heldSinceMs: number;
   /** A transaction for it runs; it is looked at again afterwards. */
   isBusy: boolean;
   timer: Cancel | undefined;
   /** The claim, by its revision, that was given up: whatever the store says of it, it is never acted on again. */
   givenUp: number | undefined;
+  /** Why it is not announced here. */
   reason: string;
 }
 
@@ -91,15 +87,14 @@ class L2Announcer implements VipAnnouncer {
   readonly #lease: ShortLease;
   readonly #candidacy: Candidacy;
   readonly #holder: LinkHolder;
-  readonly #links: LinkWatch;
-  readonly #foreign: ForeignAddresses;
+  readonly #own: OwnAbilities;
+  /** Also of VIPs that are not to be announced any more, until they are given back. */
   readonly #entries = new Map<string, Entry>();
   readonly #watchers = new Set<() => void>();
-  #isDraining = false;
   #isStopped = false;
 
   constructor(options: L2AnnouncerOptions) {
-    const { store, clock, log, node } = options;
+    const { store, clock, log, node, interfaceOf } = options;
     const { addresses, notice, readLink: read } = options.host ?? realHost(options);
     const onError = (error: unknown): void => log.debug("l2: the store did not answer", { node, error });
     this.#options = options;
@@ -115,73 +110,57 @@ class L2Announcer implements VipAnnouncer {
       clock,
       ttlMs: options.leaseTtlMs ?? DEFAULT_LEASE_TTL_MS,
       onError,
-      onGranted: () => this.#granted(),
+      onGranted: () => this.#abilitiesChanged(),
       onConfirmed: () => this.#holder.refresh(),
       onLost: () => this.#lost(),
+    });
+    this.#holder = new LinkHolder({ clock, log, addresses, notice, tenure: () => this.#lease.tenure });
+    this.#own = new OwnAbilities({
+      clock,
+      log,
+      addresses,
+      readLink: read,
+      interfaceOf,
+      isHeld: (vip) => this.#holder.device(vip) !== undefined,
+      keepLeftovers: this.#rules.isStoreExclusive,
+      onChange: () => this.#abilitiesChanged(),
     });
     this.#candidacy = new Candidacy({
       clock,
       claimant: () => this.#claimant(),
-      claims: () => this.#claims(),
+      claims: () => this.#own.claims(),
       onLost: (lease) => this.#lease.lost(lease),
       onError,
-    });
-    this.#holder = new LinkHolder({ clock, log, addresses, notice, tenure: () => this.#lease.tenure });
-    this.#foreign = new ForeignAddresses({
-      clock,
-      addresses,
-      isHeld: (vip) => this.#holder.has(vip),
-      keepLeftovers: this.#rules.isStoreExclusive,
-      onChange: () => this.#abilitiesChanged(),
-    });
-    this.#links = new LinkWatch({
-      clock,
-      devices: new Set(options.interfaces.values()),
-      readLink: read,
-      onChange: (device, reason) => {
-        log[reason === "" ? "info" : "warn"](reason || "interface can be used again", { interface: device });
-        this.#abilitiesChanged();
-      },
     });
     this.#view.start();
     this.#lease.start();
   }
 
   apply(abilities: readonly VipAbility[]): void {
-    const next = new Map(abilities.map((ability) => [ability.vip, ability]));
-    for (const [vip, entry] of this.#entries) if (!next.has(vip)) entry.ability = undefined;
-    for (const [vip, ability] of next) {
-      const entry = this.#entries.get(vip);
-      if (entry === undefined) this.#entries.set(vip, newEntry(ability));
-      else entry.ability = ability;
-    }
-    this.#foreign.watch(new Set(next.keys()));
-    this.#abilitiesChanged();
+    if (!this.#isStopped) this.#own.apply(abilities);
   }
 
   setDraining(draining: boolean): void {
-    this.#isDraining = draining;
-    this.#abilitiesChanged();
+    if (!this.#isStopped) this.#own.setDraining(draining);
   }
 
   async withdrawAll(): Promise<void> {
     this.setDraining(true);
-    const entries = [...this.#entries.keys()];
-    await this.#until(() => entries.every((vip) => !this.#holder.has(vip) && !this.#isMine(vip)), WITHDRAWAL_MS);
+    const vips = [...this.#own.vips];
+    const isGivenBack = (vip: string): boolean => this.#holder.device(vip) === undefined && !this.#isMine(vip);
+    await this.#until(() => vips.every(isGivenBack), WITHDRAWAL_MS);
     const { node } = this.#options;
     const isTaken = (vip: string): boolean =>
       this.#view.servers(vip, node).size === 0 || (this.#view.owner(vip)?.node ?? node) !== node;
-    await this.#until(() => entries.every(isTaken), SUCCESSION_MS);
+    await this.#until(() => vips.every(isTaken), SUCCESSION_MS);
   }
 
   state(): readonly VipAnnouncement[] {
-    return [...this.#entries].flatMap(([vip, { ability, reason }]) => {
-      if (ability === undefined) return [];
+    return [...this.#own.vips].map((vip) => {
+      const { loadBalancerId = "" } = this.#own.get(vip) ?? {};
       const held = this.#holder.state(vip);
-      const announced = held?.isOnLink ?? false;
-      return [
-        { vip, loadBalancerId: ability.loadBalancerId, announced, reason: announced ? "" : (held?.reason ?? reason) },
-      ];
+      if (held?.isOnLink === true) return { vip, loadBalancerId, announced: true, reason: "" };
+      return { vip, loadBalancerId, announced: false, reason: held?.reason ?? this.#entries.get(vip)?.reason ?? "" };
     });
   }
 
@@ -190,42 +169,16 @@ class L2Announcer implements VipAnnouncer {
     this.#isStopped = true;
     for (const { timer } of this.#entries.values()) timer?.();
     this.#candidacy.stop();
-    this.#links.stop();
     // What is still held is left to whoever comes next, or to the kernel and the store when their times are over.
-    if ([...this.#entries.keys()].some((vip) => this.#holder.has(vip))) this.#lease.stop();
-    else await this.#lease.revoke();
-    await Promise.all([this.#holder.stop(), this.#foreign.stop(), this.#view.stop()]);
+    if (this.#holder.isEmpty) await this.#lease.revoke();
+    else this.#lease.stop();
+    await Promise.all([this.#holder.stop(), this.#own.stop(), this.#view.stop()]);
     this.#notice.close();
   }
 
-  /** What this node can do, or what hinders it, may have changed. */
   #abilitiesChanged(): void {
-    const nowMs = this.#options.clock.nowMs();
-    for (const [vip, entry] of this.#entries) {
-      const serves = entry.ability?.canServe === true && this.#hindrance(vip, entry) === "";
-      entry.ableSinceMs = serves ? (entry.ableSinceMs ?? nowMs) : undefined;
-    }
     this.#candidacy.update();
     this.#look();
-  }
-
-  /** Why this node can't have a VIP, whatever it could serve; empty when it can. */
-  #hindrance(vip: string, { ability }: Entry): string {
-    if (ability === undefined) return "its load balancer is gone";
-    if (this.#isDraining) return "node draining";
-    const device = this.#options.interfaces.get(ability.vipPool);
-    if (device === undefined) return `VIP pool ${ability.vipPool} names no interface`;
-    return this.#links.reason(device) || this.#foreign.reason(vip);
-  }
-
-  #claims(): NodeClaims {
-    const serves: string[] = [];
-    const answers: string[] = [];
-    for (const [vip, entry] of this.#entries) {
-      if (entry.ableSinceMs !== undefined) serves.push(vip);
-      else if (entry.ability?.canAnswer === true && this.#hindrance(vip, entry) === "") answers.push(vip);
-    }
-    return { serves, answers };
   }
 
   #claimant(): Claimant | undefined {
@@ -234,16 +187,10 @@ class L2Announcer implements VipAnnouncer {
     return lease === undefined ? undefined : { store, node, lease };
   }
 
-  #granted(): void {
-    this.#candidacy.update();
-    this.#look();
-  }
-
   #lost(): void {
     const { log, node } = this.#options;
-    const held = [...this.#entries.keys()].filter((vip) => this.#holder.has(vip));
-    if (held.length > 0)
-      log.warn("this node's lease has ended in the store: its VIPs are given up", { node, vips: held.length });
+    const held = [...this.#entries.keys()].filter((vip) => this.#holder.device(vip) !== undefined);
+    if (held.length > 0) log.warn("this node's lease has ended: its VIPs are given up", { node, vips: held.length });
     void this.#holder.drop(held);
     this.#look();
   }
@@ -255,11 +202,11 @@ class L2Announcer implements VipAnnouncer {
   }
 
   /** Looks at some VIPs, or at all, and does what is to be done about them. */
-  #look(vips: Iterable<string> = this.#entries.keys()): void {
+  #look(vips: Iterable<string> = new Set([...this.#own.vips, ...this.#entries.keys()])): void {
     if (this.#isStopped || !this.#view.isLoaded) return;
     const releases: string[] = [];
     for (const vip of vips) {
-      const entry = this.#entries.get(vip);
+      const entry = this.#entry(vip);
       if (entry === undefined || entry.isBusy) continue;
       const decision = this.#decide(vip, entry);
       if (decision.kind === "release") releases.push(vip);
@@ -269,17 +216,27 @@ class L2Announcer implements VipAnnouncer {
     for (const told of this.#watchers) told();
   }
 
+  #entry(vip: string): Entry | undefined {
+    const known = this.#entries.get(vip);
+    if (known !== undefined || this.#own.get(vip) === undefined) return known;
+    const entry: Entry = { heldSinceMs: 0, isBusy: false, timer: undefined, givenUp: undefined, reason: "" };
+    this.#entries.set(vip, entry);
+    return entry;
+  }
+
   #decide(vip: string, entry: Entry): Decision {
     const { node: self, clock } = this.#options;
     const record = this.#view.owner(vip);
     const isMine = this.#isMine(vip);
     if (isMine && record?.modRevision === entry.givenUp) return { kind: "release", reason: entry.reason };
-    const hindrance = this.#hindrance(vip, entry);
+    const device = this.#holder.device(vip);
+    if (isMine && device !== undefined && device !== this.#own.device(vip))
+      return { kind: "release", reason: `it is no longer to be on ${device}` };
     const facts = {
       vip,
       self,
-      candidates: this.#candidates(vip, entry, hindrance),
-      ownReason: hindrance || (entry.ability?.reason ?? ""),
+      candidates: this.#candidates(vip),
+      ownReason: this.#own.reason(vip),
       owner: record === undefined ? undefined : { node: record.node, isReleased: record.isReleased, isMine },
       freeSinceMs: this.#view.freeSinceMs(vip),
       heldSinceMs: entry.heldSinceMs,
@@ -288,13 +245,13 @@ class L2Announcer implements VipAnnouncer {
     return decide(facts, this.#rules);
   }
 
-  #candidates(vip: string, { ability, ableSinceMs }: Entry, hindrance: string): Candidates {
+  #candidates(vip: string): Candidates {
     const { node: self } = this.#options;
+    const ableSinceMs = this.#own.ableSinceMs(vip);
     const serving = new Map(this.#view.servers(vip, self));
-    const answering = [...this.#view.answerers(vip, self)];
     if (ableSinceMs !== undefined) serving.set(self, ableSinceMs);
-    else if (hindrance === "" && ability?.canAnswer === true) answering.push(self);
-    return { serving, answering };
+    const others = this.#view.answerers(vip, self);
+    return { serving, answering: this.#own.answers(vip) ? [...others, self] : others };
   }
 
   #act(vip: string, entry: Entry, decision: Decision): void {
@@ -302,27 +259,31 @@ class L2Announcer implements VipAnnouncer {
     entry.timer?.();
     entry.timer = undefined;
     entry.reason = "reason" in decision ? decision.reason : "";
-    // The claim it was held under is no more.
-    if ((decision.kind === "claim" || decision.kind === "leave") && this.#holder.has(vip))
-      void this.#holder.drop([vip]);
     if ("againInMs" in decision && decision.againInMs !== undefined)
       entry.timer = clock.after(decision.againInMs, () => this.#look([vip]));
-    if (decision.kind === "claim") void this.#claim(vip, entry);
     // Learnt from the store, not by a claim of which it is known when it began.
     if (decision.kind === "hold") this.#hold(vip, entry, this.#rules.isStoreExclusive ? 0 : GRACE_MS);
-    if (decision.kind === "leave" && entry.ability === undefined) this.#entries.delete(vip);
+    if (decision.kind === "claim" || decision.kind === "leave") {
+      // The claim it was held under is no more.
+      if (this.#holder.device(vip) !== undefined) void this.#holder.drop([vip]);
+      if (decision.kind === "claim") void this.#claim(vip, entry);
+      else if (this.#own.get(vip) === undefined) this.#entries.delete(vip);
+    }
   }
 
   #hold(vip: string, entry: Entry, graceMs: number): void {
-    const device = this.#options.interfaces.get(entry.ability?.vipPool ?? "");
-    if (device === undefined || this.#holder.has(vip)) return;
+    const device = this.#own.device(vip);
+    if (device === undefined || this.#holder.device(vip) !== undefined) return;
     entry.heldSinceMs = this.#options.clock.nowMs();
     this.#holder.hold(vip, device, entry.heldSinceMs + graceMs);
   }
 
   async #claim(vip: string, entry: Entry): Promise<void> {
     const claimant = this.#claimant();
-    if (claimant === undefined) return void (entry.reason = "the store cannot be reached: no lease to hold it under");
+    if (claimant === undefined) {
+      entry.reason = "the store cannot be reached: there is no lease to hold it under";
+      return;
+    }
     const over = this.#view.owner(vip);
     await this.#write([vip], claimant.lease, async () => {
       const record = await claimVip(claimant, vip, over);
@@ -338,7 +299,7 @@ class L2Announcer implements VipAnnouncer {
   async #release(vips: readonly string[]): Promise<void> {
     const claimant = this.#claimant();
     if (claimant === undefined) return;
-    const releases = vips.map((vip) => ({ vip, isGone: this.#entries.get(vip)?.ability === undefined }));
+    const releases = vips.map((vip) => ({ vip, isGone: this.#own.get(vip) === undefined }));
     for (const vip of vips) (this.#entries.get(vip) as Entry).givenUp = this.#view.owner(vip)?.modRevision;
     await this.#write(vips, claimant.lease, async () => {
       await this.#holder.drop(vips);
@@ -379,16 +340,6 @@ class L2Announcer implements VipAnnouncer {
     return promise;
   }
 }
-
-const newEntry = (ability: VipAbility): Entry => ({
-  ability,
-  ableSinceMs: undefined,
-  heldSinceMs: 0,
-  isBusy: false,
-  timer: undefined,
-  givenUp: undefined,
-  reason: "",
-});
 
 const realHost = ({ clock, log }: L2AnnouncerOptions): L2Host => ({
   addresses: createLinkAddresses(),

@@ -53,8 +53,13 @@ export class LinkHolder {
     this.#options = options;
   }
 
-  has(vip: string): boolean {
-    return this.#holds.has(vip);
+  get isEmpty(): boolean {
+    return this.#holds.size === 0;
+  }
+
+  /** The interface on which a VIP is held; undefined: it is not. */
+  device(vip: string): string | undefined {
+    return this.#holds.get(vip)?.device;
   }
 
   state(vip: string): HoldState | undefined {

@@ -6,7 +6,6 @@ const POLL_MS = 250;
 
 export interface LinkWatchOptions {
   readonly clock: Clock;
-  readonly devices: Iterable<string>;
   readonly readLink: (device: string) => LinkReading;
   /** An interface can be used now, or can't. */
   readonly onChange: (device: string, reason: string) => void;
@@ -16,13 +15,17 @@ export interface LinkWatchOptions {
 export class LinkWatch {
   readonly #options: LinkWatchOptions;
   /** By interface, why it can't be used; empty when it can. */
-  readonly #reasons: Map<string, string>;
+  #reasons = new Map<string, string>();
   #timer: Cancel | undefined;
 
   constructor(options: LinkWatchOptions) {
     this.#options = options;
-    this.#reasons = new Map([...options.devices].map((device) => [device, this.#read(device)]));
     this.#poll();
+  }
+
+  /** Looks after these from now on. */
+  watch(devices: ReadonlySet<string>): void {
+    this.#reasons = new Map([...devices].map((device) => [device, this.#reasons.get(device) ?? this.#read(device)]));
   }
 
   /** Why nothing can be announced on an interface; empty when it can. */

@@ -40,7 +40,7 @@ async function allWell(simulation: Simulation): Promise<void> {
   await simulation.world.advance(12_000);
 }
 
-const RUNS = Number(process.env["FIBERLB_L2_RUNS"] ?? 60);
+const RUNS = Number(process.env["FIBERLB_FUZZ_RUNS"] ?? 60);
 
 describe("whatever happens to processes, links and the way to the store", () => {
   test("a VIP is never on two links, and afterwards it is on one", async () => {

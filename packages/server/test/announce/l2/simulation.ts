@@ -145,6 +145,8 @@ export class SimulatedNode {
   readonly told: string[] = [];
   isAlive = true;
   isCut = false;
+  /** Its transactions arrive, but it does not hear of them; nor by the watch. */
+  isDeafToTxns = false;
   linkReason = "";
   /** How fast its clock runs. */
   readonly #rate: number;
@@ -179,7 +181,7 @@ export class SimulatedNode {
       clock: this.#clock(),
       log: silentLog,
       node: this.name,
-      interfaces: new Map([["default", "eth0"]]),
+      interfaceOf: () => "eth0",
       host: {
         addresses: this.#addresses(),
         notice: { tell: (_device, vip) => (this.told.push(vip), () => undefined), close: () => undefined },
@@ -299,7 +301,7 @@ export class SimulatedNode {
     return {
       get: (key, options) => this.#call(() => store.get(key, options)),
       range: (options) => this.#call(() => store.range(options)),
-      txn: (txn: Txn) => this.#call(() => store.txn(txn)),
+      txn: (txn: Txn) => this.#call(() => store.txn(txn), true),
       grantLease: (ttlMs) => this.#call(() => store.grantLease(ttlMs)),
       keepAlive: (lease: LeaseId) => this.#call(() => store.keepAlive(lease)),
       revokeLease: (lease) => this.#call(() => store.revokeLease(lease)),
@@ -311,13 +313,15 @@ export class SimulatedNode {
     };
   }
 
-  async #call<T>(work: () => Promise<T>): Promise<T> {
+  async #call<T>(work: () => Promise<T>, isTxn = false): Promise<T> {
     const world = this.#world;
     return new Promise<T>((resolve, reject) => {
       const lost = (): void =>
         void world.at(world.nowMs + 1500, () => this.#run(() => reject(new StoreError("UNAVAILABLE", "cut off"))));
       const answer = (give: () => void): void => {
-        world.at(world.nowMs + this.#latencyMs(), () => (this.isCut ? lost() : this.#run(give)));
+        world.at(world.nowMs + this.#latencyMs(), () =>
+          this.isCut || (isTxn && this.isDeafToTxns) ? lost() : this.#run(give),
+        );
       };
       world.at(world.nowMs + this.#latencyMs(), () => {
         if (this.isCut) return lost();
@@ -344,7 +348,9 @@ export class SimulatedNode {
   #arrival(): Promise<void> {
     return new Promise((resolve) => {
       const tryIt = (): void =>
-        void this.#world.at(this.#world.nowMs + this.#latencyMs(), () => (this.isCut ? tryIt() : this.#run(resolve)));
+        void this.#world.at(this.#world.nowMs + this.#latencyMs(), () =>
+          this.isCut || this.isDeafToTxns ? tryIt() : this.#run(resolve),
+        );
       tryIt();
     });
   }
