@@ -127,7 +127,7 @@ describe("a VIP of three nodes on a link", () => {
     expect(owner.kernel.has(VIP)).toBe(false);
     expect(owner.announcer.state()).toMatchObject([{ announced: false }]);
     expect(simulation.owners()).toHaveLength(1);
-    await Promise.all([owner.announcer.stop(), simulation.world.advance(100)]);
+    await Promise.all([owner.announcer.stop(), simulation.world.advance(5000)]);
     expect(simulation.overlaps).toEqual([]);
   });
 
