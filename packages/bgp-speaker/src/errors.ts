@@ -1,4 +1,4 @@
-/** A route, peer or option that is not valid. The message names it and says what would be. */
+/** A route that is not valid. The message names it and says what would be. */
 export class RouteError extends TypeError {
   override readonly name = "RouteError";
 }

@@ -1,14 +1,7 @@
 import type { IpAddress } from "@fiberlb/types";
 
 /** States of a session by the names of RFC 4271 section 8.2.2; UNKNOWN is what the daemon has not told. */
-export type SessionState =
-  | "UNKNOWN"
-  | "IDLE"
-  | "CONNECT"
-  | "ACTIVE"
-  | "OPEN_SENT"
-  | "OPEN_CONFIRM"
-  | "ESTABLISHED";
+export type SessionState = "UNKNOWN" | "IDLE" | "CONNECT" | "ACTIVE" | "OPEN_SENT" | "OPEN_CONFIRM" | "ESTABLISHED";
 
 /** How the speaker stands with the daemon. */
 export interface DaemonStatus {
@@ -38,6 +31,8 @@ export interface PeerStatus {
   readonly advertised: number;
   /** State of the BFD session, where there is one. */
   readonly bfd?: "UP" | "DOWN" | "ADMIN_DOWN" | "INIT";
+  /** Why the session ended last, where the daemon tells it (4.x). */
+  readonly lastError?: string;
   /** What about this peer is not as desired, for a person: no BFD in this daemon, password file unreadable. */
   readonly problem?: string;
 }

@@ -5,13 +5,15 @@
 import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 
-import type { Cidr, VipPoolSpec } from "@fiberlb/types";
+import { type Cidr, invalid, parseSpec, type VipPoolSpec } from "@fiberlb/types";
 
 import { startAdminServer } from "./admin-server.ts";
 import type { Clock } from "./clock.ts";
 import { type Config, DEFAULT_VIP_POOLS, parseListen } from "./config/config.ts";
+import { vipPoolSpecs } from "./config/vip-pools.ts";
 import { type ControlPlane, createControlPlane } from "./control/control-plane.ts";
 import type { TlsMaterial } from "./control/http/one-port.ts";
+import { nodeName } from "./data-folder.ts";
 import type { DataPlane } from "./data/data-plane.ts";
 import type { Forwarding } from "./forwarding.ts";
 import type { HealthMonitor } from "./health/monitor.ts";
@@ -19,9 +21,12 @@ import type { Log } from "./log.ts";
 import { ApiCalls } from "./metrics/api-calls.ts";
 import { renderMetrics } from "./metrics/exposition.ts";
 import { nodeMetrics } from "./metrics/node-metrics.ts";
+import type { DrainWatch } from "./node-drain.ts";
 import type { OpenedStore } from "./open-store.ts";
 import type { Random } from "./random.ts";
 import type { KeyRing } from "./repository/key-ring.ts";
+import type { NodeInstance } from "./repository/node-lease.ts";
+import type { NameLookup } from "./snapshot/lookup.ts";
 import { type StartedForwarding, startForwarding } from "./start-forwarding.ts";
 import type { Inheritance } from "./takeover/messages.ts";
 
@@ -30,8 +35,11 @@ export interface ManagementOptions {
   readonly config: Config;
   readonly log: Log;
   readonly version: string;
+  /** Tells this process from others that were given the same node name. */
+  readonly instance: NodeInstance;
   readonly clock: Clock;
   readonly random?: Random;
+  readonly lookup?: NameLookup;
   /** Closed with this half, also when it cannot be started. */
   readonly store: OpenedStore;
   readonly dataPlane: DataPlane;
@@ -76,10 +84,14 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
   const control = createNodeControlPlane({ ...options, apiCalls });
   await control.start();
   cleanup.defer(() => control.close({ graceMs: 0 }));
+  const identity = { name: nodeName(config), version: options.version, startedAt: options.instance.startedAt };
+  const session = control.repository.openNodeSession(identity.name, options.instance);
+  cleanup.defer(() => session.close());
+  await session.claim();
   // Whoever cannot have the ports should know before taking over any listener.
   if (inheritance !== undefined) await lookAtPorts(config);
   await options.startDataPlane();
-  const started = await startForwarding({ ...options, repository: control.repository });
+  const started = await startForwarding({ ...options, repository: control.repository, session, identity });
   options.onForwarding(started.forwarding);
   cleanup.defer(() => (inheritance === undefined ? started.stop() : forsake(started)));
   const api = parseListen(config.api.listen)!;
@@ -126,7 +138,7 @@ function createNodeControlPlane(parts: ManagementOptions & { readonly apiCalls: 
     store,
     clock,
     keyRing,
-    vipPools: (config.vipPools ?? DEFAULT_VIP_POOLS) as readonly unknown[] as readonly VipPoolSpec[],
+    vipPools: configuredPools(config),
     vipReuseDelayMs: config.vipReuseDelayS * 1000,
     deniedCidrs: (config.backends.deniedCidrs ?? []) as readonly string[] as readonly Cidr[],
     traffic: dataPlane,
@@ -140,6 +152,15 @@ function createNodeControlPlane(parts: ManagementOptions & { readonly apiCalls: 
       warn: (message) => log.warn(message),
       error: (what, error) => log.error(`${what} failed`, { error }),
     },
+  });
+}
+
+/** Checked with the configuration. */
+function configuredPools({ vipPools }: Config): readonly VipPoolSpec[] {
+  return vipPoolSpecs(vipPools ?? DEFAULT_VIP_POOLS).map((pool) => {
+    const spec = parseSpec("vipPool", pool);
+    if (!spec.ok) throw invalid(spec.violations);
+    return spec.value;
   });
 }
 
@@ -166,13 +187,14 @@ interface AdminParts {
   readonly forwarding: Forwarding;
   readonly monitor: HealthMonitor;
   readonly apiCalls: ApiCalls;
+  readonly drain: DrainWatch;
 }
 
 async function startAdmin(parts: AdminParts): Promise<{ readonly place: string; close(): Promise<void> }> {
-  const { config, store, forwarding } = parts;
+  const { config, store } = parts;
   const listen = parseListen(config.admin.listen)!;
   const admin = await startAdminServer(listen, {
-    ready: () => forwarding.ready,
+    notReady: () => whyNotReady(parts),
     storeProblem: () =>
       store.status().then(
         () => undefined,
@@ -184,6 +206,12 @@ async function startAdmin(parts: AdminParts): Promise<{ readonly place: string; 
     },
   }).catch(explainListen("admin", config.admin.listen));
   return { place: `${hostOf(listen.host)}:${admin.port}`, close: () => admin.close() };
+}
+
+/** External load balancers and routers are to go elsewhere while a node drains, though it still serves who comes. */
+function whyNotReady({ config, forwarding, drain }: AdminParts): string | undefined {
+  if (!forwarding.ready) return "no configuration has been applied so far";
+  return drain.draining ? `node ${nodeName(config)} drains` : undefined;
 }
 
 function metricsText({ dataPlane, forwarding, monitor, apiCalls }: AdminParts): string {

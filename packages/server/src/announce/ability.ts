@@ -73,8 +73,8 @@ export interface UnitFacts {
 /** What concerns all load balancers of a node alike. */
 export interface NodeFacts {
   readonly draining: boolean;
-  /** Why no traffic is forwarded at all; absent while the data plane works. */
-  readonly dataPlaneProblem?: string;
+  /** Why nobody serves what the kernel does not forward; absent while the data plane works. */
+  readonly dataPlaneProblem?: string | undefined;
 }
 
 /**
@@ -85,8 +85,11 @@ export interface NodeFacts {
  * attracted for it.
  */
 export function abilityOf(unit: Unit, facts: UnitFacts, node: NodeFacts): VipAbility {
-  const bound = unit.listeners.filter(({ id }) => !facts.unbound.has(id));
-  const gone = whyNobodyAnswers(unit, facts, node);
+  const { dataPlaneProblem } = node;
+  const bound = unit.listeners.filter(
+    ({ id }) => !facts.unbound.has(id) && (dataPlaneProblem === undefined || facts.inKernel.has(id)),
+  );
+  const gone = whyNobodyAnswers(unit, bound, { facts, node });
   const reason = gone ?? (bound.some((one) => serves(one, unit, facts)) ? "" : whyNotServed(bound));
   return {
     vip: unit.vip,
@@ -100,14 +103,18 @@ export function abilityOf(unit: Unit, facts: UnitFacts, node: NodeFacts): VipAbi
 }
 
 /** Why not even a reset would come back; the most general reason first. */
-function whyNobodyAnswers(unit: Unit, facts: UnitFacts, node: NodeFacts): string | undefined {
+function whyNobodyAnswers(
+  unit: Unit,
+  bound: readonly ListenerUnit[],
+  { facts, node }: { readonly facts: UnitFacts; readonly node: NodeFacts },
+): string | undefined {
   if (node.draining) return "node draining";
-  if (node.dataPlaneProblem !== undefined) return `data plane failed: ${node.dataPlaneProblem}`;
   if (facts.isDown) return "load balancer down";
   if (facts.vipProblem !== undefined) return `VIP could not be bound: ${facts.vipProblem}`;
   if (unit.listeners.length === 0) return "no listener";
   const reasons = unit.listeners.map(({ id }) => facts.unbound.get(id));
-  return reasons.includes(undefined) ? undefined : `no listener could be bound: ${reasons[0]}`;
+  if (!reasons.includes(undefined)) return `no listener could be bound: ${reasons[0]}`;
+  return bound.length > 0 ? undefined : `data plane failed: ${node.dataPlaneProblem}`;
 }
 
 function whyNotServed(bound: readonly ListenerUnit[]): string {

@@ -24,6 +24,8 @@ export interface DataPlane {
   refreshFigures?(): Promise<void>;
   /** Workers that died and were replaced, since start. */
   readonly workerLosses: number;
+  /** What this host lets it do beside forwarding in user space: `nftables`, `dsr`. Asks the kernel; never rejects. */
+  capabilities?(): Promise<readonly string[]>;
   /** VIPs that go on being served after `stop`, and have to stay local. Absent: none. */
   vipsThatStay?(): ReadonlySet<string>;
   /**
@@ -44,11 +46,15 @@ export interface DataPlaneLog {
   error(event: string, fields?: Readonly<Record<string, unknown>>): void;
 }
 
-/** What came of an `apply`. */
+/** What came of an `apply`, or has changed since. */
 export interface ApplyReport {
   readonly revision: number;
   /** Everything that does not work now, not only what this apply touched. */
   readonly problems: readonly Problem[];
+  /** Ids of listeners that the kernel forwards without this process, by load balancer. Absent: none. */
+  readonly inKernel?: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Why nobody serves what the kernel does not forward; absent while a worker runs. */
+  readonly failure?: string;
 }
 
 /** Why a listener turned a connection away, or dropped a datagram, or, from `bad-request` on, an HTTP request alone. */

@@ -10,6 +10,8 @@ export interface KernelDataPlaneParts {
   readonly workers: DataPlane;
   readonly forwarder: KernelForwarder;
   readonly figures: KernelFigures;
+  /** What the kernel can do, as it says when it is asked. */
+  readonly probe: () => Promise<readonly string[]>;
   /** Called when the problems change without an `apply`. */
   readonly onReport: (report: ApplyReport) => void;
   /** Whether the table leaves the kernel when this stops. Otherwise traffic goes on without this process. */
@@ -51,8 +53,10 @@ export class KernelDataPlane implements DataPlane {
   }
 
   /** What the workers said of themselves, with what there is to say of the kernel. */
-  complete({ revision, problems }: ApplyReport): ApplyReport {
-    return { revision, problems: [...problems, ...this.#problems()] };
+  complete(report: ApplyReport): ApplyReport {
+    const served = [...this.#assignments].map(([id, one]) => [id, servedByKernel(one)] as const);
+    const inKernel = new Map(served.filter(([, listeners]) => listeners.size > 0));
+    return { ...report, problems: [...report.problems, ...this.#problems()], inKernel };
   }
 
   setHealth(backendId: string, health: BackendHealth): void {
@@ -75,6 +79,10 @@ export class KernelDataPlane implements DataPlane {
 
   refreshFigures(): Promise<void> {
     return this.#parts.figures.refresh();
+  }
+
+  capabilities(): Promise<readonly string[]> {
+    return this.#parts.probe();
   }
 
   vipsThatStay(): ReadonlySet<string> {

@@ -65,6 +65,11 @@ export class WorkerHandle {
     this.#options = options;
   }
 
+  /** Whether a worker runs. */
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
   /** Starts the first worker. @throws Error when it dies before it runs. */
   start(): Promise<void> {
     return new Promise((resolve, reject) => {

@@ -2,19 +2,18 @@ import { isStoreError, type LeaseId, type Op, put, remove, type Store } from "@f
 
 import type { Cancel, Clock } from "../clock.ts";
 import { encodeJson } from "./codec.ts";
+import type { NodeLease } from "./node-lease.ts";
 
 export interface LeasedRecordsOptions {
   readonly store: Store;
   readonly clock: Clock;
+  readonly lease: Pick<NodeLease, "acquire" | "lost">;
   /** This key goes ahead of all others that wait. */
   readonly first: string;
-  /** A write failed; it is tried again after `RETRY_MS`. */
+  /** A write failed; it is tried again after `RETRY_MS`. Not called twice in a row for the same reason. */
   readonly onError: (error: unknown) => void;
 }
 
-/** A node that is not heard of for so long is gone. */
-export const LEASE_TTL_MS = 10_000;
-const KEEP_ALIVE_MS = 3_000;
 /** At most ten writes a second (contract). */
 const WRITE_INTERVAL_MS = 100;
 const RETRY_MS = 1_000;
@@ -22,19 +21,18 @@ const RETRY_MS = 1_000;
 const RECORDS_PER_WRITE = 100;
 
 /**
- * JSON records that live as long as whoever wrote them: all under one lease, which is kept alive. Writes are gathered;
- * only the newest value counts. When the lease was lost, all of them are written again under the next one.
+ * JSON records that live as long as a lease. Writes are gathered; only the newest value counts. When the lease was lost,
+ * all of them are written again under the next one.
  */
 export class LeasedRecords {
   readonly #options: LeasedRecordsOptions;
   readonly #records = new Map<string, object>();
   /** Keys whose record is to be written, or removed when there is none any more. */
   readonly #dirty = new Set<string>();
-  #lease: LeaseId | undefined;
   #timer: Cancel | undefined;
-  #keepAliveTimer: Cancel | undefined;
   #writing: Promise<void> = Promise.resolve();
   #lastWriteMs = Number.NEGATIVE_INFINITY;
+  #lastFailure = "";
   #closed = false;
 
   constructor(options: LeasedRecordsOptions) {
@@ -48,9 +46,16 @@ export class LeasedRecords {
     this.#schedule();
   }
 
+  /** Takes a record back; nothing happens when there is none. */
   remove(key: string): void {
     if (!this.#records.delete(key)) return;
     this.#dirty.add(key);
+    this.#schedule();
+  }
+
+  /** The lease has ended: everything has to be said again. */
+  rewrite(): void {
+    for (const key of this.#records.keys()) this.#dirty.add(key);
     this.#schedule();
   }
 
@@ -59,17 +64,11 @@ export class LeasedRecords {
     await this.#writing;
   }
 
-  /** Ends the lease, and so all records, at once. */
+  /** Writes nothing any more. Resolves when the write that runs is over. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#timer?.();
-    this.#keepAliveTimer?.();
     await this.#writing;
-    const lease = this.#lease;
-    if (lease === undefined) return;
-    await this.#options.store.revokeLease(lease).catch((error: unknown) => {
-      if (!isStoreError(error, "LEASE_NOT_FOUND", "CLOSED")) this.#options.onError(error);
-    });
   }
 
   #schedule(delayMs = this.#lastWriteMs + WRITE_INTERVAL_MS - this.#options.clock.nowMs()): void {
@@ -88,14 +87,16 @@ export class LeasedRecords {
     if (this.#closed) return;
     this.#lastWriteMs = this.#options.clock.nowMs();
     const keys = this.#takeDirty();
+    let lease: LeaseId | undefined;
     try {
-      const lease = await this.#ensureLease();
-      await this.#options.store.txn({ success: keys.map((key) => this.#op(lease, key)) });
+      const held = (lease = await this.#options.lease.acquire());
+      await this.#options.store.txn({ success: keys.map((key) => this.#op(held, key)) });
+      this.#lastFailure = "";
       this.#timer = undefined;
       this.#schedule();
     } catch (error) {
       for (const key of keys) this.#dirty.add(key);
-      this.#failed(error);
+      this.#failed(error, lease);
     }
   }
 
@@ -112,44 +113,16 @@ export class LeasedRecords {
     return record === undefined ? remove(key) : put(key, encodeJson(record), { lease });
   }
 
-  #failed(error: unknown): void {
+  #failed(error: unknown, lease: LeaseId | undefined): void {
     this.#timer = undefined;
-    if (isStoreError(error, "LEASE_NOT_FOUND")) {
-      this.#loseLease();
+    if (lease !== undefined && isStoreError(error, "LEASE_NOT_FOUND")) {
+      this.#options.lease.lost(lease);
+      this.#schedule();
       return;
     }
-    this.#options.onError(error);
+    const failure = String(error);
+    if (failure !== this.#lastFailure) this.#options.onError(error);
+    this.#lastFailure = failure;
     this.#schedule(RETRY_MS);
-  }
-
-  async #ensureLease(): Promise<LeaseId> {
-    if (this.#lease !== undefined) return this.#lease;
-    this.#lease = await this.#options.store.grantLease(LEASE_TTL_MS);
-    this.#keepAliveLater();
-    return this.#lease;
-  }
-
-  #keepAliveLater(): void {
-    this.#keepAliveTimer?.();
-    this.#keepAliveTimer = this.#options.clock.after(KEEP_ALIVE_MS, () => void this.#keepAlive());
-  }
-
-  async #keepAlive(): Promise<void> {
-    if (this.#closed || this.#lease === undefined) return;
-    try {
-      await this.#options.store.keepAlive(this.#lease);
-    } catch (error) {
-      if (isStoreError(error, "LEASE_NOT_FOUND")) return this.#loseLease();
-      if (isStoreError(error, "CLOSED")) return;
-      this.#options.onError(error);
-    }
-    this.#keepAliveLater();
-  }
-
-  /** The store was away for longer than the lease: everything we said is gone and has to be said again. */
-  #loseLease(): void {
-    this.#lease = undefined;
-    for (const key of this.#records.keys()) this.#dirty.add(key);
-    this.#schedule();
   }
 }

@@ -4,12 +4,14 @@ import type { Node } from "@fiberlb/types";
 import type { Clock } from "../clock.ts";
 import { healthKey, nodeKey } from "./keys.ts";
 import { LeasedRecords } from "./leased-records.ts";
+import { type NodeInstance, NodeLease } from "./node-lease.ts";
 import type { HealthVerdict, NodeVerdict } from "./node-records.ts";
 import type { NodeView } from "./node-view.ts";
 
 export interface NodeSessionOptions {
   /** The node's name, by which others know whose a record is. */
   readonly name: string;
+  readonly instance: NodeInstance;
   readonly store: Store;
   readonly clock: Clock;
   readonly view: NodeView;
@@ -22,14 +24,26 @@ export interface NodeSessionOptions {
  * one lease, so that all of it goes when the node does.
  */
 export class NodeSession {
+  /** For whoever acts only while this node is alive. */
+  readonly lease: NodeLease;
   readonly #name: string;
   readonly #view: NodeView;
   readonly #records: LeasedRecords;
 
-  constructor({ name, view, ...rest }: NodeSessionOptions) {
+  constructor({ name, instance, view, ...rest }: NodeSessionOptions) {
     this.#name = name;
     this.#view = view;
-    this.#records = new LeasedRecords({ ...rest, first: nodeKey(name) });
+    this.lease = new NodeLease({ ...rest, name, instance, onLost: () => this.#records.rewrite() });
+    this.#records = new LeasedRecords({ ...rest, lease: this.lease, first: nodeKey(name) });
+  }
+
+  /**
+   * Makes sure that nobody else is this node; a process of it that died is waited for. Without it the name is claimed by
+   * the first write.
+   * @throws NodeNameTakenError when another process is; StoreError
+   */
+  async claim(): Promise<void> {
+    await this.lease.claim();
   }
 
   /** The state of the node now. Seen by this process at once, by others with the next write. */
@@ -73,6 +87,7 @@ export class NodeSession {
   /** Says goodbye: the node's record and everything else of it goes at once. */
   async close(): Promise<void> {
     await this.#records.close();
+    await this.lease.close();
   }
 
   #healthKey(at: { readonly loadBalancerId: string; readonly backendId: string }): string {

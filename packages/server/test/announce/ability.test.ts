@@ -139,7 +139,7 @@ describe("nobody would answer", () => {
 
   test.each<[string, Partial<UnitFacts>, NodeFacts]>([
     ["node draining", { isDown: true }, { draining: true, dataPlaneProblem: "no worker runs" }],
-    ["data plane failed: no worker runs", { isDown: true }, { draining: false, dataPlaneProblem: "no worker runs" }],
+    ["data plane failed: no worker runs", {}, { draining: false, dataPlaneProblem: "no worker runs" }],
     ["load balancer down", { isDown: true, vipProblem: "needs CAP_NET_ADMIN" }, WORKS],
     ["VIP could not be bound: needs CAP_NET_ADMIN", { vipProblem: "needs CAP_NET_ADMIN" }, WORKS],
     ["no listener could be bound: port in use", { unbound: new Map([["listener", "port in use"]]) }, WORKS],
@@ -155,6 +155,12 @@ describe("nobody would answer", () => {
     const ability = abilityOf(unit({ pools: [poolUnit([backendUnit("a")])] }), facts(), WORKS);
     expect(ability).toMatchObject({ canServe: false, canAnswer: false, reason: "no listener", kernelOnly: false });
   });
+});
+
+test("what the kernel forwards is served without a worker", () => {
+  const node = { draining: false, dataPlaneProblem: "no worker runs" };
+  const known = { healthOf: health({ a: "ONLINE" }), inKernel: new Set(["listener"]) };
+  expect(abilityOf(web, facts(known), node)).toMatchObject({ canServe: true, kernelOnly: true });
 });
 
 test("a VIP is the kernel's alone when all listeners that are bound are", () => {

@@ -54,6 +54,8 @@ describe("publishing", () => {
   });
 
   test("writes at most ten times a second, the newest state last", async () => {
+    session.publish(node(0));
+    await settle();
     const { revision: before } = await harness.store.status();
     for (let step = 1; step <= 1000; step++) {
       session.publish(node(step));
@@ -63,7 +65,7 @@ describe("publishing", () => {
     harness.clock.advance(100);
     await settle();
     const { revision, kv } = { ...(await harness.store.get("/lb/v1/node/lb-1")) };
-    expect(revision - before).toBeLessThanOrEqual(11);
+    expect(revision - before).toBeLessThanOrEqual(10);
     expect(JSON.parse(Buffer.from(kv?.value ?? []).toString())).toMatchObject({ appliedRevision: 1000 });
   });
 

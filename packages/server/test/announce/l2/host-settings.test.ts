@@ -9,7 +9,7 @@ import { permitNonlocalBind } from "../../../src/announce/l2/nonlocal-bind.ts";
 import { silentLog } from "../../../src/log.ts";
 
 let root: string;
-beforeEach(() => (root = mkdtempSync(path.join(tmpdir(), "fl-l2-"))));
+beforeEach(() => void (root = mkdtempSync(path.join(tmpdir(), "fl-l2-"))));
 afterEach(() => rmSync(root, { recursive: true }));
 
 function write(file: string, text: string): void {
