@@ -24,6 +24,7 @@ import { nodeMetrics } from "./metrics/node-metrics.ts";
 import type { DrainWatch } from "./node-drain.ts";
 import type { OpenedStore } from "./open-store.ts";
 import type { Random } from "./random.ts";
+import { claimClusterKey } from "./repository/cluster-key.ts";
 import type { KeyRing } from "./repository/key-ring.ts";
 import type { NodeInstance } from "./repository/node-lease.ts";
 import type { NameLookup } from "./snapshot/lookup.ts";
@@ -44,6 +45,8 @@ export interface ManagementOptions {
   readonly store: OpenedStore;
   readonly dataPlane: DataPlane;
   readonly keyRing: KeyRing;
+  /** Names the key that secrets are sealed with. */
+  readonly keyFingerprint: string;
   /** What the process before this one knew; VIPs and traffic are then left alone when the start fails. */
   readonly inheritance?: Inheritance;
   /** Called before anything is configured. */
@@ -80,6 +83,7 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
   const { config, store, dataPlane, inheritance } = options;
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(() => store.close());
+  if (config.store.kind === "etcd") await claimKey(options);
   const apiCalls = new ApiCalls();
   const control = createNodeControlPlane({ ...options, apiCalls });
   await control.start();
@@ -121,6 +125,12 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
       closing.defer(() => control.close({ graceMs: API_GRACE_MS }));
     },
   };
+}
+
+/** What the nodes of a cluster seal, all of them have to open. */
+function claimKey({ config, store, keyFingerprint }: ManagementOptions): Promise<void> {
+  const keyFile = config.secrets.keyFile ?? "(none)";
+  return claimClusterKey(store, { fingerprint: keyFingerprint, node: nodeName(config), keyFile });
 }
 
 async function forsake(started: StartedForwarding): Promise<void> {

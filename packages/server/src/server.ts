@@ -7,9 +7,9 @@ import type { Duplex } from "node:stream";
 
 import { type Clock, delay, systemClock } from "./clock.ts";
 import type { Config } from "./config/config.ts";
-import { controlSocketPath, openControlSocket } from "./control-socket.ts";
-import { createKeyRing } from "./control/secrets.ts";
-import { dataFolder, nodeName, readInstallation } from "./data-folder.ts";
+import { answers, controlSocketPath, openControlSocket } from "./control-socket.ts";
+import { createKeyRing, keyFingerprint } from "./control/secrets.ts";
+import { dataFile, dataFolder, nodeName, readInstallation } from "./data-folder.ts";
 import { createKernelDataPlane } from "./data/create-kernel-data-plane.ts";
 import type { DataPlane } from "./data/data-plane.ts";
 import { createDataPlane, type DataPlaneOptions } from "./data/pool.ts";
@@ -79,16 +79,28 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 }
 
 async function requestTakeover({ config, log, takeover }: ServerOptions): Promise<Takeover | undefined> {
-  if (takeover === undefined) return undefined;
-  if (config.store.kind !== "sqlite")
-    throw new Error(
-      `Cannot take over with store.kind ${config.store.kind}: only with sqlite is there something to hand over`,
-    );
-  const given = await askToTakeOver(controlSocketPath(config.store.path), takeover);
+  const folder = dataFolder(config);
+  if (takeover === undefined) {
+    // A SQLite store's own lock says it better.
+    if (config.store.kind === "etcd" && folder !== undefined) await refuseSecondProcess(folder);
+    return undefined;
+  }
+  if (folder === undefined)
+    throw new Error(`Cannot take over with store.kind ${config.store.kind}: what it holds ends with its process`);
+  const given = await askToTakeOver(controlSocketPath(folder), takeover);
   log.info(
     given === undefined ? "nobody to take over from; starting as usual" : "taking over from the running process",
   );
   return given;
+}
+
+/** An etcd cluster serves any number of processes, this node's folder one. */
+async function refuseSecondProcess(folder: string): Promise<void> {
+  const path = controlSocketPath(folder);
+  if (await answers(path))
+    throw new Error(
+      `Cannot start: another process has ${folder} and answers at ${path}; stop it, take over from it (--takeover), or set node.dataDir to a folder of its own`,
+    );
 }
 
 type Parts = ServerOptions & { readonly clock: Clock };
@@ -104,6 +116,7 @@ class RunningNode implements RunningServer {
   readonly handedOver: Promise<void>;
   readonly #parts: Parts;
   readonly #keyRing: KeyRing;
+  readonly #keyFingerprint: string;
   readonly #instance: NodeInstance;
   readonly #left = Promise.withResolvers<void>();
   readonly #stopping = new AbortController();
@@ -125,6 +138,7 @@ class RunningNode implements RunningServer {
     this.handedOver = this.#left.promise;
     const key = loadKey(config);
     this.#keyRing = createKeyRing([key]);
+    this.#keyFingerprint = keyFingerprint(key);
     this.#instance = {
       installation: readInstallation(dataFolder(config)),
       process: randomUUID(),
@@ -202,6 +216,7 @@ class RunningNode implements RunningServer {
       store,
       dataPlane: this.dataPlane,
       keyRing: this.#keyRing,
+      keyFingerprint: this.#keyFingerprint,
       instance: this.#instance,
       ...(inheritance !== undefined && { inheritance }),
       onForwarding: (forwarding) => (this.#forwarding = forwarding),
@@ -220,11 +235,15 @@ class RunningNode implements RunningServer {
 
   async #openSocket(): Promise<void> {
     const { config } = this.#parts;
-    if (this.#management?.store.backup === undefined) return;
-    this.#socket = await openControlSocket(controlSocketPath(config.store.path), {
+    const folder = dataFolder(config);
+    if (folder === undefined) return;
+    this.#socket = await openControlSocket(controlSocketPath(folder), {
       backup: async (path) => {
         if (this.#phase !== "managing") throw new Error("Cannot back up: another process is taking over; ask again");
-        await this.#management?.store.backup?.(path);
+        const backup = this.#management?.store.backup;
+        if (backup === undefined)
+          throw new Error(`Cannot back up store.kind ${config.store.kind}: it has no file here`);
+        await backup.call(this.#management?.store, path);
       },
       refuseTakeover: () =>
         this.#handOver === undefined && !this.#stopping.signal.aborted
@@ -290,7 +309,8 @@ type DataPlaneParts = Required<
 > & { readonly log: Log };
 
 function createNodeDataPlane(config: Config, parts: DataPlaneParts): DataPlane {
-  const { dataPlane, store } = config;
+  const { dataPlane } = config;
+  const routingFile = dataFile(config, "routing.json");
   return createKernelDataPlane({
     ...parts,
     createWorkers: (onReport) => createDataPlane({ ...parts, workers: dataPlane.workers, onReport }),
@@ -298,6 +318,6 @@ function createNodeDataPlane(config: Config, parts: DataPlaneParts): DataPlane {
     node: nodeName(config),
     routeOthers: dataPlane.routeOthers,
     removeOnStop: dataPlane.onStop === "remove",
-    ...(store.kind === "sqlite" && { routingFile: `${store.path}.routing.json` }),
+    ...(routingFile !== undefined && { routingFile }),
   });
 }

@@ -5,6 +5,7 @@ import { networkInterfaces } from "node:os";
 
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config/config.ts";
+import { dataFile } from "./data-folder.ts";
 import type { DataPlane } from "./data/data-plane.ts";
 import { Forwarding } from "./forwarding.ts";
 import { createHealthMonitor, type HealthMonitor } from "./health/monitor.ts";
@@ -163,9 +164,9 @@ function wire(parts: ForwardingInputs, { election, capabilities }: NodeTraits) {
   return { forwarding, publisher, monitor, resolver, tables, binder, report, names: () => names };
 }
 
-function createNodeBinder({ dataPlane, store }: Config, log: Log): VipBinder {
-  const stateFile = store.kind === "sqlite" && { stateFile: `${store.path}.vips.json` };
-  return createVipBinder({ mode: dataPlane.bind, log, ...stateFile });
+function createNodeBinder(config: Config, log: Log): VipBinder {
+  const stateFile = dataFile(config, "vips.json");
+  return createVipBinder({ mode: config.dataPlane.bind, log, ...(stateFile !== undefined && { stateFile }) });
 }
 
 const vipsOf = ({ snapshot: { units } }: Forwarding): ReadonlySet<string> =>

@@ -18,6 +18,7 @@ import { type IpAddress, type IpFamily, ipFamily, ipFromBigInt, ipToBigInt, type
  * /lb/v1/deleting/<org>/<project>/<lb>/<kind>/<id>         a cascade that runs
  * /lb/v1/vip/used/<address>, /lb/v1/vip/released/<address>
  * /lb/v1/vippool/<id>, /lb/v1/vippool-name/<name>, /lb/v1/vippool-touch/<name>
+ * /lb/v1/cluster/key                                       fingerprint of the key that all nodes have
  * /lb/v1/node/<name>                                       under the node's lease
  * /lb/v1/l2/owner/<address>, /lb/v1/l2/node/<name>         who has a VIP on its link, who could; under a lease of its own
  * /lb/v1/node-name/<name>                                  which process is the node: the first key of its lease
@@ -126,6 +127,8 @@ export const vipPoolKey = (id: string): string => `${VIP_POOL_PREFIX}${id}`;
 /** Written by everybody who takes an address of the pool, so that ranges in use cannot be removed meanwhile. */
 export const vipPoolTouchKey = (name: string): string => `${ROOT}/vippool-touch/${part(name)}`;
 export const vipPoolNameKey = (name: string): string => `${ROOT}/vippool-name/${part(name)}`;
+
+export const CLUSTER_KEY_KEY = `${ROOT}/cluster/key`;
 
 export const NODE_PREFIX = `${ROOT}/node/`;
 export const nodeKey = (name: string): string => `${NODE_PREFIX}${part(name)}`;
