@@ -1,23 +1,25 @@
 // A node in a namespace of its own: announces VIPs on eth0, and answers datagrams to them with its name.
 import { createSocket } from "node:dgram";
 
+import { openEtcdStore } from "@fiberlb/store";
+
 import type { VipAbility } from "../../src/announce/ability.ts";
 import { createL2Announcer } from "../../src/announce/l2/announcer.ts";
 import { permitNonlocalBind } from "../../src/announce/l2/nonlocal-bind.ts";
 import { systemClock } from "../../src/clock.ts";
 import { createLog } from "../../src/log.ts";
-import { connectStore } from "./l2-store.ts";
+import { connectStore, type TestStore } from "./l2-store.ts";
 
 export interface L2NodeOptions {
   readonly node: string;
-  readonly storePath: string;
+  readonly store: TestStore["address"];
   readonly vips: readonly string[];
   readonly port: number;
 }
 
 export type L2NodeCommand = { readonly draining: boolean } | "stop";
 
-const { node, storePath, vips, port } = JSON.parse(process.argv[2] as string) as L2NodeOptions;
+const { node, store, vips, port } = JSON.parse(process.argv[2] as string) as L2NodeOptions;
 const log = createLog({ level: "debug", format: "json", write: (line) => process.stderr.write(`${node} ${line}\n`) });
 
 const problems = permitNonlocalBind(["IPV4", "IPV6"], { log });
@@ -30,7 +32,7 @@ for (const vip of vips) {
 }
 
 const announcer = createL2Announcer({
-  store: connectStore(storePath),
+  store: "socket" in store ? connectStore(store.socket) : await openEtcdStore({ endpoints: [store.etcd] }),
   clock: systemClock,
   log,
   node,

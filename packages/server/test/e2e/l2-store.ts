@@ -33,9 +33,21 @@ const decode = (line: string): unknown =>
     return bytes === undefined ? one : new Uint8Array(Buffer.from(bytes, "base64"));
   });
 
+/** A store that a test can make fall silent. */
+export interface TestStore {
+  /** How nodes reach it. */
+  readonly address: { readonly socket: string } | { readonly etcd: string };
+  open(): Promise<void>;
+  /** From now on no call is carried out; nobody is told. */
+  silence(): void;
+  /** Carries out what waits, and all that follows. */
+  speak(): void;
+  close(): Promise<void>;
+}
+
 /** The test's end. */
-export class SharedStore {
-  readonly path: string;
+export class SharedStore implements TestStore {
+  readonly address: { readonly socket: string };
   readonly #store: Store = createMemoryStore();
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -43,20 +55,18 @@ export class SharedStore {
   #silent: PromiseWithResolvers<void> | undefined;
 
   constructor(path: string) {
-    this.path = path;
+    this.address = { socket: path };
     this.#server = createServer((socket) => this.#serve(socket));
   }
 
   async open(): Promise<void> {
-    await new Promise<void>((resolve) => this.#server.listen(this.path, resolve));
+    await new Promise<void>((resolve) => this.#server.listen(this.address.socket, resolve));
   }
 
-  /** From now on no call is carried out; nobody is told. */
   silence(): void {
     this.#silent ??= Promise.withResolvers();
   }
 
-  /** Carries out what waits, and all that follows. */
   speak(): void {
     this.#silent?.resolve();
     this.#silent = undefined;
@@ -67,7 +77,7 @@ export class SharedStore {
     for (const socket of this.#sockets) socket.destroy();
     await this.#store.close();
     await new Promise((resolve) => this.#server.close(resolve));
-    rmSync(this.path, { force: true });
+    rmSync(this.address.socket, { force: true });
   }
 
   #serve(socket: Socket): void {

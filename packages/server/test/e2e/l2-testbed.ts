@@ -7,8 +7,9 @@ import { fileURLToPath } from "node:url";
 import { rankNodes } from "../../src/announce/l2/rendezvous.ts";
 import { Namespace } from "../data/l4/nftables/testbed.ts";
 import type { L2ClientOptions, OwnerSeen } from "./l2-client.ts";
+import { EtcdInNamespace, hasEtcd } from "./l2-etcd.ts";
 import type { L2NodeCommand, L2NodeOptions } from "./l2-node.ts";
-import { SharedStore } from "./l2-store.ts";
+import { SharedStore, type TestStore } from "./l2-store.ts";
 import { until } from "./until.ts";
 
 /** Why this can't be tested here; empty when it can. */
@@ -26,6 +27,7 @@ export function whyNoBridge(): string {
 
 export const NODES = ["lb-1", "lb-2", "lb-3"];
 const PORT = 7000;
+const STORE_ADDRESS = "10.78.0.254";
 
 /** An IPv4 and an IPv6 address for which the nodes rank alike, so that one node has both. */
 function twinVips(): readonly [string, string] {
@@ -58,10 +60,10 @@ export class L2Process {
   }
 }
 
-/** Three nodes and a client on a switch, and a store that all reach in another way. */
+/** Three nodes and a client on a switch, and a store that nodes reach in another way: a real etcd where there is one. */
 export class L2Testbed {
   readonly vips = twinVips();
-  readonly store = new SharedStore(path.join(tmpdir(), `fl-l2-${process.pid}.sock`));
+  readonly store: TestStore;
   /** What the client has seen, in order. */
   readonly seen: OwnerSeen[] = [];
   /** Moments at which a VIP was on two interfaces. */
@@ -73,10 +75,19 @@ export class L2Testbed {
   readonly #children: ChildProcess[] = [];
 
   constructor() {
-    this.#switch.ip("link", "add", "br0", "type", "bridge");
-    this.#switch.ip("link", "set", "br0", "up");
+    for (const bridge of ["br0", "store0"]) {
+      this.#switch.ip("link", "add", bridge, "type", "bridge");
+      this.#switch.ip("link", "set", bridge, "up");
+    }
+    this.#switch.ip("addr", "add", `${STORE_ADDRESS}/24`, "dev", "store0");
     this.#plug(this.#client, "client", 100);
-    [...this.#hosts].forEach(([name, host], at) => this.#plug(host, name, at + 1));
+    [...this.#hosts].forEach(([name, host], at) => {
+      this.#plug(host, name, at + 1);
+      this.#connect(host, `${name}-s`, at + 1);
+    });
+    this.store = hasEtcd
+      ? new EtcdInNamespace(this.#switch, STORE_ADDRESS)
+      : new SharedStore(path.join(tmpdir(), `fl-l2-${process.pid}.sock`));
   }
 
   async start(): Promise<void> {
@@ -94,7 +105,7 @@ export class L2Testbed {
 
   async startNode(name: string): Promise<L2Process> {
     const host = this.#hosts.get(name) as Namespace;
-    const options: L2NodeOptions = { node: name, storePath: this.store.path, vips: this.vips, port: PORT };
+    const options: L2NodeOptions = { node: name, store: this.store.address, vips: this.vips, port: PORT };
     const child = this.#spawn(host, "l2-node.ts", options);
     const node = new L2Process(name, host, child);
     await new Promise((resolve) => child.once("message", resolve));
@@ -136,8 +147,8 @@ export class L2Testbed {
 
   async remove(): Promise<void> {
     for (const child of this.#children) child.kill("SIGKILL");
-    for (const host of [this.#client, ...this.#hosts.values(), this.#switch]) host.remove();
     await this.store.close();
+    for (const host of [this.#client, ...this.#hosts.values(), this.#switch]) host.remove();
   }
 
   #plug(host: Namespace, port: string, number: number): void {
@@ -146,6 +157,14 @@ export class L2Testbed {
     host.ip("addr", "add", `10.77.0.${number}/24`, "dev", "eth0");
     host.ip("-6", "addr", "add", `fd77::${number}/64`, "dev", "eth0", "nodad");
     host.ip("link", "set", "eth0", "up");
+  }
+
+  /** To the store's network. */
+  #connect(host: Namespace, port: string, number: number): void {
+    this.#switch.ip("link", "add", port, "type", "veth", "peer", "name", "eth1", "netns", host.name);
+    this.#switch.ip("link", "set", port, "master", "store0", "up");
+    host.ip("addr", "add", `10.78.0.${number}/24`, "dev", "eth1");
+    host.ip("link", "set", "eth1", "up");
   }
 
   /** Whenever a VIP comes to a node, looks whether another one still has it. */

@@ -112,6 +112,8 @@ class L2Announcer implements VipAnnouncer {
       onError,
       onGranted: () => this.#abilitiesChanged(),
       onConfirmed: () => this.#holder.refresh(),
+      // When answers are late, a short lifetime after the other is as good as a long one.
+      onTick: () => this.#holder.refresh(),
       onLost: () => this.#lost(),
     });
     this.#holder = new LinkHolder({ clock, log, addresses, notice, tenure: () => this.#lease.tenure });

@@ -14,6 +14,8 @@ export interface ShortLeaseOptions {
   readonly onGranted: () => void;
   /** A keep-alive was answered. */
   readonly onConfirmed: () => void;
+  /** One was sent: whatever lives on a part of the lease's time can have the next part. */
+  readonly onTick: () => void;
   /** The store has ended the lease: nothing is held any more. */
   readonly onLost: () => void;
   /** The store did not answer; it is asked again. */
@@ -56,6 +58,7 @@ export class ShortLease {
   #tick(): void {
     if (this.#isStopped) return;
     this.#timer = this.#options.clock.after(this.#options.ttlMs / KEEP_ALIVES, () => this.#tick());
+    this.#options.onTick();
     if (this.#unanswered >= MOST_UNANSWERED) return;
     void (this.#lease === undefined ? this.#grant() : this.#keepAlive(this.#lease));
   }

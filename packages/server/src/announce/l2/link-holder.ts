@@ -37,6 +37,8 @@ export interface HoldState {
   readonly reason: string;
 }
 
+/** VIPs that may be put on the link within so long of each other are put there by one process. */
+const TOGETHER_MS = 20;
 /** Renewing for less than this is not worth a process. */
 const LEAST_GAIN_MS = 100;
 
@@ -72,11 +74,13 @@ export class LinkHolder {
     return { isOnLink: false, reason: hold.problem || waits || lost };
   }
 
-  /** Puts a VIP on the link as soon as `fromMs` has come. */
-  hold(vip: string, device: string, fromMs: number): void {
+  /** Puts a VIP on the link as soon as `earliestMs` has come, or a little later, together with others. */
+  hold(vip: string, device: string, earliestMs: number): void {
     if (this.#holds.has(vip)) return;
+    const nowMs = this.#options.clock.nowMs();
+    const fromMs = earliestMs <= nowMs ? nowMs : Math.ceil(earliestMs / TOGETHER_MS) * TOGETHER_MS;
     this.#holds.set(vip, { vip, device, fromMs, endsAtMs: 0, goneAtMs: 0, problem: "", quiet: undefined });
-    const waitMs = fromMs - this.#options.clock.nowMs();
+    const waitMs = fromMs - nowMs;
     if (waitMs <= 0) this.refresh();
     else this.#options.clock.after(waitMs, () => this.refresh());
   }
@@ -118,20 +122,35 @@ export class LinkHolder {
   }
 
   async #refresh(): Promise<void> {
-    const { clock, tenure: readTenure } = this.#options;
-    const tenure = readTenure();
-    const nowMs = clock.nowMs();
-    const seconds = tenure === undefined ? 0 : lifetimeS(tenure, nowMs);
-    if (tenure === undefined || seconds === 0) return;
+    const nowMs = this.#options.clock.nowMs();
+    const seconds = this.#lifetimeS(nowMs);
     const due = [...this.#holds.values()].filter(
       ({ fromMs, endsAtMs }) => fromMs <= nowMs && endsAtMs + LEAST_GAIN_MS < nowMs + seconds * 1000,
     );
-    for (const [device, holds] of byDevice(due)) await this.#keep(device, holds, seconds);
-    const doneAtMs = clock.nowMs();
-    if (due.length > 0 && !endsInTime(tenure, seconds, doneAtMs)) await this.#shorten(due);
+    if (seconds > 0 && due.length > 0) await this.#keep(due, seconds);
   }
 
-  async #keep(device: string, holds: readonly Hold[], seconds: number): Promise<void> {
+  #lifetimeS(nowMs: number): number {
+    const tenure = this.#options.tenure();
+    return tenure === undefined ? 0 : lifetimeS(tenure, nowMs);
+  }
+
+  /** Gives them so many seconds. If that took so long that they would last for too long, gives them less, or none. */
+  async #keep(holds: readonly Hold[], seconds: number): Promise<void> {
+    const { clock, tenure: readTenure, log } = this.#options;
+    for (const [device, some] of byDevice(holds)) await this.#keepOn(device, some, seconds);
+    const tenure = readTenure();
+    const doneMs = clock.nowMs();
+    if (tenure !== undefined && endsInTime(tenure, seconds, doneMs)) return;
+    const less = Math.min(this.#lifetimeS(doneMs), seconds - 1);
+    if (less > 0) return this.#keep(holds, less);
+    log.warn("this host is too slow to change addresses in time: VIPs are off the link for a moment", {
+      vips: holds.length,
+    });
+    await this.#takeOff(holds);
+  }
+
+  async #keepOn(device: string, holds: readonly Hold[], seconds: number): Promise<void> {
     const { clock, addresses, notice, log } = this.#options;
     const startedMs = clock.nowMs();
     for (const hold of holds) hold.goneAtMs = Number.POSITIVE_INFINITY;
@@ -155,17 +174,6 @@ export class LinkHolder {
       hold.quiet?.();
       hold.quiet = notice.tell(device, hold.vip);
     }
-  }
-
-  /** The commands took so long that what they gave lasts for too long. */
-  async #shorten(holds: readonly Hold[]): Promise<void> {
-    const { clock, tenure: readTenure, log } = this.#options;
-    const tenure = readTenure();
-    if (tenure !== undefined && holds.every(({ goneAtMs }) => goneAtMs <= giveUpAtMs(tenure))) return;
-    log.warn("this host is slow to change addresses: VIPs are taken off the link and put there again", {
-      ms: Math.round(clock.nowMs()),
-    });
-    await this.#takeOff(holds);
   }
 
   async #takeOff(holds: readonly Hold[]): Promise<void> {

@@ -8,7 +8,7 @@
  */
 
 /** Between a claim of a VIP that was not given back by its owner, and acting on it. */
-export const GRACE_MS = 300;
+export const GRACE_MS = 200;
 /** Two monotonic clocks differ by less than one part in a hundred (NTP slews by one in two thousand). */
 const CLOCK_RATE_MARGIN = 0.01;
 /**
@@ -16,8 +16,8 @@ const CLOCK_RATE_MARGIN = 0.01;
  * longer than it should: when an address of any interface was added or ended just before.
  */
 export const SWEEP_MS = 1000;
-/** From reckoning a lifetime until the kernel has it; whoever takes longer has to reckon again. */
-const COMMAND_MS = 100;
+/** From reckoning a lifetime until the kernel has it; what took longer is checked afterwards. */
+const COMMAND_MS = 50;
 /** What taking addresses away may take when the lease was not renewed. */
 const REMOVAL_MS = 700;
 

@@ -246,7 +246,7 @@ export class SimulatedNode {
   #addresses(): LinkAddresses {
     const command = async <T>(work: () => T): Promise<T> =>
       new Promise((resolve) => {
-        this.#world.at(this.#world.nowMs + this.#world.between(1, 95), () => {
+        this.#world.at(this.#world.nowMs + this.#world.between(1, 45), () => {
           const result = work();
           this.#changed();
           this.#run(() => resolve(result));
