@@ -4,6 +4,7 @@ import { prefixRange, type Store } from "@fiberlb/store";
 import type { Node, VipPool, VipPoolSpec } from "@fiberlb/types";
 
 import type { Clock } from "../clock.ts";
+import { AnnounceView } from "./announce-records.ts";
 import { CascadeSweeper } from "./cascade-sweeper.ts";
 import { ChangeFeed } from "./change-feed.ts";
 import { decodeJson, decodeText } from "./codec.ts";
@@ -31,6 +32,7 @@ import { type LoadBalancerTree, readTree, readUnits, type TreeAddress } from "./
 import { type UnitChange, watchUnits } from "./unit-changes.ts";
 import { updateOne, type UpdateRequest } from "./update.ts";
 import { VipLedger } from "./vip-ledger.ts";
+import { VipPoolView } from "./vip-pool-view.ts";
 import { VipPools } from "./vip-pools.ts";
 import type { WriteContext } from "./write-context.ts";
 
@@ -70,6 +72,10 @@ export class Repository {
   readonly elected: ElectedView;
   /** What DNS names of backends stand for. */
   readonly dns: DnsView;
+  /** What nodes say of the VIPs that they announce. */
+  readonly announcements: AnnounceView;
+  /** How VIPs are announced. */
+  readonly vipPoolView: VipPoolView;
   readonly #context: WriteContext;
   readonly #reaper: Reaper;
   readonly #options: RepositoryOptions;
@@ -85,6 +91,8 @@ export class Repository {
     this.maintenance = new Maintenance(store, { feed: this.feed, clock });
     this.elected = new ElectedView(store, this.feed);
     this.dns = new DnsView(store, this.feed);
+    this.announcements = new AnnounceView(store, this.feed);
+    this.vipPoolView = new VipPoolView(store, this.feed);
     const ids = createIds(clock, options.fillRandom);
     this.vipPools = new VipPools(store, { ids, clock });
     const ledger = new VipLedger(store, this.feed);
