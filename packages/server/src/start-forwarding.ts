@@ -3,6 +3,7 @@
  */
 import { networkInterfaces } from "node:os";
 
+import type { Announcing } from "./announce/announcing.ts";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config/config.ts";
 import { dataFile } from "./data-folder.ts";
@@ -11,7 +12,7 @@ import { Forwarding } from "./forwarding.ts";
 import { createHealthMonitor, type HealthMonitor } from "./health/monitor.ts";
 import { loadCertificate } from "./load-certificate.ts";
 import type { Log } from "./log.ts";
-import { DrainWatch, type Withdrawable } from "./node-drain.ts";
+import { DrainWatch } from "./node-drain.ts";
 import { hostAddresses, type NodeIdentity, NodeReport } from "./node-report.ts";
 import { type Random, systemRandom } from "./random.ts";
 import type { Election } from "./repository/election.ts";
@@ -27,6 +28,7 @@ import type { Resolver } from "./snapshot/resolver.ts";
 import { startNames } from "./start-names.ts";
 import { type Inheritance, NO_INHERITANCE } from "./takeover/messages.ts";
 import { createVipBinder, type VipBinder } from "./vip/binder.ts";
+import { type LinkVips, sparingLinkVips } from "./vip/link-vips.ts";
 
 /** What the forwarding half works with; it ends the data plane's workers, everything else stays its owner's. */
 export interface ForwardingInputs {
@@ -42,8 +44,10 @@ export interface ForwardingInputs {
   readonly dataPlane: DataPlane;
   /** Opens the private keys of certificates. */
   readonly keyRing: KeyRing;
-  /** What has VIPs announced, and withdraws them while the node drains. Default: nothing. */
-  readonly announcers?: readonly Withdrawable[];
+  /** Learns what is served and has it announced, and withdraws it while the node drains. Default: nothing does. */
+  readonly announcing?: Announcing;
+  /** VIPs that are not for `lo`. */
+  readonly linkVips: LinkVips;
   /** What the process before this one knew. */
   readonly inheritance?: Inheritance;
 }
@@ -76,7 +80,7 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
   const drain = new DrainWatch({
     name: identity.name,
     maintenance: repository.maintenance,
-    announcers: parts.announcers ?? [],
+    announcers: parts.announcing === undefined ? [] : [parts.announcing],
     countConnections: () => countConnections(dataPlane, forwarding),
     onChange: (state) => report.draining(state),
     clock,
@@ -86,6 +90,7 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
     dataPlane.setHealth(backendId, verdict);
     tables.setHealth(backendId, verdict);
   }
+  parts.announcing?.serving.inheritHealth(health);
   await publisher.start();
   const halt = (): void => {
     monitor.stop();
@@ -127,7 +132,7 @@ interface NodeTraits {
 function wire(parts: ForwardingInputs, { election, capabilities }: NodeTraits) {
   const { config, log, clock, identity, dataPlane, repository, session, random = systemRandom } = parts;
   const tables = new MaglevTables({ clock, onTable: (table) => dataPlane.setTable(table) });
-  const binder = createNodeBinder(config, log);
+  const binder = sparingLinkVips(createNodeBinder(config, log), parts.linkVips);
   const resolver = startNames({
     ...parts,
     random,
@@ -151,7 +156,18 @@ function wire(parts: ForwardingInputs, { election, capabilities }: NodeTraits) {
     names = hosts;
     resolver.apply(hosts);
   };
-  const shared = { dataPlane, tables, monitor, binder, session, lookups, clock, log };
+  const { serving } = parts.announcing ?? {};
+  const shared = {
+    ...(serving !== undefined && { serving }),
+    dataPlane,
+    tables,
+    monitor,
+    binder,
+    session,
+    lookups,
+    clock,
+    log,
+  };
   const forwarding = new Forwarding({ ...shared, report, followNames });
   const publisher = new Publisher({
     source: repository,

@@ -55,10 +55,10 @@ describe("NextHops", () => {
     expect(hops.of("IPV4")).toBeUndefined();
     ways["10.0.0.254"] = "10.0.0.1";
     await hops.refresh();
-    expect([hops.of("IPV4"), changes()]).toEqual(["10.0.0.1", 1]);
+    expect([hops.of("IPV4"), changes()]).toEqual(["10.0.0.1", 2]);
     delete ways["10.0.0.254"];
     await hops.refresh();
-    expect([hops.of("IPV4"), changes()]).toEqual(["10.0.0.1", 1]);
+    expect([hops.of("IPV4"), changes()]).toEqual(["10.0.0.1", 2]);
     expect(clock.pending).toBe(1);
     hops.stop();
     expect(clock.pending).toBe(0);
