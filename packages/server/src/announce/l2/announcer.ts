@@ -37,7 +37,10 @@ export interface L2AnnouncerOptions {
   readonly leaseTtlMs?: number;
   /** See {@link SharingRules.preemptAfterMs}. Default 60,000. */
   readonly preemptAfterMs?: number;
-  /** Only this process can have the store open (SQLite, memory). Default false. */
+  /**
+   * Only this process can have the store open (SQLite, memory). Then nobody waits for a lease to end, so it lasts for at
+   * least 30 s. Default false.
+   */
   readonly isStoreExclusive?: boolean;
   /** What is done to the host. Default: the real one. */
   readonly host?: L2Host;
@@ -50,10 +53,10 @@ export interface L2Host {
   readonly readLink: (device: string) => LinkReading;
 }
 
-/** See {@link L2AnnouncerOptions.leaseTtlMs}. */
-export const DEFAULT_LEASE_TTL_MS = 3000;
-/** See {@link SharingRules.preemptAfterMs}. */
-export const DEFAULT_PREEMPT_AFTER_MS = 60_000;
+const DEFAULT_LEASE_TTL_MS = 3000;
+const DEFAULT_PREEMPT_AFTER_MS = 60_000;
+/** Where nobody waits for a silent process: long enough for the next one to start, and go on with its addresses. */
+const EXCLUSIVE_LEASE_TTL_MS = 30_000;
 /** A node that goes waits no longer for its addresses to be off the link and given back. */
 const WITHDRAWAL_MS = 5000;
 /** And then no longer for others to take them over. */
@@ -94,7 +97,7 @@ class L2Announcer implements VipAnnouncer {
   #isStopped = false;
 
   constructor(options: L2AnnouncerOptions) {
-    const { store, clock, log, node, interfaceOf } = options;
+    const { store, clock, log, node, interfaceOf, leaseTtlMs = DEFAULT_LEASE_TTL_MS } = options;
     const { addresses, notice, readLink: read } = options.host ?? realHost(options);
     const onError = (error: unknown): void => log.debug("l2: the store did not answer", { node, error });
     this.#options = options;
@@ -108,7 +111,7 @@ class L2Announcer implements VipAnnouncer {
     this.#lease = new ShortLease({
       store,
       clock,
-      ttlMs: options.leaseTtlMs ?? DEFAULT_LEASE_TTL_MS,
+      ttlMs: Math.max(leaseTtlMs, options.isStoreExclusive === true ? EXCLUSIVE_LEASE_TTL_MS : 0),
       onError,
       onGranted: () => this.#abilitiesChanged(),
       onConfirmed: () => this.#holder.refresh(),

@@ -146,11 +146,30 @@ describe("a VIP of three nodes on a link", () => {
 
   test("leaves the store without a trace when its load balancer goes", async () => {
     const { simulation } = await started();
+    expect(await simulation.owned()).toBe(1);
     for (const node of simulation.nodes) node.announcer.apply([]);
     await simulation.world.advance(1000);
     expect(simulation.owners()).toEqual([]);
+    expect(await simulation.owned()).toBe(0);
     expect(simulation.nodes.map((node) => node.announcer.state())).toEqual([[], [], []]);
   });
+});
+
+test("a node alone with its store is taken over from at once, and its address stays meanwhile", async () => {
+  const simulation = new Simulation({ seed: 5, vips: [VIP], nodes: 1, isStoreExclusive: true });
+  await simulation.world.advance(2000);
+  const [node] = simulation.nodes as [SimulatedNode];
+  expect(node.kernel.has(VIP)).toBe(true);
+  await Promise.all([node.announcer.stop(), simulation.world.advance(3000)]);
+  expect(node.kernel.has(VIP)).toBe(true);
+  node.boot([VIP], { isStoreExclusive: true });
+  for (let steps = 0; steps < 100; steps += 1) {
+    await simulation.world.advance(50);
+    expect(node.kernel.has(VIP)).toBe(true);
+  }
+  expect(node.announcer.state()).toMatchObject([{ announced: true }]);
+  await simulation.world.advance(60_000);
+  expect(node.kernel.has(VIP)).toBe(true);
 });
 
 test("many VIPs are shared out among the nodes", async () => {

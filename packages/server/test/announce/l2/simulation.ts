@@ -1,6 +1,7 @@
 import {
   createMemoryStore,
   type LeaseId,
+  prefixRange,
   type Store,
   StoreError,
   type Txn,
@@ -15,6 +16,7 @@ import type { LinkAddresses } from "../../../src/announce/l2/link-addresses.ts";
 import { SWEEP_MS } from "../../../src/announce/l2/tenure.ts";
 import type { Cancel, Clock } from "../../../src/clock.ts";
 import { silentLog } from "../../../src/log.ts";
+import { L2_OWNER_PREFIX } from "../../../src/repository/keys.ts";
 
 /** Chance that is the same for the same seed (mulberry32). */
 export function seeded(seed: number): () => number {
@@ -90,6 +92,7 @@ export interface SimulationOptions {
   readonly vips?: readonly string[];
   readonly leaseTtlMs?: number;
   readonly preemptAfterMs?: number;
+  readonly isStoreExclusive?: boolean;
 }
 
 /** Several nodes on one link and one store, with every fault that can be made. */
@@ -99,20 +102,17 @@ export class Simulation {
   readonly vips: readonly string[];
   /** Moments at which a VIP was on two links. */
   readonly overlaps: string[] = [];
+  readonly #store: Store;
 
-  constructor({ seed, nodes = 3, vips = ["192.0.2.1"], leaseTtlMs, preemptAfterMs }: SimulationOptions) {
+  constructor({ seed, nodes = 3, vips = ["192.0.2.1"], ...options }: SimulationOptions) {
     this.world = new World(seed);
     this.vips = vips;
     const { world } = this;
-    const store = createMemoryStore({
+    this.#store = createMemoryStore({
       clock: { now: () => world.nowMs, after: (delayMs, run) => world.at(world.nowMs + delayMs, run) },
     });
-    const options = {
-      ...(leaseTtlMs !== undefined && { leaseTtlMs }),
-      ...(preemptAfterMs !== undefined && { preemptAfterMs }),
-    };
     this.nodes = Array.from({ length: nodes }, (_, at) => {
-      const node = new SimulatedNode(`lb-${at + 1}`, world, store, () => this.#check());
+      const node = new SimulatedNode(`lb-${at + 1}`, world, this.#store, () => this.#check());
       node.boot(vips, options);
       return node;
     });
@@ -121,6 +121,11 @@ export class Simulation {
   /** Names of nodes that have the VIP on their link. */
   owners(vip = this.vips[0] as string): readonly string[] {
     return this.nodes.filter((node) => node.kernel.has(vip)).map(({ name }) => name);
+  }
+
+  /** How many VIPs have an owner in the store. */
+  async owned(): Promise<number> {
+    return (await this.#store.range(prefixRange(L2_OWNER_PREFIX))).kvs.length;
   }
 
   node(name: string): SimulatedNode {
@@ -171,10 +176,7 @@ export class SimulatedNode {
     return this.#announcer as VipAnnouncer;
   }
 
-  boot(
-    vips: readonly string[],
-    options: { readonly leaseTtlMs?: number; readonly preemptAfterMs?: number } = {},
-  ): void {
+  boot(vips: readonly string[], options: Omit<SimulationOptions, "seed"> = {}): void {
     this.#announcer = createL2Announcer({
       ...options,
       store: this.#remoteStore(),
