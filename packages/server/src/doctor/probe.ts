@@ -9,6 +9,7 @@ import type { Clock } from "../clock.ts";
 import { type Config, parseListen } from "../config/config.ts";
 import { controlSocketPath } from "../control-socket.ts";
 import { readHostLimits } from "../data/host-limits.ts";
+import { probeDirectReturn } from "./direct-return-probe.ts";
 import { type DoctorFacts, type PortFact, type StoreFact, SYSCTLS } from "./facts.ts";
 import { parseCapabilities, parseWildcardSockets } from "./parse-proc.ts";
 
@@ -19,6 +20,8 @@ const SBIN = "/usr/local/sbin:/usr/sbin:/sbin";
 /** Looks at this host. Changes nothing; binds API and admin port for a moment. */
 export async function probeHost(config: Config, clock: Clock): Promise<DoctorFacts> {
   const { path, kind } = config.store;
+  const networks = readNetworks();
+  const directReturn = await probeDirectReturn(networks);
   const conntrack = {
     count: readNumber("net.netfilter.nf_conntrack_count"),
     max: readNumber("net.netfilter.nf_conntrack_max"),
@@ -40,7 +43,8 @@ export async function probeHost(config: Config, clock: Clock): Promise<DoctorFac
         : { count: conntrack.count, max: conntrack.max },
     sysctls: Object.fromEntries(SYSCTLS.map((name) => [name, readSysctl(name)])),
     reversePathFilters: readReversePathFilters(),
-    networks: readNetworks(),
+    networks,
+    ...(directReturn !== undefined && { directReturn }),
     wildcardSockets: readWildcardSockets(),
     store: kind === "sqlite" ? lookAtStore(resolve(path)) : undefined,
     keyFile: lookAtKey(config),
