@@ -2,6 +2,7 @@
  * The forwarding half of a node: what the store says → VIPs, Maglev tables, sockets, health checks; and back, what became
  * of it. Knows no RPC.
  */
+import type { Serving } from "./announce/serving.ts";
 import type { Clock } from "./clock.ts";
 import type { ApplyReport, DataPlane } from "./data/data-plane.ts";
 import { routeProblems } from "./data/l7/route-problems.ts";
@@ -9,6 +10,7 @@ import type { HealthMonitor } from "./health/monitor.ts";
 import type { Verdict } from "./health/target.ts";
 import { healthTargets } from "./health/targets.ts";
 import type { Log } from "./log.ts";
+import type { NodeReport } from "./node-report.ts";
 import type { NodeSession } from "./repository/node-session.ts";
 import { certificateProblems } from "./snapshot/compile-tls.ts";
 import type { Lookups } from "./snapshot/compile.ts";
@@ -18,22 +20,17 @@ import type { Problem, Snapshot } from "./snapshot/snapshot.ts";
 import { unservedSettings } from "./snapshot/unserved.ts";
 import type { VipBinder } from "./vip/binder.ts";
 
-/** What the node publishes of itself besides what it has applied. */
-export interface NodeIdentity {
-  readonly name: string;
-  readonly version: string;
-  /** ISO 8601. */
-  readonly startedAt: string;
-}
-
 /** The parts that a snapshot goes to. */
 export interface ForwardingParts {
-  readonly identity: NodeIdentity;
+  /** Publishes what became of a snapshot. */
+  readonly report: Pick<NodeReport, "applied">;
   readonly dataPlane: DataPlane;
   readonly tables: MaglevTables;
   readonly monitor: HealthMonitor;
   readonly binder: VipBinder;
-  readonly session: NodeSession;
+  readonly session: Pick<NodeSession, "recordHealth" | "forgetHealth">;
+  /** Learns what this node can serve. Default: nobody asks. */
+  readonly serving?: Serving;
   readonly lookups: Lookups;
   /** Names that backends are called by: to be resolved from now on. */
   readonly followNames: (hosts: ReadonlySet<string>) => void;
@@ -59,6 +56,7 @@ export class Forwarding {
   /** Policies that can't be carried out, by load balancer. */
   readonly #routeProblems = new Map<string, readonly Problem[]>();
   #appliedRevision = 0;
+  #isReady = false;
   #snapshot: Snapshot = { revision: 0, units: new Map() };
 
   constructor(parts: ForwardingParts) {
@@ -67,7 +65,7 @@ export class Forwarding {
 
   /** Whether a configuration has been applied, since start. */
   get ready(): boolean {
-    return this.#appliedRevision > 0;
+    return this.#isReady;
   }
 
   /** What the data plane serves now. */
@@ -94,8 +92,14 @@ export class Forwarding {
       this.#noteRouteProblems(snapshot);
       this.#follow(names);
       this.#check(trees);
+      const touched = [...this.#touched];
       this.#touched.clear();
+      this.#isReady = true;
       this.report(report);
+      this.#parts.serving?.applied(
+        { units: snapshot.units, trees, touched },
+        { ...report, vipProblems: this.#vipProblems },
+      );
       log.debug("configuration applied", {
         revision: snapshot.revision,
         loadBalancers: snapshot.units.size,
@@ -110,8 +114,10 @@ export class Forwarding {
   }
 
   /** What the data plane says of itself, at an apply or later: published to the other nodes and the API. */
-  report({ revision, problems }: ApplyReport): void {
-    const { identity, session, log } = this.#parts;
+  report(said: ApplyReport): void {
+    const { revision, problems } = said;
+    const { report, serving, log } = this.#parts;
+    serving?.reported({ ...said, vipProblems: this.#vipProblems });
     const withoutVip = new Set(this.#vipProblems.map(({ loadBalancerId }) => loadBalancerId));
     // A VIP that is missing is why its listeners cannot be bound: one reason, not two.
     const all = [
@@ -122,22 +128,19 @@ export class Forwarding {
     ];
     this.#appliedRevision = Math.max(this.#appliedRevision, revision);
     for (const line of this.#changes(all)) log.warn(line.event, line.fields);
-    session.publish({
-      ...identity,
-      state: "READY",
-      addresses: [],
-      appliedRevision: this.#appliedRevision,
-      problems: all as never,
-      capabilities: ["userspace"],
+    report.applied({
+      revision: this.#appliedRevision,
+      problems: all.map(({ isClosed: _, ...problem }) => problem),
     });
   }
 
   /** A backend's health has changed: the data path, the tables and the store hear of it, in this order. */
   verdict({ backendId, loadBalancerId, health, reason, target, previous, atMs }: Verdict): void {
-    const { dataPlane, tables, session, log } = this.#parts;
+    const { dataPlane, tables, session, serving, log } = this.#parts;
     // The table first: what a verdict changes of both is loaded in one go.
     tables.setHealth(backendId, health);
     dataPlane.setHealth(backendId, health);
+    serving?.verdict(loadBalancerId, backendId, health);
     this.#noteVerdict(loadBalancerId, backendId);
     session.recordHealth([{ backendId, loadBalancerId, health, reason, since: new Date(atMs).toISOString() }]);
     const fields = {

@@ -5,23 +5,31 @@
 import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 
-import type { Cidr, VipPoolSpec } from "@fiberlb/types";
+import { type Cidr, invalid, parseSpec, type VipPoolSpec } from "@fiberlb/types";
 
 import { startAdminServer } from "./admin-server.ts";
 import type { Clock } from "./clock.ts";
 import { type Config, DEFAULT_VIP_POOLS, parseListen } from "./config/config.ts";
+import { vipPoolSpecs } from "./config/vip-pools.ts";
 import { type ControlPlane, createControlPlane } from "./control/control-plane.ts";
 import type { TlsMaterial } from "./control/http/one-port.ts";
+import { nodeName } from "./data-folder.ts";
 import type { DataPlane } from "./data/data-plane.ts";
+import { enterStore } from "./enter-store.ts";
 import type { Forwarding } from "./forwarding.ts";
 import type { HealthMonitor } from "./health/monitor.ts";
+import type { LastApplied } from "./last-applied/last-applied.ts";
 import type { Log } from "./log.ts";
 import { ApiCalls } from "./metrics/api-calls.ts";
 import { renderMetrics } from "./metrics/exposition.ts";
 import { nodeMetrics } from "./metrics/node-metrics.ts";
+import type { DrainWatch } from "./node-drain.ts";
 import type { OpenedStore } from "./open-store.ts";
 import type { Random } from "./random.ts";
+import { claimClusterKey } from "./repository/cluster-key.ts";
 import type { KeyRing } from "./repository/key-ring.ts";
+import type { NodeInstance } from "./repository/node-lease.ts";
+import type { NameLookup } from "./snapshot/lookup.ts";
 import { type StartedForwarding, startForwarding } from "./start-forwarding.ts";
 import type { Inheritance } from "./takeover/messages.ts";
 
@@ -30,12 +38,19 @@ export interface ManagementOptions {
   readonly config: Config;
   readonly log: Log;
   readonly version: string;
+  /** Tells this process from others that were given the same node name. */
+  readonly instance: NodeInstance;
   readonly clock: Clock;
   readonly random?: Random;
+  readonly lookup?: NameLookup;
   /** Closed with this half, also when it cannot be started. */
   readonly store: OpenedStore;
   readonly dataPlane: DataPlane;
   readonly keyRing: KeyRing;
+  /** Keeps what is applied on this node's disk; absent: it does not start without its store. */
+  readonly lastApplied?: LastApplied;
+  /** Names the key that secrets are sealed with. */
+  readonly keyFingerprint: string;
   /** What the process before this one knew; VIPs and traffic are then left alone when the start fails. */
   readonly inheritance?: Inheritance;
   /** Called before anything is configured. */
@@ -74,12 +89,25 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
   cleanup.defer(() => store.close());
   const apiCalls = new ApiCalls();
   const control = createNodeControlPlane({ ...options, apiCalls });
-  await control.start();
   cleanup.defer(() => control.close({ graceMs: 0 }));
+  const identity = { name: nodeName(config), version: options.version, startedAt: options.instance.startedAt };
+  const session = control.repository.openNodeSession(identity.name, options.instance);
+  cleanup.defer(() => session.close());
+  const entry = await enterStore({
+    ...options,
+    mayWait: options.lastApplied !== undefined,
+    enter: async () => {
+      if (config.store.kind === "etcd") await claimKey(options);
+      await control.start();
+      await session.claim();
+    },
+  });
+  cleanup.defer(() => entry.stop());
   // Whoever cannot have the ports should know before taking over any listener.
   if (inheritance !== undefined) await lookAtPorts(config);
   await options.startDataPlane();
-  const started = await startForwarding({ ...options, repository: control.repository });
+  const isStoreAway = entry.isAway;
+  const started = await startForwarding({ ...options, repository: control.repository, session, identity, isStoreAway });
   options.onForwarding(started.forwarding);
   cleanup.defer(() => (inheritance === undefined ? started.stop() : forsake(started)));
   const api = parseListen(config.api.listen)!;
@@ -94,6 +122,7 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
     known: () => started.known(),
     halt: () => started.halt(),
     async stop() {
+      await entry.stop();
       // Before everything else, so that nobody is told of changes that nobody applies any more.
       await control.close({ graceMs: API_GRACE_MS });
       await started.stop();
@@ -103,12 +132,19 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
     async release() {
       // Each of them, whatever becomes of the others: what stays open keeps the next process from starting.
       await using closing = new AsyncDisposableStack();
+      await entry.stop();
       closing.defer(() => admin.close());
       closing.defer(() => store.close());
       closing.defer(() => started.detach());
       closing.defer(() => control.close({ graceMs: API_GRACE_MS }));
     },
   };
+}
+
+/** What the nodes of a cluster seal, all of them have to open. */
+function claimKey({ config, store, keyFingerprint }: ManagementOptions): Promise<void> {
+  const keyFile = config.secrets.keyFile ?? "(none)";
+  return claimClusterKey(store, { fingerprint: keyFingerprint, node: nodeName(config), keyFile });
 }
 
 async function forsake(started: StartedForwarding): Promise<void> {
@@ -126,7 +162,7 @@ function createNodeControlPlane(parts: ManagementOptions & { readonly apiCalls: 
     store,
     clock,
     keyRing,
-    vipPools: (config.vipPools ?? DEFAULT_VIP_POOLS) as readonly unknown[] as readonly VipPoolSpec[],
+    vipPools: configuredPools(config),
     vipReuseDelayMs: config.vipReuseDelayS * 1000,
     deniedCidrs: (config.backends.deniedCidrs ?? []) as readonly string[] as readonly Cidr[],
     traffic: dataPlane,
@@ -140,6 +176,15 @@ function createNodeControlPlane(parts: ManagementOptions & { readonly apiCalls: 
       warn: (message) => log.warn(message),
       error: (what, error) => log.error(`${what} failed`, { error }),
     },
+  });
+}
+
+/** Checked with the configuration. */
+function configuredPools({ vipPools }: Config): readonly VipPoolSpec[] {
+  return vipPoolSpecs(vipPools ?? DEFAULT_VIP_POOLS).map((pool) => {
+    const spec = parseSpec("vipPool", pool);
+    if (!spec.ok) throw invalid(spec.violations);
+    return spec.value;
   });
 }
 
@@ -166,13 +211,14 @@ interface AdminParts {
   readonly forwarding: Forwarding;
   readonly monitor: HealthMonitor;
   readonly apiCalls: ApiCalls;
+  readonly drain: DrainWatch;
 }
 
 async function startAdmin(parts: AdminParts): Promise<{ readonly place: string; close(): Promise<void> }> {
-  const { config, store, forwarding } = parts;
+  const { config, store } = parts;
   const listen = parseListen(config.admin.listen)!;
   const admin = await startAdminServer(listen, {
-    ready: () => forwarding.ready,
+    notReady: () => whyNotReady(parts),
     storeProblem: () =>
       store.status().then(
         () => undefined,
@@ -184,6 +230,12 @@ async function startAdmin(parts: AdminParts): Promise<{ readonly place: string; 
     },
   }).catch(explainListen("admin", config.admin.listen));
   return { place: `${hostOf(listen.host)}:${admin.port}`, close: () => admin.close() };
+}
+
+/** External load balancers and routers are to go elsewhere while a node drains, though it still serves who comes. */
+function whyNotReady({ config, forwarding, drain }: AdminParts): string | undefined {
+  if (!forwarding.ready) return "no configuration has been applied so far";
+  return drain.draining ? `node ${nodeName(config)} drains` : undefined;
 }
 
 function metricsText({ dataPlane, forwarding, monitor, apiCalls }: AdminParts): string {

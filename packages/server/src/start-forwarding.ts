@@ -1,26 +1,33 @@
 /**
  * Wires the forwarding half of a node: resolver, health checks, tables, VIPs and the publisher that feeds them.
  */
-import { hostname } from "node:os";
+import { networkInterfaces } from "node:os";
 
-import { type Cidr, type IpAddress, rangeMatcher } from "@fiberlb/types";
+import type { Certificate } from "@fiberlb/types";
 
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config/config.ts";
+import { dataFile } from "./data-folder.ts";
 import type { DataPlane } from "./data/data-plane.ts";
 import { Forwarding } from "./forwarding.ts";
 import { createHealthMonitor, type HealthMonitor } from "./health/monitor.ts";
+import type { LastApplied, SavedConfiguration } from "./last-applied/last-applied.ts";
 import { loadCertificate } from "./load-certificate.ts";
 import type { Log } from "./log.ts";
+import { DrainWatch, type Withdrawable } from "./node-drain.ts";
+import { hostAddresses, type NodeIdentity, NodeReport } from "./node-report.ts";
 import { type Random, systemRandom } from "./random.ts";
+import type { Election } from "./repository/election.ts";
 import type { KeyRing } from "./repository/key-ring.ts";
+import type { NodeSession } from "./repository/node-session.ts";
 import type { Repository } from "./repository/repository.ts";
 import { CertificateShelf } from "./snapshot/certificate-shelf.ts";
 import type { Lookups } from "./snapshot/compile.ts";
-import { createSystemLookup } from "./snapshot/lookup.ts";
+import type { NameLookup } from "./snapshot/lookup.ts";
 import { MaglevTables } from "./snapshot/maglev-tables.ts";
 import { Publisher } from "./snapshot/publisher.ts";
-import { createResolver, type Resolver } from "./snapshot/resolver.ts";
+import type { Resolver } from "./snapshot/resolver.ts";
+import { startNames } from "./start-names.ts";
 import { type Inheritance, NO_INHERITANCE } from "./takeover/messages.ts";
 import { createVipBinder, type VipBinder } from "./vip/binder.ts";
 
@@ -28,21 +35,31 @@ import { createVipBinder, type VipBinder } from "./vip/binder.ts";
 export interface ForwardingInputs {
   readonly config: Config;
   readonly log: Log;
-  readonly version: string;
+  readonly identity: NodeIdentity;
   readonly clock: Clock;
   readonly random?: Random;
+  /** Asks name servers. Default: as this host does. */
+  readonly lookup?: NameLookup;
   readonly repository: Repository;
+  readonly session: NodeSession;
   readonly dataPlane: DataPlane;
   /** Opens the private keys of certificates. */
   readonly keyRing: KeyRing;
+  /** What has VIPs announced, and withdraws them while the node drains. Default: nothing. */
+  readonly announcers?: readonly Withdrawable[];
   /** What the process before this one knew. */
   readonly inheritance?: Inheritance;
+  /** Keeps what is applied on disk; absent: without the store nothing is forwarded. */
+  readonly lastApplied?: LastApplied;
+  /** The store was found away. */
+  readonly isStoreAway?: boolean;
 }
 
 /** What was started, and the way to end it. */
 export interface StartedForwarding {
   readonly forwarding: Forwarding;
   readonly monitor: HealthMonitor;
+  readonly drain: DrainWatch;
   /** Ends all of it, the data plane and its VIPs included. */
   stop(): Promise<void>;
   /** Ends what needs the store. Traffic goes on as configured last, and health checks for it do, until `halt`. */
@@ -55,40 +72,19 @@ export interface StartedForwarding {
 
 /** Starts what follows the store. Resolves when the first configuration has been applied. @throws when the store cannot be read. */
 export async function startForwarding(parts: ForwardingInputs): Promise<StartedForwarding> {
-  const { config, log, clock, version, dataPlane, repository } = parts;
-  const random = parts.random ?? systemRandom;
+  const { config, log, clock, identity, dataPlane, repository, session } = parts;
   const { health } = parts.inheritance ?? NO_INHERITANCE;
-  const tables = new MaglevTables({ onTable: (table) => dataPlane.setTable(table) });
-  const binder = createNodeBinder(config, log);
-  const resolver = createNodeResolver(parts, (name) => publisher.resolved(new Set([name])));
-  const monitor = createHealthMonitor({ clock, random, onVerdict: (verdict) => forwarding.verdict(verdict) });
-  const certificates = new CertificateShelf((named) => loadCertificate(parts, named));
-  const lookups: Lookups = {
-    resolveHost: (host) => resolver.resolve(host),
-    findCertificate: (id) => certificates.find(id),
-  };
-  let names: ReadonlySet<string> = new Set();
-  const session = repository.openNodeSession();
-  const forwarding = new Forwarding({
-    identity: { name: config.node.name ?? hostname(), version, startedAt: new Date(clock.epochMs()).toISOString() },
-    dataPlane,
-    tables,
-    monitor,
-    binder,
-    session,
-    lookups,
-    followNames: (hosts) => {
-      names = hosts;
-      resolver.apply(hosts);
-    },
-    clock,
-    log,
-  });
-  const publisher = new Publisher({
-    source: repository,
-    resolveHost: lookups.resolveHost,
-    certificates,
-    onSnapshot: (published) => forwarding.apply(published),
+  const election = repository.openElection(identity.name, session);
+  const capabilities = ["userspace", ...((await dataPlane.capabilities?.()) ?? [])];
+  const saved = parts.isStoreAway === true ? await loadLastApplied(parts) : undefined;
+  const wired = wire(parts, { election, capabilities, saved });
+  const { forwarding, publisher, monitor, resolver, tables, binder, report } = wired;
+  const drain = new DrainWatch({
+    name: identity.name,
+    maintenance: repository.maintenance,
+    announcers: parts.announcers ?? [],
+    countConnections: () => countConnections(dataPlane, forwarding),
+    onChange: (state) => report.draining(state),
     clock,
     log,
   });
@@ -97,23 +93,30 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
     tables.setHealth(backendId, verdict);
     dataPlane.setHealth(backendId, verdict);
   }
-  await publisher.start();
+  await publisher.start({ isAway: saved !== undefined });
   const halt = (): void => {
     monitor.stop();
     resolver.stop();
     tables.stop();
   };
+  const endPublishing = async (): Promise<void> => {
+    drain.stop();
+    election.stop();
+    await publisher.stop();
+    await parts.lastApplied?.stop();
+  };
   return {
     forwarding,
     monitor,
+    drain,
     halt,
     async detach() {
-      await publisher.stop();
+      await endPublishing();
       await session.close();
     },
-    known: () => ({ health: verdictsOf(monitor), addresses: addressesOf(names, resolver) }),
+    known: () => ({ health: verdictsOf(monitor), addresses: wired.addresses() }),
     async stop() {
-      await publisher.stop();
+      await endPublishing();
       halt();
       // VIPs stay until the connections on them have ended.
       await dataPlane.stop({ drainTimeoutMs: config.shutdown.drainTimeoutMs });
@@ -123,25 +126,91 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
   };
 }
 
-function createNodeResolver(parts: ForwardingInputs, onChange: (name: string) => void): Resolver {
-  const { config, log, clock, random = systemRandom, inheritance = NO_INHERITANCE } = parts;
-  return createResolver({
-    clock,
-    random,
-    lookup: createSystemLookup(),
-    refuse: refuseDenied(config.backends.deniedCidrs ?? []),
-    known: new Map(inheritance.addresses),
-    onChange: ({ name, address, problem }) => {
-      if (problem !== undefined)
-        log.warn("a backend's name cannot be resolved", { name, reason: problem, lastKnown: address });
-      onChange(name);
-    },
-  });
+interface NodeTraits {
+  readonly election: Election;
+  readonly capabilities: readonly string[];
+  /** To begin with, while the store is away. */
+  readonly saved: SavedConfiguration | undefined;
 }
 
-function createNodeBinder({ dataPlane, store }: Config, log: Log): VipBinder {
-  const stateFile = store.kind === "sqlite" && { stateFile: `${store.path}.vips.json` };
-  return createVipBinder({ mode: dataPlane.bind, log, ...stateFile });
+/** The parts that know each other. */
+function wire(parts: ForwardingInputs, { election, capabilities, saved }: NodeTraits) {
+  const { config, log, clock, identity, dataPlane, repository, session, lastApplied, random = systemRandom } = parts;
+  const tables = new MaglevTables({ onTable: (table) => dataPlane.setTable(table) });
+  const binder = createNodeBinder(config, log);
+  const resolver = startNames({
+    ...parts,
+    random,
+    election,
+    known: new Map([...(saved?.addresses ?? []), ...(parts.inheritance ?? NO_INHERITANCE).addresses]),
+    onChange: (name) => publisher.resolved(new Set([name])),
+  });
+  const monitor = createHealthMonitor({ clock, random, onVerdict: (verdict) => forwarding.verdict(verdict) });
+  const kept = (id: string): Certificate | undefined => saved?.certificates.get(id);
+  const certificates = new CertificateShelf((named) => loadCertificate({ ...parts, kept }, named));
+  const lookups: Lookups = {
+    resolveHost: (host) => resolver.resolve(host),
+    findCertificate: (id) => certificates.find(id),
+  };
+  const report = new NodeReport({
+    identity,
+    session,
+    describe: () => ({ addresses: hostAddresses(networkInterfaces(), vipsOf(forwarding)), capabilities }),
+  });
+  let names: ReadonlySet<string> = new Set();
+  const followNames = (hosts: ReadonlySet<string>): void => {
+    names = hosts;
+    resolver.apply(hosts);
+  };
+  const addresses = (): Inheritance["addresses"] => addressesOf(names, resolver);
+  lastApplied?.use({ names: addresses, certificate: (id) => storedForm(certificates, id) });
+  const shared = { dataPlane, tables, monitor, binder, session, lookups, clock, log };
+  const forwarding = new Forwarding({ ...shared, report, followNames });
+  const publisher = new Publisher({
+    source: repository,
+    resolveHost: lookups.resolveHost,
+    certificates,
+    ...(saved !== undefined && { saved: saved.trees }),
+    onSnapshot: async (published) => {
+      await forwarding.apply(published);
+      lastApplied?.note(published);
+    },
+    clock,
+    log,
+  });
+  return { forwarding, publisher, monitor, resolver, tables, binder, report, addresses };
+}
+
+const storedForm = (certificates: CertificateShelf, id: string): Certificate | undefined => {
+  const found = certificates.find(id);
+  return found.ok ? found.material.stored : undefined;
+};
+
+async function loadLastApplied({ lastApplied, log }: ForwardingInputs): Promise<SavedConfiguration | undefined> {
+  const saved = await lastApplied?.load();
+  if (saved === undefined) return undefined;
+  if (saved.trees.length === 0) log.warn("nothing is forwarded until the store can be reached: nothing was kept here");
+  else
+    log.warn("what was applied last is forwarded until the store can be reached", {
+      loadBalancers: saved.trees.length,
+      savedAt: new Date(saved.savedAtMs).toISOString(),
+    });
+  return saved;
+}
+
+function createNodeBinder(config: Config, log: Log): VipBinder {
+  const stateFile = dataFile(config, "vips.json");
+  return createVipBinder({ mode: config.dataPlane.bind, log, ...(stateFile !== undefined && { stateFile }) });
+}
+
+const vipsOf = ({ snapshot: { units } }: Forwarding): ReadonlySet<string> =>
+  new Set([...units.values()].map(({ vip }) => vip));
+
+async function countConnections(dataPlane: DataPlane, { snapshot }: Forwarding): Promise<number> {
+  await dataPlane.refreshFigures?.();
+  return [...snapshot.units.values()]
+    .flatMap(({ listeners }) => listeners)
+    .reduce((sum, { id }) => sum + dataPlane.listenerFigures(id).connectionsActive, 0);
 }
 
 function verdictsOf(monitor: HealthMonitor): Inheritance["health"] {
@@ -155,10 +224,4 @@ function addressesOf(names: Iterable<string>, resolver: Resolver): Inheritance["
     const { address } = resolver.resolve(name);
     return address === undefined ? [] : [[name, address] as const];
   });
-}
-
-/** Answers of DNS are judged like addresses that a user wrote. */
-function refuseDenied(denied: readonly string[]): (address: string) => string | undefined {
-  const isDenied = rangeMatcher(denied as readonly Cidr[]);
-  return (address) => (isDenied(address as IpAddress) ? `${address} is in backends.deniedCidrs` : undefined);
 }

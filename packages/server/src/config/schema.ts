@@ -1,4 +1,7 @@
+import { routeSettings } from "@fiberlb/types";
 import { z } from "zod";
+
+import { bgpSchema } from "./bgp-schema.ts";
 
 const MAX_MS = 3_600_000;
 
@@ -46,10 +49,23 @@ const vipPool = z.strictObject({
     .boolean()
     .default(true)
     .meta({ description: "Whether a load balancer that names no pool may get an address from it" }),
+  announce: z
+    .strictObject({
+      kind: z.enum(["bgp", "l2", "none"]).optional(),
+      interface: z.string().min(1).max(15).optional(),
+    })
+    .optional()
+    .meta({ description: "How its VIPs are announced; kind is bgp where there is a bgp section, else none" }),
+  bgp: z
+    .strictObject({ ...routeSettings, whenAllDown: z.enum(["announce", "withdraw"]).optional() })
+    .optional()
+    .meta({ description: "What differs from the bgp section for its VIPs" }),
 });
 
 /** The pool of a node that was given none: only this host can reach it. */
-export const DEFAULT_VIP_POOLS = [{ name: "default", cidrs: ["127.10.0.0/16"], autoAssign: true }] as const;
+export const DEFAULT_VIP_POOLS: readonly z.infer<typeof vipPool>[] = [
+  { name: "default", cidrs: ["127.10.0.0/16"], autoAssign: true },
+];
 
 const node = z.strictObject({
   name: z
@@ -58,6 +74,10 @@ const node = z.strictObject({
     .max(253)
     .optional()
     .meta({ description: "Unique in the cluster; the host's name when absent" }),
+  dataDir: z.string().min(1).optional().meta({
+    description:
+      "Folder of what this node keeps for itself. Default: that of the SQLite file; ./fiberlb-data with etcd",
+  }),
 });
 
 const api = z.strictObject({
@@ -71,10 +91,30 @@ const admin = z.strictObject({
 
 const store = z.strictObject({
   kind: z.enum(["sqlite", "memory", "etcd"]).default("sqlite").meta({
-    description: "sqlite: one file, no server. memory: forgets everything at exit. etcd: not in this release",
+    description:
+      "sqlite: one file, no server. memory: forgets everything at exit. etcd: a cluster that all nodes share",
   }),
   path: z.string().min(1).default("./fiberlb-data/fiberlb.db").meta({
     description: "The SQLite file; its folder also holds the key file, the list of VIPs on lo and the control socket",
+  }),
+  endpoints: z
+    .array(z.string())
+    .min(1)
+    .optional()
+    .meta({ description: "etcd: URLs of the members, https://10.0.0.1:2379; one is enough, all are better" }),
+  tls: z
+    .strictObject({
+      ca: z.string().min(1).optional().meta({
+        description: "etcd: PEM file with who may sign the members' certificates. Default: what the system trusts",
+      }),
+      cert: z.string().min(1).optional().meta({ description: "etcd: PEM file with this node's own certificate" }),
+      key: z.string().min(1).optional().meta({ description: "etcd: PEM file with its private key" }),
+    })
+    .optional(),
+  username: z.string().min(1).optional().meta({ description: "etcd: who to be, where its authentication is enabled" }),
+  passwordFile: z.string().min(1).optional().meta({ description: "etcd: file with that user's password" }),
+  prefix: z.string().default("/fiberlb/").meta({
+    description: 'etcd: comes before every key, ends with "/"; nodes with the same one form a cluster',
   }),
 });
 
@@ -132,7 +172,8 @@ const shutdown = z.strictObject({
 
 const secrets = z.strictObject({
   keyFile: z.string().min(1).optional().meta({
-    description: "Key that private keys are encrypted with; made, mode 0600, beside the SQLite file when absent",
+    description:
+      "Key that private keys are encrypted with; made, mode 0600, beside the SQLite file when absent. Required with etcd, the same on every node",
   }),
 });
 
@@ -160,7 +201,8 @@ export const configSchema = z.strictObject({
   store: section(store),
   auth: section(auth),
   vipPools: z.array(vipPool).min(1).optional().meta({
-    description: "First start only: later the store's pools rule. Absent: one pool, 127.10.0.0/16, for this host alone",
+    description:
+      "First start only: later the store's pools rule. Absent: one pool, 127.10.0.0/16, for this host alone. Each has name, cidrs, autoAssign, announce {kind: bgp, l2 or none; interface}, bgp {nextHop, nextHopV6, communities, largeCommunities, localPref, med, aggregateV4, aggregateV6, whenAllDown}",
   }),
   vipReuseDelayS: z
     .int()
@@ -169,6 +211,7 @@ export const configSchema = z.strictObject({
     .default(60)
     .meta({ description: "How long a freed VIP is not handed out again unless asked for" }),
   dataPlane: section(dataPlane),
+  bgp: bgpSchema.optional(),
   shutdown: section(shutdown),
   secrets: section(secrets),
   backends: section(backends),

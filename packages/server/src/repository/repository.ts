@@ -1,20 +1,28 @@
-import type { Store } from "@fiberlb/store";
-import type { VipPool, VipPoolSpec } from "@fiberlb/types";
+import { isDeepStrictEqual } from "node:util";
+
+import { prefixRange, type Store } from "@fiberlb/store";
+import { DomainError, type Node, type VipPool, type VipPoolSpec } from "@fiberlb/types";
 
 import type { Clock } from "../clock.ts";
+import { AnnounceView } from "./announce-records.ts";
 import { CascadeSweeper } from "./cascade-sweeper.ts";
 import { ChangeFeed } from "./change-feed.ts";
-import { decodeText } from "./codec.ts";
+import { decodeJson, decodeText } from "./codec.ts";
 import { createOne, type CreateRequest, type Written } from "./create.ts";
 import { type DeleteRequest, startDeletion } from "./delete.ts";
+import { DnsView, DnsWriter } from "./dns-records.ts";
+import { ElectedView } from "./elected-view.ts";
+import { Election } from "./election.ts";
 import { EntityReader, type Stored } from "./entity-reader.ts";
 import { growTable, poolHooks } from "./hooks-maglev.ts";
 import { listenerHooks, policyHooks } from "./hooks-policy.ts";
 import { registrationHooks } from "./hooks-registration.ts";
 import { vipHooks } from "./hooks-vip.ts";
 import { createIds } from "./ids.ts";
-import { backendAddressKey, type Tenant, type TenantKind } from "./keys.ts";
+import { backendAddressKey, NODE_PREFIX, type Tenant, type TenantKind } from "./keys.ts";
 import { type ListQuery, listEntities, type Page } from "./list.ts";
+import { Maintenance } from "./maintenance.ts";
+import type { NodeInstance } from "./node-lease.ts";
 import { NodeSession } from "./node-session.ts";
 import { NodeView } from "./node-view.ts";
 import { Reaper } from "./reaper.ts";
@@ -24,6 +32,7 @@ import { type LoadBalancerTree, readTree, readUnits, type TreeAddress } from "./
 import { type UnitChange, watchUnits } from "./unit-changes.ts";
 import { updateOne, type UpdateRequest } from "./update.ts";
 import { VipLedger } from "./vip-ledger.ts";
+import { VipPoolView } from "./vip-pool-view.ts";
 import { VipPools } from "./vip-pools.ts";
 import type { WriteContext } from "./write-context.ts";
 
@@ -57,6 +66,16 @@ export class Repository {
   readonly vipPools: VipPools;
   readonly nodes: NodeView;
   readonly feed: ChangeFeed;
+  /** Which nodes are to be out of service. */
+  readonly maintenance: Maintenance;
+  /** Which node acts for all. */
+  readonly elected: ElectedView;
+  /** What DNS names of backends stand for. */
+  readonly dns: DnsView;
+  /** What nodes say of the VIPs that they announce. */
+  readonly announcements: AnnounceView;
+  /** How VIPs are announced. */
+  readonly vipPoolView: VipPoolView;
   readonly #context: WriteContext;
   readonly #reaper: Reaper;
   readonly #options: RepositoryOptions;
@@ -69,6 +88,11 @@ export class Repository {
     this.reader = new EntityReader(store);
     this.feed = new ChangeFeed(store, { clock, onError: (error) => onError(error, "watching the store") });
     this.nodes = new NodeView(store, { feed: this.feed, clock });
+    this.maintenance = new Maintenance(store, { feed: this.feed, clock });
+    this.elected = new ElectedView(store, this.feed);
+    this.dns = new DnsView(store, this.feed);
+    this.announcements = new AnnounceView(store, this.feed);
+    this.vipPoolView = new VipPoolView(store, this.feed);
     const ids = createIds(clock, options.fillRandom);
     this.vipPools = new VipPools(store, { ids, clock });
     const ledger = new VipLedger(store, this.feed);
@@ -103,7 +127,10 @@ export class Repository {
     });
   }
 
-  /** Loads what is kept in memory, follows the store, and goes on with deletions that a crash interrupted. */
+  /**
+   * Loads what is kept in memory, follows the store, and goes on with deletions that a crash interrupted. After a failure
+   * it may be called again.
+   */
   async start(): Promise<void> {
     await this.feed.start();
     await this.#sweeper.resume();
@@ -180,15 +207,55 @@ export class Repository {
     return watchUnits(this.store, fromRevision, signal);
   }
 
-  /** Begins to speak for a node: its record and its verdicts on backends. */
-  openNodeSession(): NodeSession {
+  /**
+   * Begins to speak for the node of this name: its record, its verdicts on backends and whatever else it tells others.
+   *
+   * @param instance tells this process from others that were given the same name; absent: as a host of its own
+   */
+  openNodeSession(name: string, instance: NodeInstance = this.#anonymous(name)): NodeSession {
     const { store, clock, onError } = this.#options;
     return new NodeSession({
+      name,
+      instance,
       store,
       clock,
       view: this.nodes,
       onError: (error) => onError(error, "publishing the node"),
     });
+  }
+
+  /** The nodes that live, by name, as the store says now; `nodes` knows them without asking. */
+  async readNodes(): Promise<Node[]> {
+    const { kvs } = await this.store.range(prefixRange(NODE_PREFIX));
+    return kvs.map(({ value }) => decodeJson(value) as Node).toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** Of nodes that start together on an empty store, one is faster. */
+  async #seedVipPool(spec: VipPoolSpec): Promise<void> {
+    try {
+      await this.vipPools.create(spec, { validateOnly: false });
+    } catch (error) {
+      if (!(error instanceof DomainError) || error.kind !== "already-exists") throw error;
+    }
+  }
+
+  /** Has the node of this session stand for election. */
+  openElection(name: string, { lease }: Pick<NodeSession, "lease">): Election {
+    const { store, clock, onError } = this.#options;
+    const onFailed = (error: unknown): void => onError(error, "standing for election");
+    return new Election({ store, clock, view: this.elected, lease, name, onError: onFailed });
+  }
+
+  /** Writes, for the elected node, what DNS names stand for. */
+  openDnsWriter(election: Election): DnsWriter {
+    const { store, clock, onError } = this.#options;
+    const onFailed = (error: unknown): void => onError(error, "writing what DNS names stand for");
+    return new DnsWriter({ store, clock, election, onError: onFailed });
+  }
+
+  #anonymous(host: string): NodeInstance {
+    const process = this.#context.ids.next();
+    return { installation: process, process, host, startedAt: new Date(this.#options.clock.epochMs()).toISOString() };
   }
 
   /**
@@ -199,7 +266,7 @@ export class Repository {
   async seedVipPools(configured: readonly VipPoolSpec[]): Promise<string[]> {
     const stored = await this.vipPools.list();
     if (stored.length === 0) {
-      for (const spec of configured) await this.vipPools.create(spec, { validateOnly: false });
+      for (const spec of configured) await this.#seedVipPool(spec);
       return [];
     }
     return differences(configured, stored);
@@ -208,19 +275,25 @@ export class Repository {
 
 function differences(configured: readonly VipPoolSpec[], stored: readonly VipPool[]): string[] {
   const byName = new Map(stored.map((pool) => [pool.name, pool]));
-  const told = configured.flatMap(({ name, cidrs, autoAssign }) => {
-    const pool = byName.get(name);
-    if (pool === undefined) return [`VIP pool ${name} of the configuration file is not in the store: ignored`];
-    const same = pool.autoAssign === autoAssign && pool.cidrs.join() === cidrs.join();
-    return same
-      ? []
-      : [
-          `VIP pool ${name} differs: the file says ${cidrs.join(", ")}, the store ${pool.cidrs.join(", ")}; the store's is used`,
-        ];
+  const told = configured.flatMap((wanted) => {
+    const pool = byName.get(wanted.name);
+    if (pool === undefined) return [`VIP pool ${wanted.name} of the configuration file is not in the store: ignored`];
+    return difference(wanted, pool) ?? [];
   });
   const names = new Set(configured.map(({ name }) => name));
   const extra = stored
     .filter(({ name }) => !names.has(name))
     .map(({ name }) => `VIP pool ${name} is in the store, not in the file`);
   return [...told, ...extra];
+}
+
+function difference(wanted: VipPoolSpec, pool: VipPool): string | undefined {
+  const { name } = wanted;
+  const isSame = (["autoAssign", "announce", "bgp", "cidrs"] as const).every((key) =>
+    isDeepStrictEqual(wanted[key], pool[key]),
+  );
+  if (isSame) return undefined;
+  const [file, store] = [wanted.cidrs.join(", "), pool.cidrs.join(", ")];
+  if (file !== store) return `VIP pool ${name} differs: the file says ${file}, the store ${store}; the store's is used`;
+  return `VIP pool ${name} differs from the file in autoAssign, announce or bgp; the store's is used`;
 }

@@ -326,6 +326,8 @@ export interface Problem {
   readonly listenerId?: string;
   /** For people: what failed, why, what to do. */
   readonly reason: string;
+  /** Set when nobody can connect to the listener: it is open in no worker, and the kernel does not forward it. */
+  readonly isClosed?: true;
 }
 
 /**

@@ -60,7 +60,12 @@ export function assign(unit: Unit, context: AssignmentContext): Assignment {
       ? `Cannot forward listener ${unit.name}/${listener.name}: ${why.reason}`
       : inVain(unit, listener, why.reason);
     if (problem !== undefined)
-      problems.push({ loadBalancerId: unit.loadBalancerId, listenerId: listener.id, reason: problem });
+      problems.push({
+        loadBalancerId: unit.loadBalancerId,
+        listenerId: listener.id,
+        reason: problem,
+        ...(must && { isClosed: true }),
+      });
   }
   const isElsewhere = ({ id }: ListenerUnit): boolean => inKernel.has(id) || byDsr.has(id) || held.has(id);
   const listeners = unit.listeners.filter((listener) => !isElsewhere(listener));
