@@ -159,6 +159,9 @@ class RunningNode implements RunningServer {
       onReport: (report) => {
         if (this.#phase === "managing") this.#forwarding?.report(report);
       },
+      onEjection: (ejection) => {
+        if (this.#phase === "managing") this.#forwarding?.ejection(ejection);
+      },
     });
   }
 
@@ -319,7 +322,7 @@ function keepLastApplied({ config, clock, log }: Parts): { readonly lastApplied?
 }
 
 type DataPlaneParts = Required<
-  Pick<DataPlaneOptions, "clock" | "sessionKey" | "ticketSecret" | "onReport" | "joinListeners">
+  Pick<DataPlaneOptions, "clock" | "sessionKey" | "ticketSecret" | "onReport" | "onEjection" | "joinListeners">
 > & { readonly log: Log };
 
 function createNodeDataPlane(config: Config, parts: DataPlaneParts): DataPlane {
