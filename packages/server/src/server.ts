@@ -162,6 +162,9 @@ class RunningNode implements RunningServer {
       onReport: (report) => {
         if (this.#phase === "managing") this.#forwarding?.report(report);
       },
+      onEjection: (ejection) => {
+        if (this.#phase === "managing") this.#forwarding?.ejection(ejection);
+      },
     });
   }
 
@@ -323,7 +326,7 @@ function keepLastApplied({ config, clock, log }: Parts): { readonly lastApplied?
 }
 
 type DataPlaneParts = Required<
-  Pick<DataPlaneOptions, "clock" | "sessionKey" | "ticketSecret" | "onReport" | "joinListeners">
+  Pick<DataPlaneOptions, "clock" | "sessionKey" | "ticketSecret" | "onReport" | "onEjection" | "joinListeners">
 > &
   Pick<KernelDataPlaneOptions, "isLinkVip"> & { readonly log: Log };
 

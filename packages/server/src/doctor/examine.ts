@@ -1,4 +1,5 @@
 import type { Config } from "../config/config.ts";
+import { checkDirectReturn } from "./direct-return-checks.ts";
 import type { DoctorFacts } from "./facts.ts";
 import { type Finding, skipped } from "./finding.ts";
 import { checkKernel } from "./kernel-checks.ts";
@@ -20,6 +21,7 @@ export function examine(facts: DoctorFacts, config: Config): readonly Section[] 
     { title: "Network", findings: checkNetwork(facts, config) },
     { title: "Forwarding in the kernel", findings: checkKernel(facts, config) },
     { title: "VIPs on a link", findings: checkLinks(facts, config) },
+    { title: "Direct server return", findings: checkDirectReturn(facts) },
     { title: "State", findings: checkState(facts) },
     { title: "Announcing", findings: [skipped("GoBGP", "this release announces no VIPs: route them to this host")] },
   ];

@@ -1,3 +1,5 @@
+import type { NeighbourState } from "../data/l4/nftables/neighbours.ts";
+
 /** Everything that `fiberlb doctor` looks at, as it was found. What could not be found out is undefined. */
 export interface DoctorFacts {
   readonly ports: { readonly api: PortFact; readonly admin: PortFact };
@@ -29,6 +31,8 @@ export interface DoctorFacts {
   readonly packetSocket: string;
   /** Sockets of other programs that take all addresses of their port. */
   readonly wildcardSockets: readonly { readonly protocol: "tcp" | "udp"; readonly port: number }[];
+  /** What the kernel does by direct server return now; absent: nothing, or it cannot be seen. */
+  readonly directReturn?: DirectReturnFacts;
   readonly store: StoreFact | undefined;
   readonly keyFile: { readonly path: string; readonly mode: number } | undefined;
   /** Wall clock, milliseconds since 1970. */
@@ -37,6 +41,22 @@ export interface DoctorFacts {
 
 /** What a bind for a moment said: it worked, or the system's error name. */
 export type PortFact = "free" | (string & {});
+
+/** Pools with `forwarding: DSR`, as the kernel's table has them. */
+export interface DirectReturnFacts {
+  readonly backends: readonly DirectReturnBackend[];
+  /** VIPs that somebody on a link says are his; undefined: could not be asked. */
+  readonly claimed: readonly { readonly vip: string; readonly interface: string; readonly by: string }[] | undefined;
+}
+
+/** A backend that packets are sent to by its link address. */
+export interface DirectReturnBackend {
+  readonly address: string;
+  /** Interface of the subnet that it is in; undefined: none of this host's. */
+  readonly interface: string | undefined;
+  /** What the neighbour table says of it; `absent`: nothing. */
+  readonly neighbour: NeighbourState | "absent";
+}
 
 /** Rights of this process. */
 export interface Capabilities {

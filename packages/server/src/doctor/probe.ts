@@ -12,6 +12,7 @@ import { type Config, parseListen } from "../config/config.ts";
 import { answers, controlSocketPath } from "../control-socket.ts";
 import { dataFolder } from "../data-folder.ts";
 import { readHostLimits } from "../data/host-limits.ts";
+import { probeDirectReturn } from "./direct-return-probe.ts";
 import { type DoctorFacts, type PortFact, type StoreFact, SYSCTLS } from "./facts.ts";
 import { linkPools } from "./link-pools.ts";
 import { parseCapabilities, parseWildcardSockets } from "./parse-proc.ts";
@@ -23,6 +24,8 @@ const SBIN = "/usr/local/sbin:/usr/sbin:/sbin";
 /** Looks at this host. Changes nothing; binds API and admin port for a moment. */
 export async function probeHost(config: Config, clock: Clock): Promise<DoctorFacts> {
   const { path, kind } = config.store;
+  const networks = readNetworks();
+  const directReturn = await probeDirectReturn(networks);
   const folder = dataFolder(config);
   const conntrack = {
     count: readNumber("net.netfilter.nf_conntrack_count"),
@@ -46,9 +49,10 @@ export async function probeHost(config: Config, clock: Clock): Promise<DoctorFac
         : { count: conntrack.count, max: conntrack.max },
     sysctls: Object.fromEntries(SYSCTLS.map((name) => [name, readSysctl(name)])),
     reversePathFilters: readReversePathFilters(),
-    networks: readNetworks(),
     links: readLinks(config),
     packetSocket: linkPools(config).length === 0 ? "" : tryPacketSocket(),
+    networks,
+    ...(directReturn !== undefined && { directReturn }),
     wildcardSockets: readWildcardSockets(),
     store: kind === "sqlite" ? lookAtStore(resolve(path)) : undefined,
     keyFile: lookAtKey(config),

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 
 import { type Config, parseConfig } from "../../src/config/config.ts";
 import { examine } from "../../src/doctor/examine.ts";
-import type { DoctorFacts } from "../../src/doctor/facts.ts";
+import type { DirectReturnBackend, DirectReturnFacts, DoctorFacts } from "../../src/doctor/facts.ts";
 import type { Finding } from "../../src/doctor/finding.ts";
 
 /** A host that lacks nothing. */
@@ -26,6 +26,7 @@ const FIT: DoctorFacts = {
   networks: [{ interface: "eth0", cidr: "192.0.2.1/24" }],
   links: {},
   packetSocket: "",
+  directReturn: { backends: [{ address: "192.0.2.9", interface: "eth0", neighbour: "reachable" }], claimed: [] },
   wildcardSockets: [],
   store: { path: "/var/lib/fiberlb/fiberlb.db", folder: "/var/lib/fiberlb", isWritable: true, freeBytes: 2 ** 34 },
   keyFile: { path: "/var/lib/fiberlb/fiberlb.key", mode: 0o600 },
@@ -42,6 +43,10 @@ function findings(facts: Partial<DoctorFacts>, flags: Readonly<Record<string, un
   return new Map(sections.flatMap((section) => section.findings.map((finding) => [finding.check, finding] as const)));
 }
 
+const CLAIM = { vip: "203.0.113.1", interface: "eth0", by: "02:00:00:00:00:09" };
+const dsr = (part: Partial<DirectReturnBackend>, claimed: DirectReturnFacts["claimed"] | null = []) => ({
+  directReturn: { backends: [{ ...FIT.directReturn!.backends[0]!, ...part }], claimed: claimed ?? undefined },
+});
 const pool = (...cidrs: string[]) => ({ vipPools: [{ name: "public", cidrs }] });
 /** On the link of the fit host's interface. */
 const onLink = (...cidrs: string[]) => ({
@@ -72,6 +77,13 @@ it("names each check once, and says what to do about everything that is not ok",
 
 describe("what is found", () => {
   it.each<[string, Partial<DoctorFacts>, Readonly<Record<string, unknown>>, Finding["state"], RegExp]>([
+    ["DSR backends", { directReturn: undefined as never }, {}, "skipped", /no pool with forwarding DSR/],
+    ["DSR backends", dsr({ neighbour: "unreachable" }), {}, "warning", /nobody answers for 192.0.2.9 on the link/],
+    ["DSR backends", dsr({ neighbour: "absent" }), {}, "warning", /link address of 192.0.2.9 is not known/],
+    ["DSR backends", dsr({ neighbour: "stale" }), {}, "ok", /all have a link address/],
+    ["DSR links", dsr({ interface: undefined }), {}, "warning", /192.0.2.9: in no subnet of this host/],
+    ["DSR VIPs", dsr({}, null), {}, "skipped", /needs arping/],
+    ["DSR VIPs", dsr({}, [CLAIM]), {}, "warning", /02:00:00:00:00:09 answers for 203.0.113.1 on eth0/],
     ["API port", { ports: { api: "EADDRINUSE", admin: "free" } }, {}, "failed", /127.0.0.1:9080 is in use by another/],
     ["API port", { ports: { api: "EADDRINUSE", admin: "free" }, nodeRuns: true }, {}, "ok", /a node runs/],
     ["admin port", { ports: { api: "free", admin: "EADDRNOTAVAIL" } }, {}, "failed", /no address of this host/],
