@@ -1,6 +1,5 @@
 import { writeFileSync } from "node:fs";
 
-import type { IpAddress } from "@fiberlb/types";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 
 import { identifierOf } from "../src/gobgp/ownership.ts";
@@ -11,7 +10,7 @@ import { byPrefix, manyRoutes, route } from "./lab/routes.ts";
 import { untilHeld, untilReady, untilStatus } from "./lab/status.ts";
 
 const asn = 64_512;
-const routerId = "10.99.0.1" as Route["nextHop"];
+const routerId = "10.99.0.1";
 const full = {
   communities: ["65535:0", "64512:7"],
   largeCommunities: ["64512:1:2", "64512:4294967295:0"],
@@ -126,7 +125,7 @@ export function speakerContract(release: GobgpRelease): void {
       const speaker = speak();
       await untilReady(speaker);
       const [mine, shared] = [route({ prefix: "203.0.113.1/32" }), route({ prefix: "203.0.113.2/32" })];
-      const theirs = [{ ...shared, nextHop: "10.99.0.7" as Route["nextHop"] }, route({ prefix: "203.0.113.3/32" })];
+      const theirs = [{ ...shared, nextHop: "10.99.0.7" }, route({ prefix: "203.0.113.3/32" })];
       const program = other(0);
       await program.add(theirs);
       await speaker.announce([mine, shared]);
@@ -226,7 +225,7 @@ export function speakerContract(release: GobgpRelease): void {
   });
 
   describe("peers", () => {
-    const near: Peer = { address: "127.0.0.9" as IpAddress, asn: 64_500, port: 1790, passive: false };
+    const near: Peer = { address: "127.0.0.9", asn: 64_500, port: 1790, passive: false };
     const managed = (peers: Peer[]) => ({ manage: { asn, routerId, listenPort: -1, peers } });
     const settings = async () => (await other().api.listPeers({})).map((one) => one.settings);
 
@@ -240,7 +239,7 @@ export function speakerContract(release: GobgpRelease): void {
             keepaliveS: 7,
             connectRetryS: 11,
             multihopTtl: 5,
-            localAddress: "127.0.0.1" as IpAddress,
+            localAddress: "127.0.0.1",
             gracefulRestart: { restartTimeS: 20 },
           },
         ]),
@@ -267,7 +266,7 @@ export function speakerContract(release: GobgpRelease): void {
     test("are changed, removed and left alone as a new speaker wants", async () => {
       const [other1, other2] = ["127.0.0.10", "127.0.0.11"].map((address) => ({
         ...near,
-        address: address as IpAddress,
+        address: address,
       }));
       const said: string[] = [];
       const logger = { info: (line: string) => said.push(line), warn: (line: string) => said.push(line) };

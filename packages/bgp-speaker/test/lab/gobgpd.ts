@@ -1,7 +1,8 @@
 // Starts real GoBGP daemons. Each has its API on a unix socket in a temporary folder, and may be in a network namespace.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, watch } from "node:fs";
+import { connect } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import path from "node:path";
 
@@ -69,6 +70,26 @@ export class Gobgpd {
     const log = openSync(path.join(this.#folder, "log"), "a");
     this.#process = spawn(program, args, { stdio: ["ignore", log, log] });
     closeSync(log);
+  }
+
+  /** Waits until its API can be connected to. */
+  async untilListening(): Promise<void> {
+    const folder = watch(this.#folder);
+    while (!(await this.#accepts())) {
+      // There is a moment between a socket's file and its listening, of which nothing tells.
+      if (!existsSync(this.socket)) await once(folder, "change");
+    }
+    folder.close();
+  }
+
+  #accepts(): Promise<boolean> {
+    return new Promise((resolve) => {
+      const socket = connect({ path: this.socket }, () => {
+        socket.destroy();
+        resolve(true);
+      });
+      socket.on("error", () => resolve(false));
+    });
   }
 
   /** As if its machine were gone; its socket file stays. */
