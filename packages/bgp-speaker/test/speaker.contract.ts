@@ -4,10 +4,11 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 
 import { identifierOf } from "../src/gobgp/ownership.ts";
 import { createSpeaker, type Peer, type Route, type Speaker, type SpeakerOptions } from "../src/index.ts";
-import { Gobgpd, type GobgpRelease } from "./lab/gobgpd.ts";
+import { freePort, Gobgpd, type GobgpRelease } from "./lab/gobgpd.ts";
 import { OtherProgram } from "./lab/other-program.ts";
 import { byPrefix, manyRoutes, route } from "./lab/routes.ts";
 import { untilHeld, untilReady, untilStatus } from "./lab/status.ts";
+import { TEST_CERTIFICATE, TEST_KEY } from "./lab/tls-fixture.ts";
 
 const asn = 64_512;
 const routerId = "10.99.0.1";
@@ -317,6 +318,33 @@ export function speakerContract(release: GobgpRelease): void {
       writeFileSync(file, "s3cret\n");
       await untilStatus(speaker, (status) => status.peers[0]?.problem === undefined);
       expect((await settings())[0]?.password).toBe("s3cret");
+    });
+  });
+
+  describe("over TLS", () => {
+    const tls = { ca: TEST_CERTIFICATE, cert: TEST_CERTIFICATE, key: TEST_KEY };
+
+    async function startWithTls(): Promise<number> {
+      await daemon.remove();
+      const tlsPort = await freePort();
+      daemon = new Gobgpd(release, { tlsPort });
+      daemon.start();
+      return tlsPort;
+    }
+
+    test("announces, with a certificate of its own where the daemon wants one", async () => {
+      const tlsPort = await startWithTls();
+      const speaker = speak({ gobgp: `https://127.0.0.1:${tlsPort}`, tls });
+      await untilReady(speaker);
+      expect((await speaker.announce(manyRoutes(2))).added).toHaveLength(2);
+    });
+
+    test("trusts no daemon whose certificate it does not know", async () => {
+      const tlsPort = await startWithTls();
+      const speaker = speak({ gobgp: `https://127.0.0.1:${tlsPort}` });
+      const { daemon: status } = await untilStatus(speaker, ({ daemon: { reason } }) => reason.includes("certificate"));
+      expect(status.state).toBe("connecting");
+      expect(status.reason).toContain("self-signed certificate");
     });
   });
 
