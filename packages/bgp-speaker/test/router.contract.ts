@@ -88,9 +88,8 @@ export function routerContract(release: GobgpRelease, { long = false } = {}): vo
     await established();
   });
 
-  (release.hasBfd ? test : test.skip)(
-    "with BFD a daemon that hangs loses its routes long before the hold time",
-    async () => {
+  if (release.hasBfd)
+    test("with BFD a daemon that hangs loses its routes long before the hold time", async () => {
       lab.start({ bfd: "own" });
       speak({ holdTimeS: 9, bfd: { intervalMs: 100, multiplier: 3 } });
       await untilStatus(speaker, ({ peers }) => peers[0]?.bfd === "UP");
@@ -104,14 +103,12 @@ export function routerContract(release: GobgpRelease, { long = false } = {}): vo
       expect(goneMs).toBeLessThan(3000);
       daemon.thaw();
       await routes(3);
-    },
-  );
+    });
 
   if (!long) return;
 
-  (release.hasBfd ? test : test.skip)(
-    "a peer that GoBGP resets again and again, because the router's BFD ends with BGP, is started anew",
-    async () => {
+  if (release.hasBfd)
+    test("a peer that GoBGP resets again and again, because the router's BFD ends with BGP, is started anew", async () => {
       lab.start({ bfd: "with-bgp" });
       speak({ bfd: { intervalMs: 100, multiplier: 3 } });
       await untilStatus(speaker, ({ peers }) => peers[0]?.bfd === "UP");
@@ -124,8 +121,7 @@ export function routerContract(release: GobgpRelease, { long = false } = {}): vo
       await routes(3);
       await untilStatus(speaker, ({ peers }) => peers[0]?.bfd === "UP" && peers[0].state === "ESTABLISHED");
       console.log(`GoBGP ${release.version}: thawed, back in ${(performance.now() - thawedMs).toFixed(0)} ms`);
-    },
-  );
+    });
 
   test("routes are back after the link was down", async () => {
     lab.start();
