@@ -122,10 +122,11 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
     async stop() {
       await endPublishing();
       halt();
+      // It applies no change any more, so nobody is to wait for it while its connections finish.
+      await session.close();
       // VIPs stay until the connections on them have ended.
       await dataPlane.stop({ drainTimeoutMs: config.shutdown.drainTimeoutMs });
       await binder.apply(dataPlane.vipsThatStay?.() ?? new Set());
-      await session.close();
     },
   };
 }
