@@ -5,16 +5,18 @@ import { networkInterfaces } from "node:os";
 
 import type { Certificate } from "@fiberlb/types";
 
+import type { Announcing } from "./announce/announcing.ts";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config/config.ts";
 import { dataFile } from "./data-folder.ts";
 import type { DataPlane } from "./data/data-plane.ts";
 import { Forwarding } from "./forwarding.ts";
 import { createHealthMonitor, type HealthMonitor } from "./health/monitor.ts";
+import type { SavedNode } from "./last-applied/format.ts";
 import type { LastApplied, SavedConfiguration } from "./last-applied/last-applied.ts";
 import { loadCertificate } from "./load-certificate.ts";
 import type { Log } from "./log.ts";
-import { DrainWatch, type Withdrawable } from "./node-drain.ts";
+import { DrainWatch } from "./node-drain.ts";
 import { hostAddresses, type NodeIdentity, NodeReport } from "./node-report.ts";
 import { type Random, systemRandom } from "./random.ts";
 import type { Election } from "./repository/election.ts";
@@ -45,8 +47,8 @@ export interface ForwardingInputs {
   readonly dataPlane: DataPlane;
   /** Opens the private keys of certificates. */
   readonly keyRing: KeyRing;
-  /** What has VIPs announced, and withdraws them while the node drains. Default: nothing. */
-  readonly announcers?: readonly Withdrawable[];
+  /** Learns what is served and has it announced, and withdraws it while the node drains. Default: nothing does. */
+  readonly announcing?: Announcing;
   /** What the process before this one knew. */
   readonly inheritance?: Inheritance;
   /** Keeps what is applied on disk. */
@@ -78,12 +80,11 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
   const capabilities = ["userspace", ...((await dataPlane.capabilities?.()) ?? [])];
   const wired = wire(parts, { election, capabilities });
   const { forwarding, publisher, monitor, resolver, tables, binder, report } = wired;
-  const order = parts.saved?.node.drain;
-  if (order !== undefined) repository.maintenance.assume(identity.name, order);
+  assumeSaved(parts);
   const drain = new DrainWatch({
     name: identity.name,
     maintenance: repository.maintenance,
-    announcers: parts.announcers ?? [],
+    announcers: parts.announcing === undefined ? [] : [parts.announcing],
     countConnections: () => countConnections(dataPlane, forwarding),
     onChange: (state) => {
       report.draining(state);
@@ -97,6 +98,7 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
     tables.setHealth(backendId, verdict);
     dataPlane.setHealth(backendId, verdict);
   }
+  parts.announcing?.serving.inheritHealth(health);
   await publisher.start();
   const halt = (): void => {
     monitor.stop();
@@ -167,11 +169,10 @@ function wire(parts: ForwardingInputs, { election, capabilities }: NodeTraits) {
     resolver.apply(hosts);
   };
   const addresses = (): Inheritance["addresses"] => addressesOf(names, resolver);
-  lastApplied?.use({
-    node: () => ({ addresses: addresses(), drain: repository.maintenance.orderFor(identity.name) }),
-    certificate: (id) => storedForm(certificates, id),
-  });
-  const shared = { dataPlane, tables, monitor, binder, session, lookups, clock, log };
+  keep(parts, { addresses, certificate: (id) => storedForm(certificates, id) });
+  const { serving } = parts.announcing ?? {};
+  const served = serving !== undefined && { serving };
+  const shared = { ...served, dataPlane, tables, monitor, binder, session, lookups, clock, log };
   const forwarding = new Forwarding({ ...shared, report, followNames });
   const publisher = new Publisher({
     source: repository,
@@ -186,6 +187,30 @@ function wire(parts: ForwardingInputs, { election, capabilities }: NodeTraits) {
     log,
   });
   return { forwarding, publisher, monitor, resolver, tables, binder, report, addresses };
+}
+
+/** What of the store is no load balancer's, and matters all the same while it is away. */
+function assumeSaved({ saved, repository, identity }: ForwardingInputs): void {
+  if (saved === undefined) return;
+  const { drain, vipPools } = saved.node;
+  if (drain !== undefined) repository.maintenance.assume(identity.name, drain);
+  repository.vipPoolView.assume(vipPools);
+}
+
+interface KeptSources {
+  readonly addresses: () => Inheritance["addresses"];
+  readonly certificate: (id: string) => Certificate | undefined;
+}
+
+function keep({ lastApplied, repository, identity }: ForwardingInputs, { addresses, certificate }: KeptSources): void {
+  const { maintenance, vipPoolView } = repository;
+  const node = (): SavedNode => ({
+    addresses: addresses(),
+    drain: maintenance.orderFor(identity.name),
+    vipPools: vipPoolView.all,
+  });
+  lastApplied?.use({ node, certificate });
+  if (lastApplied !== undefined) vipPoolView.onChange(() => lastApplied.touch());
 }
 
 const storedForm = (certificates: CertificateShelf, id: string): Certificate | undefined => {
