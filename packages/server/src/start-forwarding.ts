@@ -32,6 +32,7 @@ import type { Resolver } from "./snapshot/resolver.ts";
 import { startNames } from "./start-names.ts";
 import { type Inheritance, NO_INHERITANCE } from "./takeover/messages.ts";
 import { createVipBinder, type VipBinder } from "./vip/binder.ts";
+import { type LinkVips, sparingLinkVips } from "./vip/link-vips.ts";
 
 /** What the forwarding half works with; it ends the data plane's workers, everything else stays its owner's. */
 export interface ForwardingInputs {
@@ -49,6 +50,8 @@ export interface ForwardingInputs {
   readonly keyRing: KeyRing;
   /** Learns what is served and has it announced, and withdraws it while the node drains. Default: nothing does. */
   readonly announcing?: Announcing;
+  /** VIPs that are not for `lo`. */
+  readonly linkVips: LinkVips;
   /** What the process before this one knew. */
   readonly inheritance?: Inheritance;
   /** Keeps what is applied on disk. */
@@ -143,7 +146,7 @@ function wire(parts: ForwardingInputs, { election, capabilities }: NodeTraits) {
   const { config, log, clock, identity, dataPlane, repository, session, random = systemRandom } = parts;
   const { lastApplied, saved } = parts;
   const tables = new MaglevTables({ onTable: (table) => dataPlane.setTable(table) });
-  const binder = createNodeBinder(config, log);
+  const binder = sparingLinkVips(createNodeBinder(config, log), parts.linkVips);
   const resolver = startNames({
     ...parts,
     random,
@@ -207,7 +210,7 @@ function keep({ lastApplied, repository, identity }: ForwardingInputs, { address
   const node = (): SavedNode => ({
     addresses: addresses(),
     drain: maintenance.orderFor(identity.name),
-    vipPools: vipPoolView.all,
+    vipPools: [...vipPoolView.all()],
   });
   lastApplied?.use({ node, certificate });
   if (lastApplied !== undefined) vipPoolView.onChange(() => lastApplied.touch());

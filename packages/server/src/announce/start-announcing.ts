@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 
 import { createSpeaker, type Peer, type Speaker, type SpeakerOptions } from "@fiberlb/bgp-speaker";
+import type { Store } from "@fiberlb/store";
 import type { IpAddress } from "@fiberlb/types";
 
 import type { Clock } from "../clock.ts";
@@ -13,18 +14,21 @@ import type { Log } from "../log.ts";
 import { type Random, systemRandom } from "../random.ts";
 import type { NodeSession } from "../repository/node-session.ts";
 import type { Repository } from "../repository/repository.ts";
+import type { VipAnnouncer } from "./ability.ts";
 import { Announcing } from "./announcing.ts";
 import { BgpAnnouncer } from "./bgp/announcer.ts";
 import type { RouteGuard } from "./bgp/guard.ts";
 import { NextHops } from "./bgp/next-hop.ts";
 import { BgpRecords } from "./bgp/records.ts";
 import { settingsOf } from "./bgp/route-set.ts";
+import { createL2Announcer } from "./l2/announcer.ts";
 
 /** What {@link startAnnouncing} works with. */
 export interface AnnouncingInputs {
   readonly config: Config;
   /** This node's name. */
   readonly node: string;
+  readonly store: Store;
   readonly repository: Repository;
   readonly session: NodeSession;
   /** Watches over routes from outside of this process. Default: nobody does. */
@@ -42,11 +46,27 @@ export function startAnnouncing(inputs: AnnouncingInputs): Announcing {
   const { config, repository, clock } = inputs;
   const { bgp } = config;
   return new Announcing({
-    create: bgp === undefined ? {} : { BGP: () => createBgpAnnouncer(inputs, bgp) },
+    create: {
+      ...(bgp !== undefined && { BGP: () => createBgpAnnouncer(inputs, bgp) }),
+      L2: () => createNodeL2Announcer(inputs),
+    },
     fallback: bgp === undefined ? "NONE" : "BGP",
     pools: repository.vipPoolView,
     withdrawWaitMs: config.shutdown.withdrawWaitMs,
     clock,
+  });
+}
+
+function createNodeL2Announcer({ config, node, store, repository, clock, log }: AnnouncingInputs): VipAnnouncer {
+  return createL2Announcer({
+    store,
+    clock,
+    log,
+    node,
+    interfaceOf: (pool) => repository.vipPoolView.find(pool)?.announce?.interface,
+    leaseTtlMs: config.l2.leaseTtlS * 1000,
+    preemptAfterMs: config.l2.preemptAfterS * 1000,
+    isStoreExclusive: config.store.kind !== "etcd",
   });
 }
 

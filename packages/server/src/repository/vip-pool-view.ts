@@ -21,14 +21,13 @@ export class VipPoolView {
     });
   }
 
+  all(): Iterable<VipPool> {
+    return this.#pools.values();
+  }
+
   /** Undefined: there is none of that name, or that is not known. */
   find(name: string): VipPool | undefined {
     return [...this.#pools.values()].find((pool) => pool.name === name);
-  }
-
-  /** In no order. */
-  get all(): readonly VipPool[] {
-    return [...this.#pools.values()];
   }
 
   /** What stood when the store was read last: counts until it can be read again. */
