@@ -30,6 +30,12 @@ export class VipPoolView {
     return [...this.#pools.values()].find((pool) => pool.name === name);
   }
 
+  /** What stood when the store was read last: counts until it can be read again. */
+  assume(pools: readonly VipPool[]): void {
+    for (const pool of pools) this.#pools.set(pool.id, pool);
+    this.#tell();
+  }
+
   /** @returns the way to unsubscribe */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
