@@ -20,7 +20,7 @@ import { BgpAnnouncer } from "./bgp/announcer.ts";
 import { NextHops } from "./bgp/next-hop.ts";
 import { BgpRecords } from "./bgp/records.ts";
 import { settingsOf } from "./bgp/route-set.ts";
-import { createGuardProcess } from "./guard/guard-process.ts";
+import { startGuardProcess } from "./guard/guard-process.ts";
 import { relieveGuard } from "./guard/relief.ts";
 import type { RouteGuard } from "./guard/route-guard.ts";
 
@@ -63,7 +63,7 @@ async function startGuard({ config, clock, log }: AnnouncingInputs, bgp: BgpConf
   if (socketPath !== undefined) await relieveGuard(socketPath, clock);
   const { orphanTimeoutMs } = bgp;
   const orders = { ...daemonOf(bgp), orphanTimeoutMs, ...(socketPath !== undefined && { socketPath }) };
-  return createGuardProcess({ orders, clock, log });
+  return startGuardProcess({ orders, clock, log });
 }
 
 type Guarded = AnnouncingInputs & { readonly guard?: RouteGuard };
