@@ -9,7 +9,7 @@ import type { BenchContext } from "./bench-context.ts";
 import { benchConfigLatency } from "./config-latency.ts";
 import { benchControlPlane } from "./control-plane.ts";
 import { type IsolatedSuite, runIsolated, type Sections } from "./isolation.ts";
-import { benchL4Kernel } from "./l4-kernel.ts";
+import { benchL4Network } from "./l4-network.ts";
 import { describeMachine } from "./machine.ts";
 import { benchMaglev } from "./maglev.ts";
 import { markdownTable, replaceSection } from "./markdown.ts";
@@ -18,6 +18,7 @@ import { terminalProgress } from "./progress.ts";
 import { benchScale } from "./scale.ts";
 import { benchStore } from "./store.ts";
 import { type BenchTable, renderTable } from "./table.ts";
+import { benchVerdicts } from "./verdicts/verdicts.ts";
 
 const PAGE = fileURLToPath(new URL("../../docs/benchmarks.md", import.meta.url));
 
@@ -26,8 +27,9 @@ const HELP = `npm run bench [-- SUITE… OPTIONS]
 Suites (default: all, in this order; together about 18 minutes)
   maglev    building and changing Maglev tables, looking up flows        20 s
   store     transactions and reads of the stores                         15 s
-  l4        CPU per request and per connection against HAProxy            2 min
-  l4-kernel requests and connections through both drivers and HAProxy    2 min
+  l4        CPU per request and per connection against HAProxy, and all
+            drivers over the network: requests, connections, Gbit, UDP   4 min
+  verdicts  how fast the kernel's table follows, 5,000 listeners         1 min
   udp       CPU per datagram and per flow, datagrams a second             2 min
   l7        CPU per HTTP request against HAProxy, nginx, http-proxy       6 min
   memory    of the balancer: idle clients, slow and large uploads         2 min
@@ -37,7 +39,8 @@ Suites (default: all, in this order; together about 18 minutes)
 
 Options
   --quick          a tenth of the size: to see that it works, not to publish
-  --only TEXT      of l7 and memory, what has this in its name: http1, https, http2, handshake, 64 KiB
+  --only TEXT      of l7 and memory, what has this in its name: http1, https, http2, handshake, 64 KiB;
+                   of l4: cost or network
   --profile        of l7: where FiberLB's time goes, by function
   --size N         load balancers of config and scale (default 1000)
   --markdown       print Markdown tables
@@ -68,11 +71,16 @@ const isolated =
     return runIsolated(suite, { quick, only, profile });
   };
 
+const QUICK_NETWORK = { rounds: 1, seconds: 1 };
+
 const suites: Readonly<Record<string, Suite>> = {
   maglev: async () => ({ maglev: await benchMaglev() }),
   store: async () => ({ store: await benchStore() }),
-  l4: isolated("l4"),
-  "l4-kernel": async ({ quick }) => ({ "l4-kernel": await benchL4Kernel(quick ? { rounds: 1, seconds: 1 } : {}) }),
+  l4: async (context, options) => ({
+    ...(options.only === "network" ? {} : await isolated("l4")(context, options)),
+    ...(options.only === "cost" ? {} : { "l4-network": await benchL4Network(context.quick ? QUICK_NETWORK : {}) }),
+  }),
+  verdicts: async ({ quick }) => ({ verdicts: await benchVerdicts({ quick }) }),
   udp: isolated("udp"),
   l7: isolated("l7"),
   memory: isolated("memory"),
@@ -82,7 +90,7 @@ const suites: Readonly<Record<string, Suite>> = {
 };
 
 /** What `--only` may say where whole tables are needed. */
-const WHOLE_SECTIONS = ["http1", "https", "http2"];
+const WHOLE_SECTIONS = ["http1", "https", "http2", "cost", "network"];
 
 /** A mistake of the person who called: told in one line, exit code 2. */
 class UsageError extends Error {}

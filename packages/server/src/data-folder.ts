@@ -4,7 +4,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 
 import type { Config } from "./config/config.ts";
 
@@ -19,6 +19,13 @@ export function dataFolder({ node, store }: Config): string | undefined {
   if (store.kind === "memory") return node.dataDir;
   if (node.dataDir !== undefined) return node.dataDir;
   return store.kind === "sqlite" ? dirname(store.path) : DEFAULT_FOLDER;
+}
+
+/** Where the node keeps one of its files, such as `vips.json`; undefined when it keeps none. */
+export function dataFile(config: Config, name: string): string | undefined {
+  const folder = dataFolder(config);
+  const { kind, path } = config.store;
+  return folder && join(folder, kind === "sqlite" ? `${basename(path)}.${name}` : name);
 }
 
 /**

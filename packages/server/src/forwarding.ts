@@ -4,7 +4,7 @@
  */
 import type { Serving } from "./announce/serving.ts";
 import type { Clock } from "./clock.ts";
-import type { ApplyReport, DataPlane } from "./data/data-plane.ts";
+import type { ApplyReport, DataPlane, Ejection } from "./data/data-plane.ts";
 import { routeProblems } from "./data/l7/route-problems.ts";
 import type { HealthMonitor } from "./health/monitor.ts";
 import type { Verdict } from "./health/target.ts";
@@ -28,7 +28,7 @@ export interface ForwardingParts {
   readonly tables: MaglevTables;
   readonly monitor: HealthMonitor;
   readonly binder: VipBinder;
-  readonly session: Pick<NodeSession, "recordHealth" | "forgetHealth">;
+  readonly session: Pick<NodeSession, "recordHealth" | "forgetHealth" | "recordEjection">;
   /** Learns what this node can serve. Default: nobody asks. */
   readonly serving?: Serving;
   readonly lookups: Lookups;
@@ -56,6 +56,7 @@ export class Forwarding {
   /** Policies that can't be carried out, by load balancer. */
   readonly #routeProblems = new Map<string, readonly Problem[]>();
   #appliedRevision = 0;
+  #isReady = false;
   #snapshot: Snapshot = { revision: 0, units: new Map() };
 
   constructor(parts: ForwardingParts) {
@@ -64,7 +65,7 @@ export class Forwarding {
 
   /** Whether a configuration has been applied, since start. */
   get ready(): boolean {
-    return this.#appliedRevision > 0;
+    return this.#isReady;
   }
 
   /** What the data plane serves now. */
@@ -93,6 +94,7 @@ export class Forwarding {
       this.#check(trees);
       const dealtWith = [...this.#touched];
       this.#touched.clear();
+      this.#isReady = true;
       this.report(report);
       this.#parts.serving?.applied(
         { units: snapshot.units, trees, touched: dealtWith },
@@ -139,8 +141,9 @@ export class Forwarding {
   /** A backend's health has changed: the data path, the tables and the store hear of it, in this order. */
   verdict({ backendId, loadBalancerId, health, reason, target, previous, atMs }: Verdict): void {
     const { dataPlane, tables, session, serving, log } = this.#parts;
-    dataPlane.setHealth(backendId, health);
+    // The table first: what a verdict changes of both is loaded in one go.
     tables.setHealth(backendId, health);
+    dataPlane.setHealth(backendId, health);
     serving?.verdict(loadBalancerId, backendId, health);
     this.#noteVerdict(loadBalancerId, backendId);
     session.recordHealth([{ backendId, loadBalancerId, health, reason, since: new Date(atMs).toISOString() }]);
@@ -152,6 +155,11 @@ export class Forwarding {
     };
     if (health === "ONLINE") log.info("backend is ONLINE", fields);
     else log.warn(`backend is ${health}`, { ...fields, reason });
+  }
+
+  /** The data plane leaves a backend out, or has it back: for the status. Traffic knows already. */
+  ejection(ejection: Ejection): void {
+    this.#parts.session.recordEjection(ejection);
   }
 
   /** One log line for each problem that is new, and for each that is gone. */

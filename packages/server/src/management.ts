@@ -9,6 +9,7 @@ import { type Cidr, invalid, parseSpec, type VipPoolSpec } from "@fiberlb/types"
 
 import { startAdminServer } from "./admin-server.ts";
 import type { Announcing } from "./announce/announcing.ts";
+import { followLinkPools } from "./announce/l2/follow-pools.ts";
 import { startAnnouncing } from "./announce/start-announcing.ts";
 import type { Clock } from "./clock.ts";
 import { type Config, DEFAULT_VIP_POOLS, parseListen } from "./config/config.ts";
@@ -17,8 +18,10 @@ import { type ControlPlane, createControlPlane } from "./control/control-plane.t
 import type { TlsMaterial } from "./control/http/one-port.ts";
 import { nodeName } from "./data-folder.ts";
 import type { DataPlane } from "./data/data-plane.ts";
+import { enterStore } from "./enter-store.ts";
 import type { Forwarding } from "./forwarding.ts";
 import type { HealthMonitor } from "./health/monitor.ts";
+import type { LastApplied } from "./last-applied/last-applied.ts";
 import type { Log } from "./log.ts";
 import { ApiCalls } from "./metrics/api-calls.ts";
 import { renderMetrics } from "./metrics/exposition.ts";
@@ -26,11 +29,13 @@ import { nodeMetrics } from "./metrics/node-metrics.ts";
 import type { DrainWatch } from "./node-drain.ts";
 import type { OpenedStore } from "./open-store.ts";
 import type { Random } from "./random.ts";
+import { claimClusterKey } from "./repository/cluster-key.ts";
 import type { KeyRing } from "./repository/key-ring.ts";
 import type { NodeInstance } from "./repository/node-lease.ts";
 import type { NameLookup } from "./snapshot/lookup.ts";
 import { type StartedForwarding, startForwarding } from "./start-forwarding.ts";
 import type { Inheritance } from "./takeover/messages.ts";
+import { LinkVips } from "./vip/link-vips.ts";
 
 /** What {@link startManagement} works with. */
 export interface ManagementOptions {
@@ -46,6 +51,12 @@ export interface ManagementOptions {
   readonly store: OpenedStore;
   readonly dataPlane: DataPlane;
   readonly keyRing: KeyRing;
+  /** Keeps what is applied on this node's disk; absent: it does not start without its store. */
+  readonly lastApplied?: LastApplied;
+  /** Names the key that secrets are sealed with. */
+  readonly keyFingerprint: string;
+  /** Which VIPs are announced on a link; kept up to date here. Default: of nobody else's interest. */
+  readonly linkVips?: LinkVips;
   /** What the process before this one knew; VIPs and traffic are then left alone when the start fails. */
   readonly inheritance?: Inheritance;
   /** Called before anything is configured. */
@@ -79,24 +90,34 @@ const API_GRACE_MS = 1000;
  * @throws Error with one line that says what could not be started, why, and what to do; nothing is left running.
  */
 export async function startManagement(options: ManagementOptions): Promise<Management> {
-  const { config, store, dataPlane, inheritance } = options;
+  const { config, store, dataPlane, inheritance, linkVips = new LinkVips() } = options;
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(() => store.close());
   const apiCalls = new ApiCalls();
   const control = createNodeControlPlane({ ...options, apiCalls });
-  await control.start();
   cleanup.defer(() => control.close({ graceMs: 0 }));
   const identity = { name: nodeName(config), version: options.version, startedAt: options.instance.startedAt };
   const session = control.repository.openNodeSession(identity.name, options.instance);
   cleanup.defer(() => session.close());
-  await session.claim();
+  const entry = await enterStore({
+    ...options,
+    enter: async () => {
+      if (config.store.kind === "etcd") await claimKey(options);
+      await control.start();
+      await session.claim();
+    },
+  });
+  cleanup.defer(() => entry.stop());
   // Whoever cannot have the ports should know before taking over any listener.
   if (inheritance !== undefined) await lookAtPorts(config);
   await options.startDataPlane();
   const { repository } = control;
+  // Before any listener is opened: those on VIPs that another node has need the host's leave.
+  cleanup.defer(followLinkPools(repository.vipPoolView, { linkVips, log: options.log }));
   const announcing = await startAnnouncing({ ...options, repository, session, node: identity.name });
   cleanup.defer(() => announcing.stop());
-  const started = await startForwarding({ ...options, repository, session, identity, announcing });
+  const saved = entry.saved !== undefined && { saved: entry.saved };
+  const started = await startForwarding({ ...options, ...saved, repository, session, identity, announcing, linkVips });
   options.onForwarding(started.forwarding);
   cleanup.defer(() => (inheritance === undefined ? end(announcing, started) : forsake(started)));
   const api = parseListen(config.api.listen)!;
@@ -111,6 +132,7 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
     known: () => started.known(),
     halt: () => started.halt(),
     async stop() {
+      await entry.stop();
       // Before everything else, so that nobody is told of changes that nobody applies any more.
       await control.close({ graceMs: API_GRACE_MS });
       await end(announcing, started);
@@ -121,6 +143,7 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
     async release() {
       // Each of them, whatever becomes of the others: what stays open keeps the next process from starting.
       await using closing = new AsyncDisposableStack();
+      await entry.stop();
       closing.defer(() => admin.close());
       closing.defer(() => store.close());
       closing.defer(() => started.detach());
@@ -129,6 +152,12 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
       closing.defer(() => control.close({ graceMs: API_GRACE_MS }));
     },
   };
+}
+
+/** What the nodes of a cluster seal, all of them have to open. */
+function claimKey({ config, store, keyFingerprint }: ManagementOptions): Promise<void> {
+  const keyFile = config.secrets.keyFile ?? "(none)";
+  return claimClusterKey(store, { fingerprint: keyFingerprint, node: nodeName(config), keyFile });
 }
 
 /** Nobody stops to accept before the network sends its packets elsewhere. */
@@ -241,6 +270,7 @@ function metricsText({ dataPlane, forwarding, monitor, apiCalls }: AdminParts): 
         health.get(id) === undefined || health.get(id) === "UNKNOWN" ? undefined : health.get(id) === "ONLINE",
       health: monitor.figures(),
       workerLosses: dataPlane.workerLosses,
+      conntrackEntries: dataPlane.conntrackEntries?.() ?? new Map(),
       apiRequests: apiCalls.samples(),
     }),
   );

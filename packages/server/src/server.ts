@@ -3,18 +3,21 @@
  */
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
+import { join } from "node:path";
 import type { Duplex } from "node:stream";
 
 import { type Clock, delay, systemClock } from "./clock.ts";
 import type { Config } from "./config/config.ts";
-import { controlSocketPath, openControlSocket } from "./control-socket.ts";
-import { createKeyRing } from "./control/secrets.ts";
-import { dataFolder, nodeName, readInstallation } from "./data-folder.ts";
-import { createKernelDataPlane } from "./data/create-kernel-data-plane.ts";
+import { answers, controlSocketPath, openControlSocket } from "./control-socket.ts";
+import { createKeyRing, keyFingerprint } from "./control/secrets.ts";
+import { dataFile, dataFolder, nodeName, readInstallation } from "./data-folder.ts";
+import { createKernelDataPlane, type KernelDataPlaneOptions } from "./data/create-kernel-data-plane.ts";
 import type { DataPlane } from "./data/data-plane.ts";
 import { createDataPlane, type DataPlaneOptions } from "./data/pool.ts";
 import type { Forwarding } from "./forwarding.ts";
 import { deriveSessionKey, deriveTicketSecret, loadKey } from "./key-file.ts";
+import { LastApplied } from "./last-applied/last-applied.ts";
+import { SavedFiles } from "./last-applied/saved-files.ts";
 import type { Log } from "./log.ts";
 import { type Management, startManagement } from "./management.ts";
 import { type OpenedStore, openStore } from "./open-store.ts";
@@ -25,6 +28,7 @@ import type { NameLookup } from "./snapshot/lookup.ts";
 import { Channel, type FromPredecessor, type FromSuccessor, type Inheritance } from "./takeover/messages.ts";
 import { type Estate, handOver } from "./takeover/predecessor.ts";
 import { askToTakeOver, type Takeover } from "./takeover/successor.ts";
+import { LinkVips } from "./vip/link-vips.ts";
 
 /** What a node is made of. */
 export interface ServerOptions {
@@ -63,6 +67,8 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
+/** After a takeover nothing is urgent: clients that are about to ask on an idle connection are waited for. */
+const HANDED_OVER_IDLE_GRACE_MS = 5000;
 /** Between two attempts to get the store back from a process that is about to end. */
 const TAKE_BACK_INTERVAL_MS = 500;
 
@@ -79,16 +85,28 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 }
 
 async function requestTakeover({ config, log, takeover }: ServerOptions): Promise<Takeover | undefined> {
-  if (takeover === undefined) return undefined;
-  if (config.store.kind !== "sqlite")
-    throw new Error(
-      `Cannot take over with store.kind ${config.store.kind}: only with sqlite is there something to hand over`,
-    );
-  const given = await askToTakeOver(controlSocketPath(config.store.path), takeover);
+  const folder = dataFolder(config);
+  if (takeover === undefined) {
+    // A SQLite store's own lock says it better.
+    if (config.store.kind === "etcd" && folder !== undefined) await refuseSecondProcess(folder);
+    return undefined;
+  }
+  if (folder === undefined)
+    throw new Error(`Cannot take over with store.kind ${config.store.kind}: what it holds ends with its process`);
+  const given = await askToTakeOver(controlSocketPath(folder), takeover);
   log.info(
     given === undefined ? "nobody to take over from; starting as usual" : "taking over from the running process",
   );
   return given;
+}
+
+/** An etcd cluster serves any number of processes, this node's folder one. */
+async function refuseSecondProcess(folder: string): Promise<void> {
+  const path = controlSocketPath(folder);
+  if (await answers(path))
+    throw new Error(
+      `Cannot start: another process has ${folder} and answers at ${path}; stop it, take over from it (--takeover), or set node.dataDir to a folder of its own`,
+    );
 }
 
 type Parts = ServerOptions & { readonly clock: Clock };
@@ -104,9 +122,11 @@ class RunningNode implements RunningServer {
   readonly handedOver: Promise<void>;
   readonly #parts: Parts;
   readonly #keyRing: KeyRing;
+  readonly #keyFingerprint: string;
   readonly #instance: NodeInstance;
   readonly #left = Promise.withResolvers<void>();
   readonly #stopping = new AbortController();
+  readonly #linkVips = new LinkVips();
   /** Absent until it has started for the first time; ended while it is released. */
   #management: Management | undefined;
   #forwarding: Forwarding | undefined;
@@ -125,6 +145,7 @@ class RunningNode implements RunningServer {
     this.handedOver = this.#left.promise;
     const key = loadKey(config);
     this.#keyRing = createKeyRing([key]);
+    this.#keyFingerprint = keyFingerprint(key);
     this.#instance = {
       installation: readInstallation(dataFolder(config)),
       process: randomUUID(),
@@ -137,8 +158,12 @@ class RunningNode implements RunningServer {
       sessionKey: deriveSessionKey(key),
       ticketSecret: deriveTicketSecret(key),
       joinListeners: () => this.#joins,
+      isLinkVip: (address) => this.#linkVips.has(address),
       onReport: (report) => {
         if (this.#phase === "managing") this.#forwarding?.report(report);
+      },
+      onEjection: (ejection) => {
+        if (this.#phase === "managing") this.#forwarding?.ejection(ejection);
       },
     });
   }
@@ -185,7 +210,8 @@ class RunningNode implements RunningServer {
     await this.#handOver?.done;
     if (this.#phase === "managing") return this.#management?.stop();
     this.#management?.halt();
-    await this.dataPlane.stop({ drainTimeoutMs: this.#parts.config.shutdown.drainTimeoutMs });
+    const { drainTimeoutMs } = this.#parts.config.shutdown;
+    await this.dataPlane.stop({ drainTimeoutMs, idleGraceMs: HANDED_OVER_IDLE_GRACE_MS });
   }
 
   async #manage(store: Management["store"], inheritance?: Inheritance): Promise<void> {
@@ -202,7 +228,10 @@ class RunningNode implements RunningServer {
       store,
       dataPlane: this.dataPlane,
       keyRing: this.#keyRing,
+      keyFingerprint: this.#keyFingerprint,
       instance: this.#instance,
+      ...keepLastApplied(this.#parts),
+      linkVips: this.#linkVips,
       ...(inheritance !== undefined && { inheritance }),
       onForwarding: (forwarding) => (this.#forwarding = forwarding),
       startDataPlane: async () => {
@@ -220,11 +249,15 @@ class RunningNode implements RunningServer {
 
   async #openSocket(): Promise<void> {
     const { config } = this.#parts;
-    if (this.#management?.store.backup === undefined) return;
-    this.#socket = await openControlSocket(controlSocketPath(config.store.path), {
+    const folder = dataFolder(config);
+    if (folder === undefined) return;
+    this.#socket = await openControlSocket(controlSocketPath(folder), {
       backup: async (path) => {
         if (this.#phase !== "managing") throw new Error("Cannot back up: another process is taking over; ask again");
-        await this.#management?.store.backup?.(path);
+        const backup = this.#management?.store.backup;
+        if (backup === undefined)
+          throw new Error(`Cannot back up store.kind ${config.store.kind}: it has no file here`);
+        await backup.call(this.#management?.store, path);
       },
       refuseTakeover: () =>
         this.#handOver === undefined && !this.#stopping.signal.aborted
@@ -285,12 +318,21 @@ class RunningNode implements RunningServer {
   }
 }
 
+/** A store on this host's disk needs no copy beside it. */
+function keepLastApplied({ config, clock, log }: Parts): { readonly lastApplied?: LastApplied } {
+  const folder = config.store.kind === "etcd" ? dataFolder(config) : undefined;
+  if (folder === undefined) return {};
+  return { lastApplied: new LastApplied({ files: new SavedFiles(join(folder, "last-applied")), clock, log }) };
+}
+
 type DataPlaneParts = Required<
-  Pick<DataPlaneOptions, "clock" | "sessionKey" | "ticketSecret" | "onReport" | "joinListeners">
-> & { readonly log: Log };
+  Pick<DataPlaneOptions, "clock" | "sessionKey" | "ticketSecret" | "onReport" | "onEjection" | "joinListeners">
+> &
+  Pick<KernelDataPlaneOptions, "isLinkVip"> & { readonly log: Log };
 
 function createNodeDataPlane(config: Config, parts: DataPlaneParts): DataPlane {
-  const { dataPlane, store } = config;
+  const { dataPlane } = config;
+  const routingFile = dataFile(config, "routing.json");
   return createKernelDataPlane({
     ...parts,
     createWorkers: (onReport) => createDataPlane({ ...parts, workers: dataPlane.workers, onReport }),
@@ -298,6 +340,6 @@ function createNodeDataPlane(config: Config, parts: DataPlaneParts): DataPlane {
     node: nodeName(config),
     routeOthers: dataPlane.routeOthers,
     removeOnStop: dataPlane.onStop === "remove",
-    ...(store.kind === "sqlite" && { routingFile: `${store.path}.routing.json` }),
+    ...(routingFile !== undefined && { routingFile }),
   });
 }

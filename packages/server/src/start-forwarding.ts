@@ -3,12 +3,16 @@
  */
 import { networkInterfaces } from "node:os";
 
+import type { Certificate } from "@fiberlb/types";
+
 import type { Announcing } from "./announce/announcing.ts";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config/config.ts";
+import { dataFile } from "./data-folder.ts";
 import type { DataPlane } from "./data/data-plane.ts";
 import { Forwarding } from "./forwarding.ts";
 import { createHealthMonitor, type HealthMonitor } from "./health/monitor.ts";
+import type { LastApplied, SavedConfiguration } from "./last-applied/last-applied.ts";
 import { loadCertificate } from "./load-certificate.ts";
 import type { Log } from "./log.ts";
 import { DrainWatch } from "./node-drain.ts";
@@ -27,6 +31,7 @@ import type { Resolver } from "./snapshot/resolver.ts";
 import { startNames } from "./start-names.ts";
 import { type Inheritance, NO_INHERITANCE } from "./takeover/messages.ts";
 import { createVipBinder, type VipBinder } from "./vip/binder.ts";
+import { type LinkVips, sparingLinkVips } from "./vip/link-vips.ts";
 
 /** What the forwarding half works with; it ends the data plane's workers, everything else stays its owner's. */
 export interface ForwardingInputs {
@@ -44,8 +49,14 @@ export interface ForwardingInputs {
   readonly keyRing: KeyRing;
   /** Learns what is served and has it announced, and withdraws it while the node drains. Default: nothing does. */
   readonly announcing?: Announcing;
+  /** VIPs that are not for `lo`. */
+  readonly linkVips: LinkVips;
   /** What the process before this one knew. */
   readonly inheritance?: Inheritance;
+  /** Keeps what is applied on disk. */
+  readonly lastApplied?: LastApplied;
+  /** What was kept: to begin with, because the store is away. */
+  readonly saved?: SavedConfiguration;
 }
 
 /** What was started, and the way to end it. */
@@ -69,22 +80,26 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
   const { health } = parts.inheritance ?? NO_INHERITANCE;
   const election = repository.openElection(identity.name, session);
   const capabilities = ["userspace", ...((await dataPlane.capabilities?.()) ?? [])];
-  const { forwarding, publisher, monitor, resolver, tables, binder, report, names } = wire(parts, {
-    election,
-    capabilities,
-  });
+  const wired = wire(parts, { election, capabilities });
+  const { forwarding, publisher, monitor, resolver, tables, binder, report } = wired;
+  const order = parts.saved?.node.drain;
+  if (order !== undefined) repository.maintenance.assume(identity.name, order);
   const drain = new DrainWatch({
     name: identity.name,
     maintenance: repository.maintenance,
     announcers: parts.announcing === undefined ? [] : [parts.announcing],
     countConnections: () => countConnections(dataPlane, forwarding),
-    onChange: (state) => report.draining(state),
+    onChange: (state) => {
+      report.draining(state);
+      parts.lastApplied?.touch();
+    },
     clock,
     log,
   });
   for (const [backendId, verdict] of health) {
-    dataPlane.setHealth(backendId, verdict);
+    // The table first: what a verdict changes of both is loaded in one go.
     tables.setHealth(backendId, verdict);
+    dataPlane.setHealth(backendId, verdict);
   }
   parts.announcing?.serving.inheritHealth(health);
   await publisher.start();
@@ -97,6 +112,7 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
     drain.stop();
     election.stop();
     await publisher.stop();
+    await parts.lastApplied?.stop();
   };
   return {
     forwarding,
@@ -107,7 +123,7 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
       await endPublishing();
       await session.close();
     },
-    known: () => ({ health: verdictsOf(monitor), addresses: addressesOf(names(), resolver) }),
+    known: () => ({ health: verdictsOf(monitor), addresses: wired.addresses() }),
     async stop() {
       await endPublishing();
       halt();
@@ -127,17 +143,19 @@ interface NodeTraits {
 /** The parts that know each other. */
 function wire(parts: ForwardingInputs, { election, capabilities }: NodeTraits) {
   const { config, log, clock, identity, dataPlane, repository, session, random = systemRandom } = parts;
-  const tables = new MaglevTables({ clock, onTable: (table) => dataPlane.setTable(table) });
-  const binder = createNodeBinder(config, log);
+  const { lastApplied, saved } = parts;
+  const tables = new MaglevTables({ onTable: (table) => dataPlane.setTable(table) });
+  const binder = sparingLinkVips(createNodeBinder(config, log), parts.linkVips);
   const resolver = startNames({
     ...parts,
     random,
     election,
-    known: new Map((parts.inheritance ?? NO_INHERITANCE).addresses),
+    known: new Map([...(saved?.node.addresses ?? []), ...(parts.inheritance ?? NO_INHERITANCE).addresses]),
     onChange: (name) => publisher.resolved(new Set([name])),
   });
   const monitor = createHealthMonitor({ clock, random, onVerdict: (verdict) => forwarding.verdict(verdict) });
-  const certificates = new CertificateShelf((named) => loadCertificate(parts, named));
+  const kept = (id: string): Certificate | undefined => saved?.certificates.get(id);
+  const certificates = new CertificateShelf((named) => loadCertificate({ ...parts, kept }, named));
   const lookups: Lookups = {
     resolveHost: (host) => resolver.resolve(host),
     findCertificate: (id) => certificates.find(id),
@@ -152,6 +170,11 @@ function wire(parts: ForwardingInputs, { election, capabilities }: NodeTraits) {
     names = hosts;
     resolver.apply(hosts);
   };
+  const addresses = (): Inheritance["addresses"] => addressesOf(names, resolver);
+  lastApplied?.use({
+    node: () => ({ addresses: addresses(), drain: repository.maintenance.orderFor(identity.name) }),
+    certificate: (id) => storedForm(certificates, id),
+  });
   const { serving } = parts.announcing ?? {};
   const shared = {
     ...(serving !== undefined && { serving }),
@@ -169,16 +192,25 @@ function wire(parts: ForwardingInputs, { election, capabilities }: NodeTraits) {
     source: repository,
     resolveHost: lookups.resolveHost,
     certificates,
-    onSnapshot: (published) => forwarding.apply(published),
+    ...(saved !== undefined && { saved: saved.trees }),
+    onSnapshot: async (published) => {
+      await forwarding.apply(published);
+      lastApplied?.note(published);
+    },
     clock,
     log,
   });
-  return { forwarding, publisher, monitor, resolver, tables, binder, report, names: () => names };
+  return { forwarding, publisher, monitor, resolver, tables, binder, report, addresses };
 }
 
-function createNodeBinder({ dataPlane, store }: Config, log: Log): VipBinder {
-  const stateFile = store.kind === "sqlite" && { stateFile: `${store.path}.vips.json` };
-  return createVipBinder({ mode: dataPlane.bind, log, ...stateFile });
+const storedForm = (certificates: CertificateShelf, id: string): Certificate | undefined => {
+  const found = certificates.find(id);
+  return found.ok ? found.material.stored : undefined;
+};
+
+function createNodeBinder(config: Config, log: Log): VipBinder {
+  const stateFile = dataFile(config, "vips.json");
+  return createVipBinder({ mode: config.dataPlane.bind, log, ...(stateFile !== undefined && { stateFile }) });
 }
 
 const vipsOf = ({ snapshot: { units } }: Forwarding): ReadonlySet<string> =>

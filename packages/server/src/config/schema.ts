@@ -91,10 +91,30 @@ const admin = z.strictObject({
 
 const store = z.strictObject({
   kind: z.enum(["sqlite", "memory", "etcd"]).default("sqlite").meta({
-    description: "sqlite: one file, no server. memory: forgets everything at exit. etcd: not in this release",
+    description:
+      "sqlite: one file, no server. memory: forgets everything at exit. etcd: a cluster that all nodes share",
   }),
   path: z.string().min(1).default("./fiberlb-data/fiberlb.db").meta({
     description: "The SQLite file; its folder also holds the key file, the list of VIPs on lo and the control socket",
+  }),
+  endpoints: z
+    .array(z.string())
+    .min(1)
+    .optional()
+    .meta({ description: "etcd: URLs of the members, https://10.0.0.1:2379; one is enough, all are better" }),
+  tls: z
+    .strictObject({
+      ca: z.string().min(1).optional().meta({
+        description: "etcd: PEM file with who may sign the members' certificates. Default: what the system trusts",
+      }),
+      cert: z.string().min(1).optional().meta({ description: "etcd: PEM file with this node's own certificate" }),
+      key: z.string().min(1).optional().meta({ description: "etcd: PEM file with its private key" }),
+    })
+    .optional(),
+  username: z.string().min(1).optional().meta({ description: "etcd: who to be, where its authentication is enabled" }),
+  passwordFile: z.string().min(1).optional().meta({ description: "etcd: file with that user's password" }),
+  prefix: z.string().default("/fiberlb/").meta({
+    description: 'etcd: comes before every key, ends with "/"; nodes with the same one form a cluster',
   }),
 });
 
@@ -135,6 +155,17 @@ const dataPlane = z.strictObject({
   }),
 });
 
+const l2 = z.strictObject({
+  leaseTtlS: z.int().min(2).max(60).default(3).meta({
+    description:
+      "With announce.kind l2: how long a silent node keeps its VIPs. Lower: faster failover after a crash. Higher: VIPs outlive a longer time without the store. The same on every node",
+  }),
+  preemptAfterS: z.int().min(0).max(86_400).default(60).meta({
+    description:
+      "With announce.kind l2: a node that ranks first for a VIP gets it back after it was able to serve it for so long; 0: never while its owner can",
+  }),
+});
+
 const shutdown = z.strictObject({
   drainTimeoutMs: z
     .int()
@@ -152,7 +183,8 @@ const shutdown = z.strictObject({
 
 const secrets = z.strictObject({
   keyFile: z.string().min(1).optional().meta({
-    description: "Key that private keys are encrypted with; made, mode 0600, beside the SQLite file when absent",
+    description:
+      "Key that private keys are encrypted with; made, mode 0600, beside the SQLite file when absent. Required with etcd, the same on every node",
   }),
 });
 
@@ -191,6 +223,7 @@ export const configSchema = z.strictObject({
     .meta({ description: "How long a freed VIP is not handed out again unless asked for" }),
   dataPlane: section(dataPlane),
   bgp: bgpSchema.optional(),
+  l2: section(l2),
   shutdown: section(shutdown),
   secrets: section(secrets),
   backends: section(backends),

@@ -9,6 +9,7 @@ import { DsrForwarder } from "./l4/nftables/dsr-forwarder.ts";
 import type { HostFacts } from "./l4/nftables/eligibility.ts";
 import { KernelForwarder } from "./l4/nftables/forwarder.ts";
 import { readHost } from "./l4/nftables/host.ts";
+import { KernelConnections } from "./l4/nftables/kernel-connections.ts";
 import { KernelCounters } from "./l4/nftables/kernel-counters.ts";
 import { KernelFigures } from "./l4/nftables/kernel-figures.ts";
 import { knock as knockBy } from "./l4/nftables/knock.ts";
@@ -37,6 +38,8 @@ export interface KernelDataPlaneOptions {
   readonly onReport: (report: ApplyReport) => void;
   /** Runs nft, conntrack and ip; default the real ones. */
   readonly run?: RunCommand;
+  /** VIPs that this node has on an interface because it announces them there (l2). Default: none. */
+  readonly isLinkVip?: (address: string) => boolean;
   /** Default: this host. */
   readonly host?: () => HostFacts;
   /** Makes the kernel ask for an address on its link; default: sends it an empty datagram. */
@@ -45,7 +48,8 @@ export interface KernelDataPlaneOptions {
 
 /** Workers for what must be carried in user space, the kernel for what it can forward. */
 export function createKernelDataPlane(options: KernelDataPlaneOptions): KernelDataPlane {
-  const { createWorkers, mode, node, clock, log, onReport, run = runCommand, host = readHost } = options;
+  const { createWorkers, mode, node, clock, log, onReport, run = runCommand } = options;
+  const { isLinkVip = () => false, host = () => readHost(isLinkVip) } = options;
   const driver = new NftablesDriver({ run });
   const states = new PoolStates();
   const { knock = (address: string) => knockBy(createDgramDatagrams(), address) } = options;
@@ -72,7 +76,12 @@ export function createKernelDataPlane(options: KernelDataPlaneOptions): KernelDa
     onUnsettled,
   });
   const workers = createWorkers((report) => onReport(dataPlane.complete(report)));
-  const figures = new KernelFigures({ driver: new KernelCounters(driver, dsr), clock, log });
+  const figures = new KernelFigures({
+    driver: new KernelCounters(driver, dsr),
+    connections: new KernelConnections({ run, clock, log }),
+    clock,
+    log,
+  });
   const { removeOnStop } = options;
   const probe = async (): Promise<readonly string[]> =>
     mode === "userspace" ? [] : probeKernel(driver, dsrDriver).catch(() => []);

@@ -3,7 +3,15 @@ import { availableParallelism } from "node:os";
 
 import type { Cancel, Clock } from "../clock.ts";
 import type { BackendHealth, MaglevTableUnit, Snapshot, Unit, Units } from "../snapshot/snapshot.ts";
-import type { ApplyReport, BackendFigures, DataPlane, DataPlaneLog, ListenerFigures } from "./data-plane.ts";
+import type {
+  ApplyReport,
+  BackendFigures,
+  DataPlane,
+  DataPlaneLog,
+  DrainOptions,
+  Ejection,
+  ListenerFigures,
+} from "./data-plane.ts";
 import { Ejections } from "./ejections.ts";
 import { Ledger } from "./ledger.ts";
 import { type Admission, ListenerGate } from "./listener-gate.ts";
@@ -33,6 +41,8 @@ export interface DataPlaneOptions {
   readonly log?: DataPlaneLog;
   /** Called when the problems change without an `apply`: a port became free, a worker caught up. */
   readonly onReport?: (report: ApplyReport) => void;
+  /** Hears of each backend that is left out because it fails real traffic, and of each return. */
+  readonly onEjection?: (ejection: Ejection) => void;
   /** True for as long as listeners may be open in another process of ours, and are joined (takeover). Default: never. */
   readonly joinListeners?: () => boolean;
   /** At least 32 secret bytes that session cookies are signed with. Default: by chance, so that a restart ends sessions. */
@@ -97,7 +107,7 @@ class WorkerPool implements DataPlane {
     this.#ledger = new Ledger(count);
     this.#gate = new ListenerGate({ transport, datagrams, join: joinListeners });
     this.#problems = new Problems(count);
-    this.#ejections = new Ejections({ clock, board: this.#ledger, log: options.log });
+    this.#ejections = new Ejections({ clock, board: this.#ledger, log: options.log, onEjection: options.onEjection });
     this.#handles = Array.from({ length: count }, (_, index) => this.#createHandle(index));
   }
 
@@ -158,11 +168,11 @@ class WorkerPool implements DataPlane {
     return this.#ledger.backendFigures(backendId);
   }
 
-  async stop({ drainTimeoutMs }: { readonly drainTimeoutMs: number }): Promise<void> {
+  async stop(drain: DrainOptions): Promise<void> {
     this.#isStopping = true;
     this.#cancelRetry?.();
     this.#ejections.stop();
-    await Promise.all(this.#handles.map((handle) => handle.stop(drainTimeoutMs, drainTimeoutMs + STOP_GRACE_MS)));
+    await Promise.all(this.#handles.map((handle) => handle.stop(drain, drain.drainTimeoutMs + STOP_GRACE_MS)));
   }
 
   #after<T>(work: () => Promise<T>): Promise<T> {

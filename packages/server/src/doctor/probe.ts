@@ -1,15 +1,20 @@
 import { execFile } from "node:child_process";
 import { accessSync, constants, existsSync, readdirSync, readFileSync, statfsSync, statSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { createServer } from "node:net";
 import { networkInterfaces } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 
+import { readLink } from "../announce/l2/link.ts";
+import { openPacketSocket } from "../announce/l2/packet-socket.ts";
 import type { Clock } from "../clock.ts";
 import { type Config, parseListen } from "../config/config.ts";
-import { controlSocketPath } from "../control-socket.ts";
+import { answers, controlSocketPath } from "../control-socket.ts";
+import { dataFolder } from "../data-folder.ts";
 import { readHostLimits } from "../data/host-limits.ts";
+import { probeDirectReturn } from "./direct-return-probe.ts";
 import { type DoctorFacts, type PortFact, type StoreFact, SYSCTLS } from "./facts.ts";
+import { linkPools } from "./link-pools.ts";
 import { parseCapabilities, parseWildcardSockets } from "./parse-proc.ts";
 
 const CONF = "/proc/sys/net/ipv4/conf";
@@ -19,13 +24,16 @@ const SBIN = "/usr/local/sbin:/usr/sbin:/sbin";
 /** Looks at this host. Changes nothing; binds API and admin port for a moment. */
 export async function probeHost(config: Config, clock: Clock): Promise<DoctorFacts> {
   const { path, kind } = config.store;
+  const networks = readNetworks();
+  const directReturn = await probeDirectReturn(networks);
+  const folder = dataFolder(config);
   const conntrack = {
     count: readNumber("net.netfilter.nf_conntrack_count"),
     max: readNumber("net.netfilter.nf_conntrack_max"),
   };
   return {
     ports: { api: await tryPort(config.api.listen), admin: await tryPort(config.admin.listen) },
-    nodeRuns: kind === "sqlite" && (await answers(controlSocketPath(path))),
+    nodeRuns: folder !== undefined && (await answers(controlSocketPath(folder))),
     openFiles: readHostLimits().openFiles,
     capabilities: parseCapabilities(read("/proc/self/status") ?? ""),
     unprivilegedPortStart: readNumber("net.ipv4.ip_unprivileged_port_start"),
@@ -33,6 +41,7 @@ export async function probeHost(config: Config, clock: Clock): Promise<DoctorFac
       ip: await versionOf("ip", "-V"),
       nft: await versionOf("nft", "--version"),
       conntrack: (await versionOf("conntrack", "--version")) !== undefined,
+      arping: (await versionOf("arping", "-V")) !== undefined,
     },
     conntrack:
       conntrack.count === undefined || conntrack.max === undefined
@@ -40,7 +49,10 @@ export async function probeHost(config: Config, clock: Clock): Promise<DoctorFac
         : { count: conntrack.count, max: conntrack.max },
     sysctls: Object.fromEntries(SYSCTLS.map((name) => [name, readSysctl(name)])),
     reversePathFilters: readReversePathFilters(),
-    networks: readNetworks(),
+    links: readLinks(config),
+    packetSocket: linkPools(config).length === 0 ? "" : tryPacketSocket(),
+    networks,
+    ...(directReturn !== undefined && { directReturn }),
     wildcardSockets: readWildcardSockets(),
     store: kind === "sqlite" ? lookAtStore(resolve(path)) : undefined,
     keyFile: lookAtKey(config),
@@ -72,17 +84,6 @@ function tryPort(listen: string): Promise<PortFact> {
   });
 }
 
-function answers(socketPath: string): Promise<boolean> {
-  return new Promise((done) => {
-    const socket = connect(socketPath);
-    socket.once("error", () => done(false));
-    socket.once("connect", () => {
-      socket.destroy();
-      done(true);
-    });
-  });
-}
-
 async function versionOf(program: string, argument: string): Promise<string | undefined> {
   try {
     const env = { ...process.env, PATH: `${process.env["PATH"] ?? ""}:${SBIN}` };
@@ -105,6 +106,20 @@ function readNetworks(): DoctorFacts["networks"] {
       cidr === null || internal || scopeid > 0 || address.startsWith("fe80:") ? [] : [{ interface: name, cidr }],
     ),
   );
+}
+
+function readLinks(config: Config): DoctorFacts["links"] {
+  const readings = linkPools(config).map(({ device }) => [device, readLink(device)] as const);
+  return Object.fromEntries(readings.map(([device, reading]) => [device, reading.ok ? "" : reading.reason]));
+}
+
+function tryPacketSocket(): string {
+  try {
+    openPacketSocket().close();
+    return "";
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 function readWildcardSockets(): DoctorFacts["wildcardSockets"] {
