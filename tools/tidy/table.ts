@@ -71,6 +71,7 @@ export const pureFiles: readonly RegExp[] = [
   new RegExp(`^${server}/vip/allocator\\.ts$`),
   new RegExp(`^${server}/data/select/`),
   new RegExp(`^${server}/data/l7/(router|http1-head)\\.ts$`),
+  new RegExp(`^${server}/announce/l2/(decide|rendezvous|tenure|packets|ip-batch)\\.ts$`),
   new RegExp(`^${server}/data/l4/nftables/(ruleset|diff|observed|eligibility|assignment|traffic)\\.ts$`),
 ];
 
