@@ -56,6 +56,7 @@ export class Forwarding {
   /** Policies that can't be carried out, by load balancer. */
   readonly #routeProblems = new Map<string, readonly Problem[]>();
   #appliedRevision = 0;
+  #isReady = false;
   #snapshot: Snapshot = { revision: 0, units: new Map() };
 
   constructor(parts: ForwardingParts) {
@@ -64,7 +65,7 @@ export class Forwarding {
 
   /** Whether a configuration has been applied, since start. */
   get ready(): boolean {
-    return this.#appliedRevision > 0;
+    return this.#isReady;
   }
 
   /** What the data plane serves now. */
@@ -91,11 +92,12 @@ export class Forwarding {
       this.#noteRouteProblems(snapshot);
       this.#follow(names);
       this.#check(trees);
-      const touched = [...this.#touched];
+      const dealtWith = [...this.#touched];
       this.#touched.clear();
+      this.#isReady = true;
       this.report(report);
       this.#parts.serving?.applied(
-        { units: snapshot.units, trees, touched },
+        { units: snapshot.units, trees, touched: dealtWith },
         { ...report, vipProblems: this.#vipProblems },
       );
       log.debug("configuration applied", {
@@ -128,15 +130,20 @@ export class Forwarding {
     for (const line of this.#changes(all)) log.warn(line.event, line.fields);
     report.applied({
       revision: this.#appliedRevision,
-      problems: all.map(({ isClosed: _, ...problem }) => problem),
+      problems: all.map(({ loadBalancerId, listenerId, reason }) => ({
+        loadBalancerId,
+        ...(listenerId !== undefined && { listenerId }),
+        reason,
+      })),
     });
   }
 
   /** A backend's health has changed: the data path, the tables and the store hear of it, in this order. */
   verdict({ backendId, loadBalancerId, health, reason, target, previous, atMs }: Verdict): void {
     const { dataPlane, tables, session, serving, log } = this.#parts;
-    dataPlane.setHealth(backendId, health);
+    // The table first: what a verdict changes of both is loaded in one go.
     tables.setHealth(backendId, health);
+    dataPlane.setHealth(backendId, health);
     serving?.verdict(loadBalancerId, backendId, health);
     this.#noteVerdict(loadBalancerId, backendId);
     session.recordHealth([{ backendId, loadBalancerId, health, reason, since: new Date(atMs).toISOString() }]);

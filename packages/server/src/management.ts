@@ -18,8 +18,10 @@ import { type ControlPlane, createControlPlane } from "./control/control-plane.t
 import type { TlsMaterial } from "./control/http/one-port.ts";
 import { nodeName } from "./data-folder.ts";
 import type { DataPlane } from "./data/data-plane.ts";
+import { enterStore } from "./enter-store.ts";
 import type { Forwarding } from "./forwarding.ts";
 import type { HealthMonitor } from "./health/monitor.ts";
+import type { LastApplied } from "./last-applied/last-applied.ts";
 import type { Log } from "./log.ts";
 import { ApiCalls } from "./metrics/api-calls.ts";
 import { renderMetrics } from "./metrics/exposition.ts";
@@ -49,6 +51,8 @@ export interface ManagementOptions {
   readonly store: OpenedStore;
   readonly dataPlane: DataPlane;
   readonly keyRing: KeyRing;
+  /** Keeps what is applied on this node's disk; absent: it does not start without its store. */
+  readonly lastApplied?: LastApplied;
   /** Names the key that secrets are sealed with. */
   readonly keyFingerprint: string;
   /** Which VIPs are announced on a link; kept up to date here. Default: of nobody else's interest. */
@@ -89,15 +93,21 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
   const { config, store, dataPlane, inheritance, linkVips = new LinkVips() } = options;
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(() => store.close());
-  if (config.store.kind === "etcd") await claimKey(options);
   const apiCalls = new ApiCalls();
   const control = createNodeControlPlane({ ...options, apiCalls });
-  await control.start();
   cleanup.defer(() => control.close({ graceMs: 0 }));
   const identity = { name: nodeName(config), version: options.version, startedAt: options.instance.startedAt };
   const session = control.repository.openNodeSession(identity.name, options.instance);
   cleanup.defer(() => session.close());
-  await session.claim();
+  const entry = await enterStore({
+    ...options,
+    enter: async () => {
+      if (config.store.kind === "etcd") await claimKey(options);
+      await control.start();
+      await session.claim();
+    },
+  });
+  cleanup.defer(() => entry.stop());
   // Whoever cannot have the ports should know before taking over any listener.
   if (inheritance !== undefined) await lookAtPorts(config);
   await options.startDataPlane();
@@ -106,7 +116,8 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
   cleanup.defer(followLinkPools(repository.vipPoolView, { linkVips, log: options.log }));
   const announcing = startAnnouncing({ ...options, repository, session, node: identity.name });
   cleanup.defer(() => announcing.stop());
-  const started = await startForwarding({ ...options, repository, session, identity, announcing, linkVips });
+  const saved = entry.saved !== undefined && { saved: entry.saved };
+  const started = await startForwarding({ ...options, ...saved, repository, session, identity, announcing, linkVips });
   options.onForwarding(started.forwarding);
   cleanup.defer(() => (inheritance === undefined ? end(announcing, started) : forsake(started)));
   const api = parseListen(config.api.listen)!;
@@ -121,6 +132,7 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
     known: () => started.known(),
     halt: () => started.halt(),
     async stop() {
+      await entry.stop();
       // Before everything else, so that nobody is told of changes that nobody applies any more.
       await control.close({ graceMs: API_GRACE_MS });
       await end(announcing, started);
@@ -131,6 +143,7 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
     async release() {
       // Each of them, whatever becomes of the others: what stays open keeps the next process from starting.
       await using closing = new AsyncDisposableStack();
+      await entry.stop();
       closing.defer(() => admin.close());
       closing.defer(() => store.close());
       closing.defer(() => started.detach());
@@ -257,6 +270,7 @@ function metricsText({ dataPlane, forwarding, monitor, apiCalls }: AdminParts): 
         health.get(id) === undefined || health.get(id) === "UNKNOWN" ? undefined : health.get(id) === "ONLINE",
       health: monitor.figures(),
       workerLosses: dataPlane.workerLosses,
+      conntrackEntries: dataPlane.conntrackEntries?.() ?? new Map(),
       apiRequests: apiCalls.samples(),
     }),
   );

@@ -3,6 +3,8 @@
  */
 import { networkInterfaces } from "node:os";
 
+import type { Certificate } from "@fiberlb/types";
+
 import type { Announcing } from "./announce/announcing.ts";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config/config.ts";
@@ -10,6 +12,7 @@ import { dataFile } from "./data-folder.ts";
 import type { DataPlane } from "./data/data-plane.ts";
 import { Forwarding } from "./forwarding.ts";
 import { createHealthMonitor, type HealthMonitor } from "./health/monitor.ts";
+import type { LastApplied, SavedConfiguration } from "./last-applied/last-applied.ts";
 import { loadCertificate } from "./load-certificate.ts";
 import type { Log } from "./log.ts";
 import { DrainWatch } from "./node-drain.ts";
@@ -50,6 +53,10 @@ export interface ForwardingInputs {
   readonly linkVips: LinkVips;
   /** What the process before this one knew. */
   readonly inheritance?: Inheritance;
+  /** Keeps what is applied on disk. */
+  readonly lastApplied?: LastApplied;
+  /** What was kept: to begin with, because the store is away. */
+  readonly saved?: SavedConfiguration;
 }
 
 /** What was started, and the way to end it. */
@@ -73,22 +80,26 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
   const { health } = parts.inheritance ?? NO_INHERITANCE;
   const election = repository.openElection(identity.name, session);
   const capabilities = ["userspace", ...((await dataPlane.capabilities?.()) ?? [])];
-  const { forwarding, publisher, monitor, resolver, tables, binder, report, names } = wire(parts, {
-    election,
-    capabilities,
-  });
+  const wired = wire(parts, { election, capabilities });
+  const { forwarding, publisher, monitor, resolver, tables, binder, report } = wired;
+  const order = parts.saved?.node.drain;
+  if (order !== undefined) repository.maintenance.assume(identity.name, order);
   const drain = new DrainWatch({
     name: identity.name,
     maintenance: repository.maintenance,
     announcers: parts.announcing === undefined ? [] : [parts.announcing],
     countConnections: () => countConnections(dataPlane, forwarding),
-    onChange: (state) => report.draining(state),
+    onChange: (state) => {
+      report.draining(state);
+      parts.lastApplied?.touch();
+    },
     clock,
     log,
   });
   for (const [backendId, verdict] of health) {
-    dataPlane.setHealth(backendId, verdict);
+    // The table first: what a verdict changes of both is loaded in one go.
     tables.setHealth(backendId, verdict);
+    dataPlane.setHealth(backendId, verdict);
   }
   parts.announcing?.serving.inheritHealth(health);
   await publisher.start();
@@ -101,6 +112,7 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
     drain.stop();
     election.stop();
     await publisher.stop();
+    await parts.lastApplied?.stop();
   };
   return {
     forwarding,
@@ -111,7 +123,7 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
       await endPublishing();
       await session.close();
     },
-    known: () => ({ health: verdictsOf(monitor), addresses: addressesOf(names(), resolver) }),
+    known: () => ({ health: verdictsOf(monitor), addresses: wired.addresses() }),
     async stop() {
       await endPublishing();
       halt();
@@ -131,17 +143,19 @@ interface NodeTraits {
 /** The parts that know each other. */
 function wire(parts: ForwardingInputs, { election, capabilities }: NodeTraits) {
   const { config, log, clock, identity, dataPlane, repository, session, random = systemRandom } = parts;
-  const tables = new MaglevTables({ clock, onTable: (table) => dataPlane.setTable(table) });
+  const { lastApplied, saved } = parts;
+  const tables = new MaglevTables({ onTable: (table) => dataPlane.setTable(table) });
   const binder = sparingLinkVips(createNodeBinder(config, log), parts.linkVips);
   const resolver = startNames({
     ...parts,
     random,
     election,
-    known: new Map((parts.inheritance ?? NO_INHERITANCE).addresses),
+    known: new Map([...(saved?.node.addresses ?? []), ...(parts.inheritance ?? NO_INHERITANCE).addresses]),
     onChange: (name) => publisher.resolved(new Set([name])),
   });
   const monitor = createHealthMonitor({ clock, random, onVerdict: (verdict) => forwarding.verdict(verdict) });
-  const certificates = new CertificateShelf((named) => loadCertificate(parts, named));
+  const kept = (id: string): Certificate | undefined => saved?.certificates.get(id);
+  const certificates = new CertificateShelf((named) => loadCertificate({ ...parts, kept }, named));
   const lookups: Lookups = {
     resolveHost: (host) => resolver.resolve(host),
     findCertificate: (id) => certificates.find(id),
@@ -156,6 +170,11 @@ function wire(parts: ForwardingInputs, { election, capabilities }: NodeTraits) {
     names = hosts;
     resolver.apply(hosts);
   };
+  const addresses = (): Inheritance["addresses"] => addressesOf(names, resolver);
+  lastApplied?.use({
+    node: () => ({ addresses: addresses(), drain: repository.maintenance.orderFor(identity.name) }),
+    certificate: (id) => storedForm(certificates, id),
+  });
   const { serving } = parts.announcing ?? {};
   const shared = {
     ...(serving !== undefined && { serving }),
@@ -173,12 +192,21 @@ function wire(parts: ForwardingInputs, { election, capabilities }: NodeTraits) {
     source: repository,
     resolveHost: lookups.resolveHost,
     certificates,
-    onSnapshot: (published) => forwarding.apply(published),
+    ...(saved !== undefined && { saved: saved.trees }),
+    onSnapshot: async (published) => {
+      await forwarding.apply(published);
+      lastApplied?.note(published);
+    },
     clock,
     log,
   });
-  return { forwarding, publisher, monitor, resolver, tables, binder, report, names: () => names };
+  return { forwarding, publisher, monitor, resolver, tables, binder, report, addresses };
 }
+
+const storedForm = (certificates: CertificateShelf, id: string): Certificate | undefined => {
+  const found = certificates.find(id);
+  return found.ok ? found.material.stored : undefined;
+};
 
 function createNodeBinder(config: Config, log: Log): VipBinder {
   const stateFile = dataFile(config, "vips.json");

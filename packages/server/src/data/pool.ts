@@ -3,7 +3,14 @@ import { availableParallelism } from "node:os";
 
 import type { Cancel, Clock } from "../clock.ts";
 import type { BackendHealth, MaglevTableUnit, Snapshot, Unit, Units } from "../snapshot/snapshot.ts";
-import type { ApplyReport, BackendFigures, DataPlane, DataPlaneLog, ListenerFigures } from "./data-plane.ts";
+import type {
+  ApplyReport,
+  BackendFigures,
+  DataPlane,
+  DataPlaneLog,
+  DrainOptions,
+  ListenerFigures,
+} from "./data-plane.ts";
 import { Ejections } from "./ejections.ts";
 import { Ledger } from "./ledger.ts";
 import { type Admission, ListenerGate } from "./listener-gate.ts";
@@ -158,11 +165,11 @@ class WorkerPool implements DataPlane {
     return this.#ledger.backendFigures(backendId);
   }
 
-  async stop({ drainTimeoutMs }: { readonly drainTimeoutMs: number }): Promise<void> {
+  async stop(drain: DrainOptions): Promise<void> {
     this.#isStopping = true;
     this.#cancelRetry?.();
     this.#ejections.stop();
-    await Promise.all(this.#handles.map((handle) => handle.stop(drainTimeoutMs, drainTimeoutMs + STOP_GRACE_MS)));
+    await Promise.all(this.#handles.map((handle) => handle.stop(drain, drain.drainTimeoutMs + STOP_GRACE_MS)));
   }
 
   #after<T>(work: () => Promise<T>): Promise<T> {

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 
 import { prefixRange, type Store } from "@fiberlb/store";
-import type { Node, VipPool, VipPoolSpec } from "@fiberlb/types";
+import { DomainError, type Node, type VipPool, type VipPoolSpec } from "@fiberlb/types";
 
 import type { Clock } from "../clock.ts";
 import { AnnounceView } from "./announce-records.ts";
@@ -127,7 +127,10 @@ export class Repository {
     });
   }
 
-  /** Loads what is kept in memory, follows the store, and goes on with deletions that a crash interrupted. */
+  /**
+   * Loads what is kept in memory, follows the store, and goes on with deletions that a crash interrupted. After a failure
+   * it may be called again.
+   */
   async start(): Promise<void> {
     await this.feed.start();
     await this.#sweeper.resume();
@@ -227,6 +230,15 @@ export class Repository {
     return kvs.map(({ value }) => decodeJson(value) as Node).toSorted((a, b) => (a.name < b.name ? -1 : 1));
   }
 
+  /** Of nodes that start together on an empty store, one is faster. */
+  async #seedVipPool(spec: VipPoolSpec): Promise<void> {
+    try {
+      await this.vipPools.create(spec, { validateOnly: false });
+    } catch (error) {
+      if (!(error instanceof DomainError) || error.kind !== "already-exists") throw error;
+    }
+  }
+
   /** Has the node of this session stand for election. */
   openElection(name: string, { lease }: Pick<NodeSession, "lease">): Election {
     const { store, clock, onError } = this.#options;
@@ -254,7 +266,7 @@ export class Repository {
   async seedVipPools(configured: readonly VipPoolSpec[]): Promise<string[]> {
     const stored = await this.vipPools.list();
     if (stored.length === 0) {
-      for (const spec of configured) await this.vipPools.create(spec, { validateOnly: false });
+      for (const spec of configured) await this.#seedVipPool(spec);
       return [];
     }
     return differences(configured, stored);

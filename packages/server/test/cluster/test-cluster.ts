@@ -7,6 +7,8 @@ import { type Clock, systemClock } from "../../src/clock.ts";
 import { createKeyRing } from "../../src/control/secrets.ts";
 import type { BackendFigures, DataPlane, ListenerFigures } from "../../src/data/data-plane.ts";
 import { createLog, parseConfig } from "../../src/index.ts";
+import { LastApplied } from "../../src/last-applied/last-applied.ts";
+import { SavedFiles } from "../../src/last-applied/saved-files.ts";
 import { type Management, startManagement } from "../../src/management.ts";
 import type { NameLookup } from "../../src/snapshot/lookup.ts";
 import type { Problem, Snapshot } from "../../src/snapshot/snapshot.ts";
@@ -70,6 +72,8 @@ export interface NodeTraits {
   /** The store is away when it starts. */
   readonly withoutStore?: boolean;
   readonly clock?: Clock;
+  /** Where it keeps what it applied last. */
+  readonly folder?: string;
 }
 
 /** Nodes that share one store in this process. */
@@ -85,15 +89,20 @@ export class TestCluster {
     const dataPlane = new FakeDataPlane();
     const lines: LogLine[] = [];
     const write = (text: string): void => void lines.push(JSON.parse(text) as LogLine);
+    const { clock = systemClock, folder } = traits;
+    const log = createLog({ level: "debug", format: "json", write });
+    const files = folder === undefined ? undefined : new SavedFiles(folder);
     const management = await startManagement({
       config: configOf(name, traits.flags),
-      log: createLog({ level: "debug", format: "json", write }),
+      log,
       version: "0.0.0-test",
       instance: instanceOf(name, traits.installation),
-      clock: traits.clock ?? systemClock,
+      clock,
+      ...(files !== undefined && { lastApplied: new LastApplied({ files, clock, log }) }),
       store: line.store,
       dataPlane: dataPlane as Partial<DataPlane> as DataPlane,
       keyRing: createKeyRing([this.#key]),
+      keyFingerprint: "one for all",
       startDataPlane: async () => undefined,
       onForwarding: () => undefined,
       ...(traits.lookup !== undefined && { lookup: traits.lookup }),

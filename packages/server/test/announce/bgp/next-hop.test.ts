@@ -1,7 +1,7 @@
 import type { IpAddress } from "@fiberlb/types";
 import { describe, expect, test } from "@jest/globals";
 
-import { addressBeside, NextHops } from "../../../src/announce/bgp/next-hop.ts";
+import { addressBeside, NextHops, sourceTowards } from "../../../src/announce/bgp/next-hop.ts";
 import { FakeClock } from "../../fake-clock.ts";
 
 const info = (address: string) => ({
@@ -64,10 +64,11 @@ describe("NextHops", () => {
     expect(clock.pending).toBe(0);
   });
 
-  test("of this machine are asked of its kernel", async () => {
+  test("of this machine are asked of its kernel, and are never loopback addresses", async () => {
+    expect(await sourceTowards("127.0.0.9" as IpAddress)).toBe("127.0.0.1");
     const hops = new NextHops({ clock: new FakeClock(), onChange: () => undefined });
     await hops.follow(["127.0.0.9" as IpAddress]);
-    expect(hops.of("IPV4")).toBe("127.0.0.1");
+    expect(hops.of("IPV4")).toBeUndefined();
     hops.stop();
   });
 });

@@ -73,7 +73,7 @@ export class TestRouter {
       for (const prefix of this.#routes.keys()) this.#note({ kind: "withdraw", prefix, communities: [] });
       this.#told.emit("told");
     });
-    socket.on("data", (chunk) => {
+    socket.on("data", (chunk: Buffer) => {
       received = Buffer.concat([received, chunk]);
       while (received.length >= 19 && received.length >= received.readUInt16BE(16)) {
         const length = received.readUInt16BE(16);
