@@ -114,7 +114,7 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
   const { repository } = control;
   // Before any listener is opened: those on VIPs that another node has need the host's leave.
   cleanup.defer(followLinkPools(repository.vipPoolView, { linkVips, log: options.log }));
-  const announcing = startAnnouncing({ ...options, repository, session, node: identity.name });
+  const announcing = await startAnnouncing({ ...options, repository, session, node: identity.name });
   cleanup.defer(() => announcing.stop());
   const saved = entry.saved !== undefined && { saved: entry.saved };
   const started = await startForwarding({ ...options, ...saved, repository, session, identity, announcing, linkVips });
