@@ -10,13 +10,14 @@ import { type Cidr, invalid, parseSpec, type VipPoolSpec } from "@fiberlb/types"
 import { startAdminServer } from "./admin-server.ts";
 import type { Announcing } from "./announce/announcing.ts";
 import { followLinkPools } from "./announce/l2/follow-pools.ts";
+import { createLinkPoolFile } from "./announce/l2/link-pool-file.ts";
 import { startAnnouncing } from "./announce/start-announcing.ts";
 import type { Clock } from "./clock.ts";
 import { type Config, DEFAULT_VIP_POOLS, parseListen } from "./config/config.ts";
 import { vipPoolSpecs } from "./config/vip-pools.ts";
 import { type ControlPlane, createControlPlane } from "./control/control-plane.ts";
 import type { TlsMaterial } from "./control/http/one-port.ts";
-import { nodeName } from "./data-folder.ts";
+import { dataFile, nodeName } from "./data-folder.ts";
 import type { DataPlane } from "./data/data-plane.ts";
 import { enterStore } from "./enter-store.ts";
 import type { Forwarding } from "./forwarding.ts";
@@ -32,6 +33,7 @@ import type { Random } from "./random.ts";
 import { claimClusterKey } from "./repository/cluster-key.ts";
 import type { KeyRing } from "./repository/key-ring.ts";
 import type { NodeInstance } from "./repository/node-lease.ts";
+import type { Repository } from "./repository/repository.ts";
 import type { NameLookup } from "./snapshot/lookup.ts";
 import { type StartedForwarding, startForwarding } from "./start-forwarding.ts";
 import type { Inheritance } from "./takeover/messages.ts";
@@ -113,7 +115,7 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
   await options.startDataPlane();
   const { repository } = control;
   // Before any listener is opened: those on VIPs that another node has need the host's leave.
-  cleanup.defer(followLinkPools(repository.vipPoolView, { linkVips, log: options.log }));
+  cleanup.defer(followNodePools(repository, options, linkVips));
   const announcing = await startAnnouncing({ ...options, repository, session, node: identity.name });
   cleanup.defer(() => announcing.stop());
   const saved = entry.saved !== undefined && { saved: entry.saved };
@@ -152,6 +154,16 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
       closing.defer(() => control.close({ graceMs: API_GRACE_MS }));
     },
   };
+}
+
+function followNodePools(
+  { vipPoolView }: Repository,
+  { config, log }: ManagementOptions,
+  linkVips: LinkVips,
+): () => void {
+  const path = dataFile(config, "link-pools.json");
+  const file = path === undefined ? {} : { file: createLinkPoolFile(path, log) };
+  return followLinkPools(vipPoolView, { linkVips, configured: configuredPools(config), ...file, log });
 }
 
 /** What the nodes of a cluster seal, all of them have to open. */
