@@ -11,7 +11,12 @@ export interface DoctorFacts {
   /** First port that needs no privilege. */
   readonly unprivilegedPortStart: number | undefined;
   /** What the programs say of their version; undefined: not installed. */
-  readonly programs: { readonly ip: string | undefined; readonly nft: string | undefined; readonly conntrack: boolean };
+  readonly programs: {
+    readonly ip: string | undefined;
+    readonly nft: string | undefined;
+    readonly conntrack: boolean;
+    readonly arping: boolean;
+  };
   /** Connections that the kernel follows; undefined: it follows none. */
   readonly conntrack: { readonly count: number; readonly max: number } | undefined;
   /** Values of sysctls, by name. */
@@ -20,6 +25,10 @@ export interface DoctorFacts {
   readonly reversePathFilters: Readonly<Record<string, number>>;
   /** Networks that interfaces other than loopback are in, as CIDR. */
   readonly networks: readonly { readonly interface: string; readonly cidr: string }[];
+  /** Interfaces that VIPs are announced on (l2), and why that can't be; empty when it can. */
+  readonly links: Readonly<Record<string, string>>;
+  /** Why no packet socket can be opened; empty when one can, or when none is needed. */
+  readonly packetSocket: string;
   /** Sockets of other programs that take all addresses of their port. */
   readonly wildcardSockets: readonly { readonly protocol: "tcp" | "udp"; readonly port: number }[];
   /** What the kernel does by direct server return now; absent: nothing, or it cannot be seen. */
@@ -63,6 +72,8 @@ export const SYSCTLS = [
   "net.core.somaxconn",
   "net.core.rmem_max",
   "net.ipv4.ip_local_port_range",
+  "net.ipv4.ip_nonlocal_bind",
+  "net.ipv6.ip_nonlocal_bind",
 ] as const;
 
 /** The name of one of {@link SYSCTLS}. */

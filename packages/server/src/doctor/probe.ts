@@ -5,6 +5,8 @@ import { networkInterfaces } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 
+import { readLink } from "../announce/l2/link.ts";
+import { openPacketSocket } from "../announce/l2/packet-socket.ts";
 import type { Clock } from "../clock.ts";
 import { type Config, parseListen } from "../config/config.ts";
 import { answers, controlSocketPath } from "../control-socket.ts";
@@ -12,6 +14,7 @@ import { dataFolder } from "../data-folder.ts";
 import { readHostLimits } from "../data/host-limits.ts";
 import { probeDirectReturn } from "./direct-return-probe.ts";
 import { type DoctorFacts, type PortFact, type StoreFact, SYSCTLS } from "./facts.ts";
+import { linkPools } from "./link-pools.ts";
 import { parseCapabilities, parseWildcardSockets } from "./parse-proc.ts";
 
 const CONF = "/proc/sys/net/ipv4/conf";
@@ -38,6 +41,7 @@ export async function probeHost(config: Config, clock: Clock): Promise<DoctorFac
       ip: await versionOf("ip", "-V"),
       nft: await versionOf("nft", "--version"),
       conntrack: (await versionOf("conntrack", "--version")) !== undefined,
+      arping: (await versionOf("arping", "-V")) !== undefined,
     },
     conntrack:
       conntrack.count === undefined || conntrack.max === undefined
@@ -45,6 +49,8 @@ export async function probeHost(config: Config, clock: Clock): Promise<DoctorFac
         : { count: conntrack.count, max: conntrack.max },
     sysctls: Object.fromEntries(SYSCTLS.map((name) => [name, readSysctl(name)])),
     reversePathFilters: readReversePathFilters(),
+    links: readLinks(config),
+    packetSocket: linkPools(config).length === 0 ? "" : tryPacketSocket(),
     networks,
     ...(directReturn !== undefined && { directReturn }),
     wildcardSockets: readWildcardSockets(),
@@ -100,6 +106,20 @@ function readNetworks(): DoctorFacts["networks"] {
       cidr === null || internal || scopeid > 0 || address.startsWith("fe80:") ? [] : [{ interface: name, cidr }],
     ),
   );
+}
+
+function readLinks(config: Config): DoctorFacts["links"] {
+  const readings = linkPools(config).map(({ device }) => [device, readLink(device)] as const);
+  return Object.fromEntries(readings.map(([device, reading]) => [device, reading.ok ? "" : reading.reason]));
+}
+
+function tryPacketSocket(): string {
+  try {
+    openPacketSocket().close();
+    return "";
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 function readWildcardSockets(): DoctorFacts["wildcardSockets"] {

@@ -20,6 +20,7 @@ import { type IpAddress, type IpFamily, ipFamily, ipFromBigInt, ipToBigInt, type
  * /lb/v1/vippool/<id>, /lb/v1/vippool-name/<name>, /lb/v1/vippool-touch/<name>
  * /lb/v1/cluster/key                                       fingerprint of the key that all nodes have
  * /lb/v1/node/<name>                                       under the node's lease
+ * /lb/v1/l2/owner/<address>, /lb/v1/l2/node/<name>         who has a VIP on its link, who could; under a lease of its own
  * /lb/v1/node-name/<name>                                  which process is the node: the first key of its lease
  * /lb/v1/drain/<node>                                      an operator wants the node out of service
  * /lb/v1/elected                                           which node acts for all, under its lease
@@ -169,6 +170,12 @@ export const registeredKey = (backendId: string): string => `${REGISTERED_PREFIX
 export const REGISTRATION_PREFIX = `${ROOT}/registration/`;
 export const registrationKey = (backendId: string): string => `${REGISTRATION_PREFIX}${backendId}`;
 
+export const L2_PREFIX = `${ROOT}/l2/`;
+export const L2_OWNER_PREFIX = `${L2_PREFIX}owner/`;
+export const l2OwnerKey = (address: IpAddress): string => `${L2_OWNER_PREFIX}${addressPart(address)}`;
+export const L2_NODE_PREFIX = `${L2_PREFIX}node/`;
+export const l2NodeKey = (node: string): string => `${L2_NODE_PREFIX}${part(node)}`;
+
 const FAMILY_DIGITS: Readonly<Record<IpFamily, number>> = { IPV4: 8, IPV6: 32 };
 
 /** Fixed width, so that keys stand in the order of the addresses: `4-c0000201` is 192.0.2.1. */
@@ -178,7 +185,7 @@ function addressPart(address: IpAddress): string {
   return `${family === "IPV4" ? 4 : 6}-${hex}`;
 }
 
-/** The address in a key made by {@link vipUsedKey} or {@link vipReleasedKey}. */
+/** The address in a key made by {@link vipUsedKey}, {@link vipReleasedKey} or {@link l2OwnerKey}. */
 export function addressOfKey(key: string): IpAddress {
   const [version, hex] = key.slice(key.lastIndexOf("/") + 1).split("-");
   return ipFromBigInt(BigInt(`0x${hex}`), version === "4" ? "IPV4" : "IPV6");

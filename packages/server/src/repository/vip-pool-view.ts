@@ -21,6 +21,10 @@ export class VipPoolView {
     });
   }
 
+  all(): Iterable<VipPool> {
+    return this.#pools.values();
+  }
+
   /** Undefined: there is none of that name, or that is not known. */
   find(name: string): VipPool | undefined {
     return [...this.#pools.values()].find((pool) => pool.name === name);
