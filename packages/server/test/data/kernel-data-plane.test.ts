@@ -101,7 +101,7 @@ const why = whyNoKernel();
     const dataPlane = create();
     const http = listenerUnit({ id: "http", port: 8000, protocol: "HTTP" });
     const report = await dataPlane.apply(snapshot(1, [lb({}, { listeners: [listenerUnit(), http] })]));
-    expect(report).toEqual({ revision: 1, problems: [] });
+    expect(report).toMatchObject({ revision: 1, problems: [] });
     expect([...inWorkers.units.values()][0]?.listeners).toEqual([http]);
     expect((await open())[0]?.backend).toBe(V4.backends[0]);
     await dataPlane.apply(snapshot(2, [lb({ algorithm: "RANDOM" })]));
@@ -245,7 +245,7 @@ const why = whyNoKernel();
       const dataPlane = create({ ...options, mode: "nftables" });
       const { problems } = await dataPlane.apply(snapshot(1, [lb()]));
       expect(problems).toEqual([
-        { loadBalancerId: "lb", listenerId: "listener", reason: expect.stringContaining(reason) },
+        { loadBalancerId: "lb", listenerId: "listener", reason: expect.stringContaining(reason), isClosed: true },
       ]);
       expect(listenersInWorkers()).toBe(0);
       await dataPlane.stop({ drainTimeoutMs: 0 });
