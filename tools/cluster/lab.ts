@@ -1,0 +1,87 @@
+// The machines: built, handed out, and removed again whatever happens.
+import { mkdtempSync, rmSync } from "node:fs";
+import type { Server } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { Host } from "./host.ts";
+import { namespacesOf, removeNamespaces, sweepDeadRuns } from "./namespaces.ts";
+import { buildNetwork } from "./network.ts";
+import { hostPlans } from "./plan.ts";
+import { writePrograms } from "./programs.ts";
+import { serveSystemctl } from "./systemctl.ts";
+import { Units } from "./units.ts";
+
+/** Cabled machines on which nothing runs yet. */
+export class Lab {
+  readonly folder: string;
+  readonly #hosts = new Map<string, { readonly host: Host; readonly units: Units }>();
+  readonly #removeOnExit = (): void => this.#remove();
+  #systemctl: Server | undefined;
+
+  private constructor() {
+    this.folder = mkdtempSync(join(tmpdir(), "flb-"));
+  }
+
+  /** Builds one, after removing what dead runs left. One at a time in a process. */
+  static async open(): Promise<Lab> {
+    sweepDeadRuns();
+    const lab = new Lab();
+    process.once("exit", lab.#removeOnExit);
+    try {
+      await lab.#build();
+      return lab;
+    } catch (error) {
+      await lab.close();
+      throw error;
+    }
+  }
+
+  /** @throws Error when there is no such machine */
+  host(name: string): Host {
+    return this.#of(name).host;
+  }
+
+  /** What runs on a machine. @throws Error when there is no such machine */
+  units(name: string): Units {
+    return this.#of(name).units;
+  }
+
+  /** Ends everything and leaves nothing behind. Idempotent. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#hosts.values()].map(({ units }) => units.killAll()));
+    this.#systemctl?.close();
+    this.#remove();
+    process.off("exit", this.#removeOnExit);
+  }
+
+  /** The last lines of every daemon, for whoever has to find out what went wrong. */
+  logs(lines = 15): string {
+    const of = ({ host, units }: { readonly host: Host; readonly units: Units }): readonly string[] =>
+      units.names.map((unit) => `--- ${host.name}: ${unit}${units.isActive(unit) ? "" : " (not running)"}\n${units.log(unit, lines)}`);
+    return [...this.#hosts.values()].flatMap(of).join("\n");
+  }
+
+  #of(name: string) {
+    const found = this.#hosts.get(name);
+    if (found === undefined) throw new Error(`no such host: ${name}`);
+    return found;
+  }
+
+  async #build(): Promise<void> {
+    const bin = join(this.folder, "bin");
+    writePrograms(bin);
+    for (const { name } of hostPlans) {
+      const host = new Host(name, { folder: this.folder, bin });
+      this.#hosts.set(name, { host, units: new Units(host) });
+    }
+    buildNetwork();
+    const unitsOf = (name: string): Units | undefined => this.#hosts.get(name)?.units;
+    this.#systemctl = await serveSystemctl(join(this.folder, "systemctl.sock"), unitsOf);
+  }
+
+  #remove(): void {
+    removeNamespaces(namespacesOf(process.pid));
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
