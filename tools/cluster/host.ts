@@ -38,7 +38,7 @@ export class Host {
     this.name = name;
     this.root = join(lab.folder, name);
     this.#lab = lab;
-    for (const folder of ["etc/fiberlb", "etc/systemd/system", "var/lib", "var/log", "run"])
+    for (const folder of ["etc/fiberlb", "etc/systemd/system", "etc/sysctl.d", "etc/bird", "var/lib", "var/log", "var/backups", "run"])
       mkdirSync(join(this.root, folder), { recursive: true });
   }
 

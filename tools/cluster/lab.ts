@@ -1,5 +1,5 @@
 // The machines: built, handed out, and removed again whatever happens.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import type { Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +11,11 @@ import { hostPlans } from "./plan.ts";
 import { writePrograms } from "./programs.ts";
 import { serveSystemctl } from "./systemctl.ts";
 import { Units } from "./units.ts";
+
+/** Comes with Debian's package of BIRD. */
+const BIRD_UNIT = `[Service]
+ExecStart=/usr/sbin/bird -f -c /etc/bird/bird.conf -s /run/bird.ctl -P /run/bird.pid
+`;
 
 /** Cabled machines on which nothing runs yet. */
 export class Lab {
@@ -75,6 +80,7 @@ export class Lab {
       const host = new Host(name, { folder: this.folder, bin });
       this.#hosts.set(name, { host, units: new Units(host) });
     }
+    writeFileSync(this.host("router").path("/etc/systemd/system/bird.service"), BIRD_UNIT);
     buildNetwork();
     const unitsOf = (name: string): Units | undefined => this.#hosts.get(name)?.units;
     this.#systemctl = await serveSystemctl(join(this.folder, "systemctl.sock"), unitsOf);

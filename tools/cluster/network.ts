@@ -11,13 +11,8 @@ const SYSCTLS = {
   "net.ipv6.conf.default.accept_ra": 0,
 } as const;
 
-/** Routes, and spreads by addresses and ports instead of by addresses alone. */
-const ROUTER_SYSCTLS = {
-  "net.ipv4.ip_forward": 1,
-  "net.ipv6.conf.all.forwarding": 1,
-  "net.ipv4.fib_multipath_hash_policy": 1,
-  "net.ipv6.fib_multipath_hash_policy": 1,
-} as const;
+/** What makes a machine a router; how it spreads is the runbook's. */
+const ROUTER_SYSCTLS = { "net.ipv4.ip_forward": 1, "net.ipv6.conf.all.forwarding": 1 } as const;
 
 /** Makes all namespaces, links, addresses and routes. What it made before it failed is the caller's to remove. */
 export function buildNetwork(): void {
