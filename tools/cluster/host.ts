@@ -38,7 +38,16 @@ export class Host {
     this.name = name;
     this.root = join(lab.folder, name);
     this.#lab = lab;
-    for (const folder of ["etc/fiberlb", "etc/systemd/system", "etc/sysctl.d", "etc/bird", "var/lib", "var/log", "var/backups", "run"])
+    for (const folder of [
+      "etc/fiberlb",
+      "etc/systemd/system",
+      "etc/sysctl.d",
+      "etc/bird",
+      "var/lib",
+      "var/log",
+      "var/backups",
+      "run",
+    ])
       mkdirSync(join(this.root, folder), { recursive: true });
   }
 
@@ -77,7 +86,11 @@ export class Host {
   async shell(script: string, { timeoutMs = 120_000, env = {} }: ShellOptions = {}): Promise<Finished> {
     const command = ["bash", "-euo", "pipefail", "-c", this.localized(script)];
     const [program = "", ...args] = [...inNamespace(this.namespace), ...command];
-    const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], env: this.#environment(env), cwd: this.root });
+    const child = spawn(program, args, {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: this.#environment(env),
+      cwd: this.root,
+    });
     let output = "";
     for (const stream of [child.stdout, child.stderr])
       stream.setEncoding("utf8").on("data", (text: string) => (output += text));
@@ -91,11 +104,15 @@ export class Host {
   async mustRun(script: string, options?: ShellOptions): Promise<string> {
     const { code, output } = await this.shell(script, options);
     if (code === 0) return output;
-    throw new Error(`on ${this.name}: exit code ${code ?? "none: killed"} of\n${script.trim()}\n--- it printed\n${output.trim()}`);
+    throw new Error(
+      `on ${this.name}: exit code ${code ?? "none: killed"} of\n${script.trim()}\n--- it printed\n${output.trim()}`,
+    );
   }
 
   #environment(env: Env): NodeJS.ProcessEnv {
-    const inherited = Object.entries(process.env).filter(([key]) => !/^(FIBERLB_|ETCD|NODE_OPTIONS$|FORCE_COLOR$)/.test(key));
+    const inherited = Object.entries(process.env).filter(
+      ([key]) => !/^(FIBERLB_|ETCD|NODE_OPTIONS$|FORCE_COLOR$)/.test(key),
+    );
     const PATH = `${this.#lab.bin}:${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`;
     const place = { LAB_HOST: this.name, LAB_FOLDER: this.#lab.folder };
     return { ...Object.fromEntries(inherited), ...place, HOME: this.root, PATH, ...env };

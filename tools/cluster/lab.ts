@@ -47,6 +47,12 @@ export class Lab {
     return this.#of(name).host;
   }
 
+  /** The machines that are nodes, or can become one. */
+  nodes(): readonly Host[] {
+    const names = hostPlans.filter(({ role }) => role === "node").map(({ name }) => name);
+    return names.map((name) => this.host(name));
+  }
+
   /** What runs on a machine. @throws Error when there is no such machine */
   units(name: string): Units {
     return this.#of(name).units;
@@ -63,7 +69,9 @@ export class Lab {
   /** The last lines of every daemon, for whoever has to find out what went wrong. */
   logs(lines = 15): string {
     const of = ({ host, units }: { readonly host: Host; readonly units: Units }): readonly string[] =>
-      units.names.map((unit) => `--- ${host.name}: ${unit}${units.isActive(unit) ? "" : " (not running)"}\n${units.log(unit, lines)}`);
+      units.names.map(
+        (unit) => `--- ${host.name}: ${unit}${units.isActive(unit) ? "" : " (not running)"}\n${units.log(unit, lines)}`,
+      );
     return [...this.#hosts.values()].flatMap(of).join("\n");
   }
 

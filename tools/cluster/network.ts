@@ -1,6 +1,6 @@
+import { ipBatch, namespaceOf, runSync } from "./namespaces.ts";
 // Builds the hosts of plan.ts as network namespaces, and cables them.
 import { type HostPlan, hostPlans, type NetworkName, networks } from "./plan.ts";
-import { ipBatch, namespaceOf, runSync } from "./namespaces.ts";
 
 /** Set in every namespace before it has links: addresses are usable at once, and answers may come another way. */
 const SYSCTLS = {

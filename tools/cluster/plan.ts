@@ -106,7 +106,8 @@ export const hostPlans: readonly HostPlan[] = [
 
 const planOf = (host: string): HostPlan => {
   const found = hostPlans.find(({ name }) => name === host);
-  if (found === undefined) throw new Error(`No such host: ${host}; there are ${hostPlans.map(({ name }) => name).join(", ")}`);
+  if (found === undefined)
+    throw new Error(`No such host: ${host}; there are ${hostPlans.map(({ name }) => name).join(", ")}`);
   return found;
 };
 
@@ -120,4 +121,6 @@ export function addressOf(host: string, network: NetworkName, family: 4 | 6 = 4)
 
 /** Which node a next hop of the router is; undefined when it is none. */
 export const nodeWithNextHop = (nextHop: string): string | undefined =>
-  [...nodeNames, spareName].find((name) => ([4, 6] as const).some((family) => addressOf(name, "front", family) === nextHop));
+  [...nodeNames, spareName].find((name) =>
+    ([4, 6] as const).some((family) => addressOf(name, "front", family) === nextHop),
+  );

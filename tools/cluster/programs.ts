@@ -18,7 +18,6 @@ export const FIBERLB = [
 
 /** Newer than Debian 12 has: name here → name in the cache of peer programs. */
 const PEERS = { etcd: "etcd", etcdctl: "etcdctl", etcdutl: "etcdutl", gobgpd: "gobgpd-sid" } as const;
-const OPTIONAL: readonly string[] = ["etcdutl"];
 
 /** Of the system: program → Debian package. */
 const SYSTEM = { bird: "bird2", openssl: "openssl", curl: "curl", setpriv: "util-linux" } as const;
@@ -26,7 +25,7 @@ const SYSTEM = { bird: "bird2", openssl: "openssl", curl: "curl", setpriv: "util
 /** What the lab needs and this machine has not, each with where it is from; empty when it has everything. */
 export function missingPrograms(): readonly string[] {
   const peers = Object.entries(PEERS).flatMap(([name, cached]) =>
-    existsSync(peerProgram(cached)) || OPTIONAL.includes(name) ? [] : [`${cached} (node tools/peer-programs.ts)`],
+    existsSync(peerProgram(cached)) ? [] : [`${name} (${peerProgram(cached)}; node tools/peer-programs.ts brings it)`],
   );
   const system = Object.entries(SYSTEM).flatMap(([name, debian]) =>
     findProgram(name) === undefined ? [`${name} (Debian package ${debian})`] : [],
@@ -59,8 +58,7 @@ exec cp -r -- "\${files[@]}" "$folder"
 /** Writes the folder of programs. */
 export function writePrograms(bin: string): void {
   mkdirSync(bin, { recursive: true });
-  for (const [name, cached] of Object.entries(PEERS))
-    if (existsSync(peerProgram(cached))) symlinkSync(peerProgram(cached), join(bin, name));
+  for (const [name, cached] of Object.entries(PEERS)) symlinkSync(peerProgram(cached), join(bin, name));
   const scripts = { fiberlb: `#!/bin/sh\nexec ${quoted(FIBERLB)} "$@"\n`, systemctl: SYSTEMCTL, scp: SCP };
   for (const [name, text] of Object.entries(scripts)) {
     writeFileSync(join(bin, name), text);

@@ -28,8 +28,12 @@ export class RouteMonitor {
   readonly #listeners = new Set<() => void>();
 
   constructor(namespace: string) {
-    const [program = "", ...args] = [...inNamespace(namespace), "ip", "-o", "-ts", "monitor", "route"];
-    this.#process = spawn(program, args, { stdio: ["ignore", "pipe", "ignore"], env: { ...process.env, TZ: "UTC" } });
+    const [program, ...args] = inNamespace(namespace);
+    const monitor = ["ip", "-o", "-ts", "monitor", "route"];
+    this.#process = spawn(program!, [...args, ...monitor], {
+      stdio: ["ignore", "pipe", "ignore"],
+      env: { ...process.env, TZ: "UTC" },
+    });
     createInterface(this.#process.stdout!).on("line", (line) => this.#take(line));
   }
 
@@ -64,7 +68,9 @@ export class RouteMonitor {
       return state === undefined ? undefined : Math.max(state.atMs, sinceMs);
     };
     return await this.#when(found, deadlineMs, () => {
-      const seen = this.since(prefix, sinceMs).map(({ atMs, nodes }) => `${Math.round(atMs - sinceMs)} ms: ${nodes.join(" ") || "none"}`);
+      const seen = this.since(prefix, sinceMs).map(
+        ({ atMs, nodes }) => `${Math.round(atMs - sinceMs)} ms: ${nodes.join(" ") || "none"}`,
+      );
       return `the router's route to ${prefix} is not as it should be; it was: ${seen.join("; ") || "never there"}`;
     });
   }
@@ -79,6 +85,7 @@ export class RouteMonitor {
   }
 
   async close(): Promise<void> {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
     const ended = once(this.#process, "exit");
     this.#process.kill("SIGKILL");
     await ended;

@@ -35,8 +35,11 @@ export function parseUnit(text: string): Unit {
 
 /** The unit as a shell script whose last act is to become the daemon. */
 export function scriptOf({ commands, environmentFiles, environment, folders }: Unit): string {
-  const optional = (file: string): string => (file.startsWith("-") ? `[ ! -e ${file.slice(1)} ] || . ${file.slice(1)}` : `. ${file}`);
-  const before = commands.slice(0, -1).map((command) => (command.startsWith("-") ? `${command.slice(1)} || true` : command));
+  const optional = (file: string): string =>
+    file.startsWith("-") ? `[ ! -e ${file.slice(1)} ] || . ${file.slice(1)}` : `. ${file}`;
+  const before = commands
+    .slice(0, -1)
+    .map((command) => (command.startsWith("-") ? `${command.slice(1)} || true` : command));
   return [
     "set -a",
     ...environment,

@@ -41,7 +41,11 @@ export class Operator {
   }
 
   /** As {@link call}; with the moment at which the answer was there. */
-  async timedCall(node: string, rpc: string, request: Json = {}): Promise<{ readonly answer: Json; readonly atMs: number }> {
+  async timedCall(
+    node: string,
+    rpc: string,
+    request: Json = {},
+  ): Promise<{ readonly answer: Json; readonly atMs: number }> {
     const url = `https://${addressOf(node, "management")}:9080/fiberlb.v1.${rpc}`;
     const { status, text, atMs } = await this.#send({ url, json: JSON.stringify(request) });
     const answer = JSON.parse(text) as Json;

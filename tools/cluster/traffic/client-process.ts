@@ -59,7 +59,7 @@ function answer(message: ToClient): object | Promise<object> {
 
 process.on("message", (message: Numbered<ToClient>) => {
   Promise.resolve(answer(message)).then(
-    (result) => process.send!({ id: message.id, ...result } as FromClient),
+    (result) => process.send!({ id: message.id, ...result }),
     (error: unknown) => process.send!({ id: message.id, error: String(error) } satisfies FromClient),
   );
 });

@@ -36,8 +36,20 @@ export interface Tally {
 
 /** What a client's process is told. */
 export type ToClient =
-  | { readonly kind: "ask"; readonly target: Target; readonly count: number; readonly manner: Manner; readonly localPorts?: readonly number[] }
-  | { readonly kind: "start"; readonly load: number; readonly target: Target; readonly perSecond: number; readonly manner: Manner }
+  | {
+      readonly kind: "ask";
+      readonly target: Target;
+      readonly count: number;
+      readonly manner: Manner;
+      readonly localPorts?: readonly number[];
+    }
+  | {
+      readonly kind: "start";
+      readonly load: number;
+      readonly target: Target;
+      readonly perSecond: number;
+      readonly manner: Manner;
+    }
   | { readonly kind: "peek" | "stop"; readonly load: number };
 
 /** A question with the number that its answer carries. */

@@ -4,7 +4,10 @@ import { once } from "node:events";
 /** A process of ours that answers numbered questions over IPC. */
 export class Peer<Question extends object, Reply extends { readonly id: number }> {
   readonly #process: ChildProcess;
-  readonly #waiting = new Map<number, { resolve(reply: Reply): void; reject(error: Error): void }>();
+  readonly #waiting = new Map<
+    number,
+    { readonly resolve: (reply: Reply) => void; readonly reject: (error: Error) => void }
+  >();
   #last = 0;
 
   private constructor(process: ChildProcess) {
