@@ -1,19 +1,7 @@
-// Until the speaker itself arrives, the package holds types only.
-import type { AnnounceReport, Route, Speaker } from "@fiberlb/bgp-speaker";
+import { createSpeaker, SpeakerError } from "@fiberlb/bgp-speaker";
 
-class RecordingSpeaker implements Speaker {
-  #announced: readonly Route[] = [];
-
-  announce(routes: readonly Route[]): Promise<AnnounceReport> {
-    const report = { added: routes, withdrawn: this.#announced, unchanged: 0 };
-    this.#announced = routes;
-    return Promise.resolve(report);
-  }
-
-  close(): Promise<void> {
-    return Promise.resolve();
-  }
-}
-
-const { added } = await new RecordingSpeaker().announce([]);
-if (added.length !== 0) throw new Error("announced what nobody asked for");
+const speaker = createSpeaker({ gobgp: "unix:///nonexistent/gobgp.sock" });
+const refused: unknown = await speaker.announce([]).catch((error: unknown) => error);
+if (!(refused instanceof SpeakerError)) throw new Error("announced without a daemon");
+console.log(speaker.status().daemon.state, refused.message);
+await speaker.close();

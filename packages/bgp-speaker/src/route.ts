@@ -1,0 +1,16 @@
+import type { Cidr, IpAddress } from "@fiberlb/types";
+
+/** One route to announce: usually a VIP as a host route (/32 or /128). */
+export interface Route {
+  readonly prefix: Cidr;
+  /** Of the same family as `prefix`. */
+  readonly nextHop: IpAddress;
+  /** RFC 1997, as `asn:value`; 65535:0 is GRACEFUL_SHUTDOWN (RFC 8326). */
+  readonly communities?: readonly string[];
+  /** RFC 8092, as `global:local1:local2`. */
+  readonly largeCommunities?: readonly string[];
+  /** LOCAL_PREF, 0 to 2^32 - 1, more is better; only iBGP peers see it. */
+  readonly localPreference?: number;
+  /** MULTI_EXIT_DISC, 0 to 2^32 - 1, less is better. */
+  readonly med?: number;
+}
