@@ -96,6 +96,6 @@ export class Lab {
 
   #remove(): void {
     removeNamespaces(namespacesOf(process.pid));
-    rmSync(this.folder, { recursive: true, force: true });
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }
