@@ -1,5 +1,6 @@
 // The cluster of the runbook with its router, clients and servers: started, watched, loaded, broken.
 import { Lab } from "./lab.ts";
+import { namespaceOf } from "./namespaces.ts";
 import { Operator } from "./operator/operator.ts";
 import { clientNames, nodeNames, serverNames } from "./plan.ts";
 import { RouteMonitor } from "./route-monitor.ts";
@@ -32,7 +33,7 @@ export class Cluster {
 
   private constructor(lab: Lab) {
     this.lab = lab;
-    this.routes = new RouteMonitor(lab.host("router").namespace);
+    this.routes = new RouteMonitor(namespaceOf("router"));
   }
 
   /**

@@ -1,9 +1,10 @@
-// One machine of the lab: a namespace and a folder that stands for its disk.
+// One machine of the lab.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
+import { onMachine, startMachine } from "./machine.ts";
 import { inNamespace, namespaceOf } from "./namespaces.ts";
 
 /** What a script left behind. */
@@ -13,86 +14,68 @@ export interface Finished {
   readonly output: string;
 }
 
-/** What all hosts of a lab share. */
+/** What all machines of a lab share. */
 export interface LabFolders {
-  /** Holds a folder for each host. */
+  /** Holds a folder for each machine. */
   readonly folder: string;
-  /** Programs as the runbook names them; first in PATH, and instead of /usr/bin. */
+  /** Programs that are on top of /usr/bin. */
   readonly bin: string;
 }
 
-/**
- * Absolute paths of a command line that are not the machine's but the host's: below /etc, /var and /run. Only where a path
- * begins: not in `lb-1:/etc` (another host) nor in `/tmp/var`.
- */
-const HOST_PATHS = /(?<=^|[\s"'=,([{<>`@]|:\/\/)\/(etc|var|run)(?=\/)/gm;
+type Env = Readonly<Record<string, string>>;
+
+/** How a script is run. */
+export interface ShellOptions {
+  /** It is killed after this time. Default two minutes. */
+  readonly timeoutMs?: number;
+  readonly env?: Env;
+}
 
 /** A machine of the lab. */
 export class Host {
   readonly name: string;
-  /** What stands for its `/`. */
-  readonly root: string;
   readonly #lab: LabFolders;
+  readonly #holder: ChildProcess;
 
-  constructor(name: string, lab: LabFolders) {
+  private constructor(name: string, lab: LabFolders, holder: ChildProcess) {
     this.name = name;
-    this.root = join(lab.folder, name);
     this.#lab = lab;
-    for (const folder of [
-      "etc/fiberlb",
-      "etc/systemd/system",
-      "etc/sysctl.d",
-      "etc/bird",
-      "var/lib",
-      "var/log",
-      "var/backups",
-      "run",
-    ])
-      mkdirSync(join(this.root, folder), { recursive: true });
+    this.#holder = holder;
   }
 
-  get namespace(): string {
-    return namespaceOf(this.name);
+  /** Makes a machine of a namespace that is there. */
+  static async start(name: string, lab: LabFolders): Promise<Host> {
+    const own = join(lab.folder, name);
+    const holder = await startMachine(inNamespace(namespaceOf(name)), name, { own, bin: lab.bin });
+    writeFileSync(join(lab.folder, `${name}.pid`), `${holder.pid}\n`); // for the lab's ssh
+    return new Host(name, lab, holder);
   }
 
-  /** A path of the host as this machine has it. */
+  /** A file of the machine as this process can reach it; of its own folders only, see machine.ts. */
   path(absolute: string): string {
-    return join(this.root, absolute);
+    return join(this.#lab.folder, this.name, absolute);
   }
 
-  /** A command line or a file of the runbook with the paths of this host. */
-  localized(text: string): string {
-    return text.replaceAll(HOST_PATHS, `${this.root}/$1`).replaceAll(/(?<![\w.])\/usr\/bin\//g, `${this.#lab.bin}/`);
-  }
-
-  /** Starts a command line in the namespace; what it prints goes to `log`. The process is the program's own. */
+  /** Starts a command line there; what it prints goes to `log`. The process is the program's own. */
   start(command: readonly string[], { log, env = {} }: { readonly log: string; readonly env?: Env }): ChildProcess {
     const file = this.path(log);
     mkdirSync(dirname(file), { recursive: true });
     const output = openSync(file, "a");
-    const [program = "", ...args] = [...inNamespace(this.namespace), ...command];
-    const child = spawn(program, args, { stdio: ["ignore", output, output], env: this.#environment(env) });
+    const child = this.#spawn(command, ["ignore", output, output], env);
     closeSync(output);
     return child;
   }
 
   /** Starts a script of ours that speaks over IPC. */
   fork(script: string, args: readonly string[]): ChildProcess {
-    const [program = "", ...rest] = [...inNamespace(this.namespace), process.execPath, script, ...args];
-    return spawn(program, rest, { stdio: ["ignore", "inherit", "inherit", "ipc"], env: this.#environment({}) });
+    return this.#spawn([process.execPath, script, ...args], ["ignore", "inherit", "inherit", "ipc"], {});
   }
 
   /** Runs a shell script, as somebody who is logged in as root would type it. */
   async shell(script: string, { timeoutMs = 120_000, env = {} }: ShellOptions = {}): Promise<Finished> {
-    const command = ["bash", "-euo", "pipefail", "-c", this.localized(script)];
-    const [program = "", ...args] = [...inNamespace(this.namespace), ...command];
-    const child = spawn(program, args, {
-      stdio: ["ignore", "pipe", "pipe"],
-      env: this.#environment(env),
-      cwd: this.root,
-    });
+    const child = this.#spawn(["bash", "-euo", "pipefail", "-c", script], ["ignore", "pipe", "pipe"], env);
     let output = "";
-    for (const stream of [child.stdout, child.stderr])
+    for (const stream of [child.stdout!, child.stderr!])
       stream.setEncoding("utf8").on("data", (text: string) => (output += text));
     const deadline = setTimeout(() => child.kill("SIGKILL"), timeoutMs);
     const [code] = (await once(child, "close")) as [number | null];
@@ -104,26 +87,30 @@ export class Host {
   async mustRun(script: string, options?: ShellOptions): Promise<string> {
     const { code, output } = await this.shell(script, options);
     if (code === 0) return output;
-    throw new Error(
-      `on ${this.name}: exit code ${code ?? "none: killed"} of\n${script.trim()}\n--- it printed\n${output.trim()}`,
-    );
+    const how = code === null ? "took too long and was killed" : `exit code ${code}`;
+    throw new Error(`on ${this.name}: ${how}:\n${script.trim()}\n--- it printed\n${output.trim()}`);
+  }
+
+  /** Ends the machine; what runs on it is ended by whoever started it. */
+  close(): void {
+    this.#holder.kill("SIGKILL");
+  }
+
+  #spawn(
+    command: readonly string[],
+    stdio: readonly (number | "ignore" | "pipe" | "inherit" | "ipc")[],
+    env: Env,
+  ): ChildProcess {
+    const [program = "", ...args] = [...onMachine(this.#holder.pid!), ...command];
+    return spawn(program, args, { stdio: [...stdio], env: this.#environment(env) });
   }
 
   #environment(env: Env): NodeJS.ProcessEnv {
     const inherited = Object.entries(process.env).filter(
       ([key]) => !/^(FIBERLB_|ETCD|NODE_OPTIONS$|FORCE_COLOR$)/.test(key),
     );
-    const PATH = `${this.#lab.bin}:${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`;
+    const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     const place = { LAB_HOST: this.name, LAB_FOLDER: this.#lab.folder };
-    return { ...Object.fromEntries(inherited), ...place, HOME: this.root, PATH, ...env };
+    return { ...Object.fromEntries(inherited), ...place, HOME: "/etc/fiberlb", PATH, ...env };
   }
-}
-
-type Env = Readonly<Record<string, string>>;
-
-/** How a script is run. */
-export interface ShellOptions {
-  /** It is killed after this time. Default two minutes. */
-  readonly timeoutMs?: number;
-  readonly env?: Env;
 }

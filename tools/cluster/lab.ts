@@ -1,7 +1,6 @@
 // The machines: built, handed out, and removed again whatever happens.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import type { Server } from "node:http";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { Host } from "./host.ts";
@@ -14,7 +13,8 @@ import { Units } from "./units.ts";
 
 /** Comes with Debian's package of BIRD. */
 const BIRD_UNIT = `[Service]
-ExecStart=/usr/sbin/bird -f -c /etc/bird/bird.conf -s /run/bird.ctl -P /run/bird.pid
+RuntimeDirectory=bird
+ExecStart=/usr/sbin/bird -f -c /etc/bird/bird.conf -s /run/bird/bird.ctl -P /run/bird/bird.pid
 `;
 
 /** Cabled machines on which nothing runs yet. */
@@ -25,7 +25,7 @@ export class Lab {
   #systemctl: Server | undefined;
 
   private constructor() {
-    this.folder = mkdtempSync(join(tmpdir(), "flb-"));
+    this.folder = mkdtempSync("/tmp/flb-"); // not tmpdir(): the machines have /var and /run of their own
   }
 
   /** Builds one, after removing what dead runs left. One at a time in a process. */
@@ -61,6 +61,7 @@ export class Lab {
   /** Ends everything and leaves nothing behind. Idempotent. */
   async close(): Promise<void> {
     await Promise.all([...this.#hosts.values()].map(({ units }) => units.killAll()));
+    for (const { host } of this.#hosts.values()) host.close();
     this.#systemctl?.close();
     this.#remove();
     process.off("exit", this.#removeOnExit);
@@ -84,12 +85,10 @@ export class Lab {
   async #build(): Promise<void> {
     const bin = join(this.folder, "bin");
     writePrograms(bin);
-    for (const { name } of hostPlans) {
-      const host = new Host(name, { folder: this.folder, bin });
-      this.#hosts.set(name, { host, units: new Units(host) });
-    }
-    writeFileSync(this.host("router").path("/etc/systemd/system/bird.service"), BIRD_UNIT);
     buildNetwork();
+    const hosts = await Promise.all(hostPlans.map(({ name }) => Host.start(name, { folder: this.folder, bin })));
+    for (const host of hosts) this.#hosts.set(host.name, { host, units: new Units(host) });
+    writeFileSync(this.host("router").path("/etc/systemd/system/bird.service"), BIRD_UNIT);
     const unitsOf = (name: string): Units | undefined => this.#hosts.get(name)?.units;
     this.#systemctl = await serveSystemctl(join(this.folder, "systemctl.sock"), unitsOf);
   }

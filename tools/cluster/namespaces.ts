@@ -32,6 +32,10 @@ export const inNamespace = (namespace: string): readonly string[] => [
   "--pdeathsig=KILL",
 ];
 
+/** Whether files can be laid over the machine's own, in memory. */
+const OVERLAY_TRIAL =
+  "mount -t tmpfs tmpfs /mnt; mkdir /mnt/u /mnt/w; mount -t overlay overlay -o lowerdir=/etc,upperdir=/mnt/u,workdir=/mnt/w /etc";
+
 /** Why this process can make no namespaces; empty when it can. */
 export function whyNoNamespaces(): string {
   if (process.platform !== "linux") return "needs Linux network namespaces";
@@ -40,9 +44,10 @@ export function whyNoNamespaces(): string {
   try {
     runSync(["ip", "netns", "add", trial]);
     runSync(["ip", "netns", "del", trial]);
+    runSync(["unshare", "--mount", "--uts", "bash", "-ec", OVERLAY_TRIAL]);
     return "";
   } catch (error) {
-    return `this host allows no network namespace: ${(error as Error).message}`;
+    return `this host allows no network namespace, or no overlay in it: ${(error as Error).message}`;
   }
 }
 

@@ -20,7 +20,13 @@ export const FIBERLB = [
 const PEERS = { etcd: "etcd", etcdctl: "etcdctl", etcdutl: "etcdutl", gobgpd: "gobgpd-sid" } as const;
 
 /** Of the system: program → Debian package. */
-const SYSTEM = { bird: "bird2", openssl: "openssl", curl: "curl", setpriv: "util-linux" } as const;
+const SYSTEM = {
+  bird: "bird2",
+  openssl: "openssl",
+  curl: "curl",
+  setpriv: "util-linux",
+  nsenter: "util-linux",
+} as const;
 
 /** What the lab needs and this machine has not, each with where it is from; empty when it has everything. */
 export function missingPrograms(): readonly string[] {
@@ -45,7 +51,7 @@ for unit in "$@"; do
 done
 `;
 
-/** \`scp [-r] FILE… HOST:FOLDER\`: hosts are folders here. */
+/** `scp [-r] FILE… HOST:FOLDER`: machines are folders here. */
 const SCP = `#!/bin/bash
 set -e
 [ "$1" = -r ] && shift
@@ -55,11 +61,18 @@ folder=$LAB_FOLDER/\${target%%:*}\${target#*:}
 exec cp -r -- "\${files[@]}" "$folder"
 `;
 
+/** `ssh HOST COMMAND…` */
+const SSH = `#!/bin/bash
+host=$1; shift
+pid=$(cat "$LAB_FOLDER/$host.pid") || { echo "ssh: no such machine: $host" >&2; exit 255; }
+LAB_HOST=$host exec nsenter --target="$pid" --net --mount --uts --wd=/ bash -c "$*"
+`;
+
 /** Writes the folder of programs. */
 export function writePrograms(bin: string): void {
   mkdirSync(bin, { recursive: true });
   for (const [name, cached] of Object.entries(PEERS)) symlinkSync(peerProgram(cached), join(bin, name));
-  const scripts = { fiberlb: `#!/bin/sh\nexec ${quoted(FIBERLB)} "$@"\n`, systemctl: SYSTEMCTL, scp: SCP };
+  const scripts = { fiberlb: `#!/bin/sh\nexec ${quoted(FIBERLB)} "$@"\n`, systemctl: SYSTEMCTL, scp: SCP, ssh: SSH };
   for (const [name, text] of Object.entries(scripts)) {
     writeFileSync(join(bin, name), text);
     chmodSync(join(bin, name), 0o755);

@@ -10,6 +10,7 @@ EnvironmentFile=/etc/d/host.env
 EnvironmentFile=-/etc/d/more.env
 Environment=COLOUR=none
 RuntimeDirectory=d
+WorkingDirectory=/var/lib/d
 ExecStartPre=-/bin/rm -f /run/d/socket
 ExecStart=/usr/bin/d --name \${NAME} \\
   --quiet
@@ -24,6 +25,7 @@ test("a unit is a script that becomes its daemon", () => {
     "[ ! -e /etc/d/more.env ] || . /etc/d/more.env",
     "set +a",
     "mkdir -p /run/d",
+    "cd /var/lib/d",
     "/bin/rm -f /run/d/socket || true",
     "exec /usr/bin/d --name ${NAME} --quiet",
   ]);

@@ -8,6 +8,8 @@ export interface Unit {
   readonly environment: readonly string[];
   /** Folders below /run and /var/lib that are made before the start. */
   readonly folders: readonly string[];
+  /** Where the commands run. */
+  readonly workingDirectory: string;
 }
 
 /** Reads a unit file. @throws Error when it starts nothing */
@@ -26,6 +28,7 @@ export function parseUnit(text: string): Unit {
     commands,
     environmentFiles: all("EnvironmentFile"),
     environment: all("Environment"),
+    workingDirectory: all("WorkingDirectory").at(-1) ?? "/",
     folders: [
       ...all("RuntimeDirectory").map((name) => `/run/${name}`),
       ...all("StateDirectory").map((name) => `/var/lib/${name}`),
@@ -34,7 +37,7 @@ export function parseUnit(text: string): Unit {
 }
 
 /** The unit as a shell script whose last act is to become the daemon. */
-export function scriptOf({ commands, environmentFiles, environment, folders }: Unit): string {
+export function scriptOf({ commands, environmentFiles, environment, folders, workingDirectory }: Unit): string {
   const optional = (file: string): string =>
     file.startsWith("-") ? `[ ! -e ${file.slice(1)} ] || . ${file.slice(1)}` : `. ${file}`;
   const before = commands
@@ -46,6 +49,7 @@ export function scriptOf({ commands, environmentFiles, environment, folders }: U
     ...environmentFiles.map(optional),
     "set +a",
     ...folders.map((folder) => `mkdir -p ${folder}`),
+    `cd ${workingDirectory}`,
     ...before,
     `exec ${commands.at(-1)}`,
   ].join("\n");

@@ -36,7 +36,7 @@ export class Units {
     if (this.isActive(unit)) return;
     const file = this.#host.path(`/etc/systemd/system/${unit}.service`);
     if (!existsSync(file)) throw new Error(`Unit ${unit}.service not found on ${this.#host.name}`);
-    const script = this.#host.localized(scriptOf(parseUnit(readFileSync(file, "utf8"))));
+    const script = scriptOf(parseUnit(readFileSync(file, "utf8")));
     const env = this.overrides.get(unit) ?? {};
     this.#running.set(unit, this.#host.start(["bash", "-euc", script], { log: logOf(unit), env }));
   }

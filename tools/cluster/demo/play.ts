@@ -48,7 +48,7 @@ class Keyboard {
     process.stdin
       .setRawMode(true)
       .setEncoding("utf8")
-      .on("data", (text: string) => [...text].forEach(onKey));
+      .on("data", (text: string) => text.split("").forEach(onKey));
     process.stdout.write("\u001B[2J\u001B[?25l");
   }
 
@@ -80,8 +80,9 @@ class Stage {
     const index = "123456789".indexOf(key);
     if (index < 0 || key === "") return;
     const node = allNodes[index % 3]!;
-    const order = [this.#toggleCrash, this.#toggleCable, this.#toggleDrain][Math.floor(index / 3)]!;
-    order.call(this, node).catch((error: unknown) => this.#happened((error as Error).message));
+    const row = Math.floor(index / 3);
+    const order = row === 0 ? this.#toggleCrash(node) : row === 1 ? this.#toggleCable(node) : this.#toggleDrain(node);
+    order.catch((error: unknown) => this.#happened((error as Error).message));
   }
 
   async facts(): Promise<Facts> {
