@@ -9,6 +9,9 @@ import { parseUnit, scriptOf } from "./unit-file.ts";
 /** Longer than a drain may take. */
 const STOP_TIMEOUT_MS = 40_000;
 
+/** Of a log's lines, no more is shown. */
+const LINE_LENGTH = 300;
+
 /** The daemons of one host. */
 export class Units {
   readonly #host: Host;
@@ -63,7 +66,9 @@ export class Units {
   /** The end of what a unit printed. */
   log(unit: string, lines = 20): string {
     const file = this.#host.path(logOf(unit));
-    return existsSync(file) ? readFileSync(file, "utf8").trimEnd().split("\n").slice(-lines).join("\n") : "";
+    if (!existsSync(file)) return "";
+    const all = readFileSync(file, "utf8").trimEnd().split("\n");
+    return all.slice(-lines).map((line) => line.slice(0, LINE_LENGTH)).join("\n");
   }
 
   /** The units that were ever started here. */
