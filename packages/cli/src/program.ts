@@ -5,6 +5,7 @@ import { addCompletion } from "./commands/completion.ts";
 import { addCreate } from "./commands/create.ts";
 import { addDelete } from "./commands/delete.ts";
 import { addDescribe } from "./commands/describe.ts";
+import { addDrain, addUndrain } from "./commands/drain.ts";
 import { addExport } from "./commands/export.ts";
 import { addGet } from "./commands/get.ts";
 import { addRegister } from "./commands/register.ts";
@@ -53,6 +54,8 @@ const COMMANDS: readonly ((program: Command, io: CliIo) => void)[] = [
   addDelete,
   addStatus,
   addRegister,
+  addDrain,
+  addUndrain,
   addCompletion,
 ];
 

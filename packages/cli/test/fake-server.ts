@@ -43,6 +43,8 @@ export class FakeServer {
   intercept: (method: string, request: Request) => void = () => undefined;
   readonly transport: Transport;
   readonly registered: string[] = [];
+  /** They drain no further than a test has them. */
+  readonly nodes: api.Node[] = [];
   #ticks = 0;
   readonly #ids = new IdGenerator({
     nowMs: () => 1_700_000_000_000 + this.#ticks++,
@@ -104,7 +106,7 @@ export class FakeServer {
   }
 
   #dispatch(kind: Kind, method: string, request: Request): { readonly message: object; readonly row?: Row } {
-    if (kind === "node") return { message: { nodes: [] } };
+    if (kind === "node") return { message: this.#node(method, request) };
     if (method.startsWith("list")) return { message: this.#list(kind, request) };
     const one = (row: Row): { message: object; row: Row } => ({ message: { [kind]: this.#message(kind, row) }, row });
     if (method.startsWith("create")) return one(this.#create(kind, request));
@@ -115,6 +117,15 @@ export class FakeServer {
     const row = this.#require(kind, request["id"] as string);
     if (method.startsWith("get")) return one(row);
     return { message: this.#delete(kind, row, request), row };
+  }
+
+  #node(method: string, { name }: Request): object {
+    if (method === "listNodes") return { nodes: this.nodes };
+    const node = this.nodes.find((each) => each.name === name);
+    if (node === undefined) throw new ConnectError(`node ${String(name)} does not exist`, Code.NotFound);
+    if (method === "drainNode") node.state = api.NodeState.DRAINING;
+    if (method === "undrainNode") Object.assign(node, { state: api.NodeState.READY, drain: undefined });
+    return { node };
   }
 
   #require(kind: ResourceKind, id: string): Row {

@@ -5,8 +5,8 @@ import type { ListenAddress } from "./config/config.ts";
 
 /** What the admin port tells; each is asked at the time of the request. */
 export interface AdminProbes {
-  /** Whether a configuration has been applied; stays true when the store is lost. */
-  readonly ready: () => boolean;
+  /** Why no traffic should be sent here, or undefined when it may be; a store that is lost is no reason. */
+  readonly notReady: () => string | undefined;
   /** Why the API cannot serve, or undefined when it can. */
   readonly storeProblem: () => Promise<string | undefined>;
   /** Prometheus text format 0.0.4. */
@@ -49,10 +49,10 @@ async function answer(method: string, url: string, probes: AdminProbes): Promise
   switch (url.split("?", 1)[0]) {
     case "/healthz":
       return { status: 200, body: "ok\n" };
-    case "/readyz":
-      return probes.ready()
-        ? { status: 200, body: "ok\n" }
-        : { status: 503, body: "no configuration has been applied so far\n" };
+    case "/readyz": {
+      const reason = probes.notReady();
+      return reason === undefined ? { status: 200, body: "ok\n" } : { status: 503, body: `${reason}\n` };
+    }
     case "/readyz/api": {
       const problem = await probes.storeProblem();
       return problem === undefined ? { status: 200, body: "ok\n" } : { status: 503, body: `${problem}\n` };

@@ -2,16 +2,17 @@
  * The local side door of a running node: a Unix socket beside the database that only its owner can open. It carries what
  * is no business of the API's tenants: a backup into a file of this host, and the hand-over to another process.
  */
-import { chmodSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, rmSync } from "node:fs";
 import { createServer, request, type Server } from "node:http";
+import { connect } from "node:net";
 import { dirname, join } from "node:path";
 import type { Duplex } from "node:stream";
 import { text } from "node:stream/consumers";
 
 import { TAKEOVER_PROTOCOL } from "./takeover/messages.ts";
 
-/** Where the socket of a node with this database is. */
-export const controlSocketPath = (databasePath: string): string => join(dirname(databasePath), "control.sock");
+/** Where the socket of a node is that keeps its files in this folder. */
+export const controlSocketPath = (dataFolder: string): string => join(dataFolder, "control.sock");
 
 /** What a node does for whoever asks by the socket. A rejection's message goes to the caller. */
 export interface ControlCommands {
@@ -25,8 +26,13 @@ export interface ControlCommands {
 /** Longest request: a path and what is around it. */
 const MAX_BODY_BYTES = 16_384;
 
-/** Opens the socket, replacing one that a crash left behind: the store's lock has shown that no other process lives. */
+/**
+ * Opens the socket, replacing one that a crash left behind.
+ * @throws Error when another process answers there: with a store that several can open, nothing else has stopped it.
+ */
 export async function openControlSocket(path: string, commands: ControlCommands): Promise<{ close(): Promise<void> }> {
+  if (await answers(path)) throw new Error(`Cannot open the control socket: another process answers at ${path}`);
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   rmSync(path, { force: true });
   const server = createServer((message, response) => {
     const length = Number(message.headers["content-length"] ?? Number.POSITIVE_INFINITY);
@@ -52,6 +58,18 @@ export async function openControlSocket(path: string, commands: ControlCommands)
     });
   });
   return { close: () => closeServer(server) };
+}
+
+/** Whether a process listens at a socket. */
+export function answers(path: string): Promise<boolean> {
+  return new Promise((done) => {
+    const socket = connect(path);
+    socket.once("error", () => done(false));
+    socket.once("connect", () => {
+      socket.destroy();
+      done(true);
+    });
+  });
 }
 
 function answerUpgrade(stream: Duplex, protocol: string | undefined, commands: ControlCommands): void {

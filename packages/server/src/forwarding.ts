@@ -9,6 +9,7 @@ import type { HealthMonitor } from "./health/monitor.ts";
 import type { Verdict } from "./health/target.ts";
 import { healthTargets } from "./health/targets.ts";
 import type { Log } from "./log.ts";
+import type { NodeReport } from "./node-report.ts";
 import type { NodeSession } from "./repository/node-session.ts";
 import { certificateProblems } from "./snapshot/compile-tls.ts";
 import type { Lookups } from "./snapshot/compile.ts";
@@ -18,22 +19,15 @@ import type { Problem, Snapshot } from "./snapshot/snapshot.ts";
 import { unservedSettings } from "./snapshot/unserved.ts";
 import type { VipBinder } from "./vip/binder.ts";
 
-/** What the node publishes of itself besides what it has applied. */
-export interface NodeIdentity {
-  readonly name: string;
-  readonly version: string;
-  /** ISO 8601. */
-  readonly startedAt: string;
-}
-
 /** The parts that a snapshot goes to. */
 export interface ForwardingParts {
-  readonly identity: NodeIdentity;
+  /** Publishes what became of a snapshot. */
+  readonly report: Pick<NodeReport, "applied">;
   readonly dataPlane: DataPlane;
   readonly tables: MaglevTables;
   readonly monitor: HealthMonitor;
   readonly binder: VipBinder;
-  readonly session: NodeSession;
+  readonly session: Pick<NodeSession, "recordHealth" | "forgetHealth">;
   readonly lookups: Lookups;
   /** Names that backends are called by: to be resolved from now on. */
   readonly followNames: (hosts: ReadonlySet<string>) => void;
@@ -111,7 +105,7 @@ export class Forwarding {
 
   /** What the data plane says of itself, at an apply or later: published to the other nodes and the API. */
   report({ revision, problems }: ApplyReport): void {
-    const { identity, session, log } = this.#parts;
+    const { report, log } = this.#parts;
     const withoutVip = new Set(this.#vipProblems.map(({ loadBalancerId }) => loadBalancerId));
     // A VIP that is missing is why its listeners cannot be bound: one reason, not two.
     const all = [
@@ -122,14 +116,7 @@ export class Forwarding {
     ];
     this.#appliedRevision = Math.max(this.#appliedRevision, revision);
     for (const line of this.#changes(all)) log.warn(line.event, line.fields);
-    session.publish({
-      ...identity,
-      state: "READY",
-      addresses: [],
-      appliedRevision: this.#appliedRevision,
-      problems: all as never,
-      capabilities: ["userspace"],
-    });
+    report.applied({ revision: this.#appliedRevision, problems: all });
   }
 
   /** A backend's health has changed: the data path, the tables and the store hear of it, in this order. */

@@ -11,6 +11,7 @@ export {
   silentLog,
 } from "./log.ts";
 export { askForBackup, controlSocketPath } from "./control-socket.ts";
+export { dataFolder } from "./data-folder.ts";
 export { examine, type Section } from "./doctor/examine.ts";
 export type { DoctorFacts } from "./doctor/facts.ts";
 export type { Finding } from "./doctor/finding.ts";

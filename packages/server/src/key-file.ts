@@ -14,7 +14,7 @@ const KEY_BYTES = 32;
  */
 export function loadKey({ store, secrets }: Config): Uint8Array {
   if (secrets.keyFile !== undefined) return readKey(secrets.keyFile);
-  if (store.kind === "memory") return randomBytes(KEY_BYTES);
+  if (store.kind !== "sqlite") return randomBytes(KEY_BYTES);
   const path = join(dirname(store.path), "fiberlb.key");
   return createKey(path) ?? readKey(path);
 }

@@ -12,6 +12,7 @@ import type { Clock } from "./clock.ts";
 import { type Config, DEFAULT_VIP_POOLS, parseListen } from "./config/config.ts";
 import { type ControlPlane, createControlPlane } from "./control/control-plane.ts";
 import type { TlsMaterial } from "./control/http/one-port.ts";
+import { nodeName } from "./data-folder.ts";
 import type { DataPlane } from "./data/data-plane.ts";
 import type { Forwarding } from "./forwarding.ts";
 import type { HealthMonitor } from "./health/monitor.ts";
@@ -19,9 +20,13 @@ import type { Log } from "./log.ts";
 import { ApiCalls } from "./metrics/api-calls.ts";
 import { renderMetrics } from "./metrics/exposition.ts";
 import { nodeMetrics } from "./metrics/node-metrics.ts";
+import type { DrainWatch } from "./node-drain.ts";
 import type { OpenedStore } from "./open-store.ts";
 import type { Random } from "./random.ts";
+import { claimClusterKey } from "./repository/cluster-key.ts";
 import type { KeyRing } from "./repository/key-ring.ts";
+import type { NodeInstance } from "./repository/node-lease.ts";
+import type { NameLookup } from "./snapshot/lookup.ts";
 import { type StartedForwarding, startForwarding } from "./start-forwarding.ts";
 import type { Inheritance } from "./takeover/messages.ts";
 
@@ -30,12 +35,17 @@ export interface ManagementOptions {
   readonly config: Config;
   readonly log: Log;
   readonly version: string;
+  /** Tells this process from others that were given the same node name. */
+  readonly instance: NodeInstance;
   readonly clock: Clock;
   readonly random?: Random;
+  readonly lookup?: NameLookup;
   /** Closed with this half, also when it cannot be started. */
   readonly store: OpenedStore;
   readonly dataPlane: DataPlane;
   readonly keyRing: KeyRing;
+  /** Names the key that secrets are sealed with. */
+  readonly keyFingerprint: string;
   /** What the process before this one knew; VIPs and traffic are then left alone when the start fails. */
   readonly inheritance?: Inheritance;
   /** Called before anything is configured. */
@@ -72,14 +82,19 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
   const { config, store, dataPlane, inheritance } = options;
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(() => store.close());
+  if (config.store.kind === "etcd") await claimKey(options);
   const apiCalls = new ApiCalls();
   const control = createNodeControlPlane({ ...options, apiCalls });
   await control.start();
   cleanup.defer(() => control.close({ graceMs: 0 }));
+  const identity = { name: nodeName(config), version: options.version, startedAt: options.instance.startedAt };
+  const session = control.repository.openNodeSession(identity.name, options.instance);
+  cleanup.defer(() => session.close());
+  await session.claim();
   // Whoever cannot have the ports should know before taking over any listener.
   if (inheritance !== undefined) await lookAtPorts(config);
   await options.startDataPlane();
-  const started = await startForwarding({ ...options, repository: control.repository });
+  const started = await startForwarding({ ...options, repository: control.repository, session, identity });
   options.onForwarding(started.forwarding);
   cleanup.defer(() => (inheritance === undefined ? started.stop() : forsake(started)));
   const api = parseListen(config.api.listen)!;
@@ -109,6 +124,12 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
       closing.defer(() => control.close({ graceMs: API_GRACE_MS }));
     },
   };
+}
+
+/** What the nodes of a cluster seal, all of them have to open. */
+function claimKey({ config, store, keyFingerprint }: ManagementOptions): Promise<void> {
+  const keyFile = config.secrets.keyFile ?? "(none)";
+  return claimClusterKey(store, { fingerprint: keyFingerprint, node: nodeName(config), keyFile });
 }
 
 async function forsake(started: StartedForwarding): Promise<void> {
@@ -166,13 +187,14 @@ interface AdminParts {
   readonly forwarding: Forwarding;
   readonly monitor: HealthMonitor;
   readonly apiCalls: ApiCalls;
+  readonly drain: DrainWatch;
 }
 
 async function startAdmin(parts: AdminParts): Promise<{ readonly place: string; close(): Promise<void> }> {
-  const { config, store, forwarding } = parts;
+  const { config, store } = parts;
   const listen = parseListen(config.admin.listen)!;
   const admin = await startAdminServer(listen, {
-    ready: () => forwarding.ready,
+    notReady: () => whyNotReady(parts),
     storeProblem: () =>
       store.status().then(
         () => undefined,
@@ -184,6 +206,12 @@ async function startAdmin(parts: AdminParts): Promise<{ readonly place: string; 
     },
   }).catch(explainListen("admin", config.admin.listen));
   return { place: `${hostOf(listen.host)}:${admin.port}`, close: () => admin.close() };
+}
+
+/** External load balancers and routers are to go elsewhere while a node drains, though it still serves who comes. */
+function whyNotReady({ config, forwarding, drain }: AdminParts): string | undefined {
+  if (!forwarding.ready) return "no configuration has been applied so far";
+  return drain.draining ? `node ${nodeName(config)} drains` : undefined;
 }
 
 function metricsText({ dataPlane, forwarding, monitor, apiCalls }: AdminParts): string {

@@ -1,13 +1,15 @@
 /**
  * The composition root: makes the two halves of a node, and owns the order in which they start, stop and change hands.
  */
+import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import type { Duplex } from "node:stream";
 
 import { type Clock, delay, systemClock } from "./clock.ts";
 import type { Config } from "./config/config.ts";
-import { controlSocketPath, openControlSocket } from "./control-socket.ts";
-import { createKeyRing } from "./control/secrets.ts";
+import { answers, controlSocketPath, openControlSocket } from "./control-socket.ts";
+import { createKeyRing, keyFingerprint } from "./control/secrets.ts";
+import { dataFile, dataFolder, nodeName, readInstallation } from "./data-folder.ts";
 import { createKernelDataPlane } from "./data/create-kernel-data-plane.ts";
 import type { DataPlane } from "./data/data-plane.ts";
 import { createDataPlane, type DataPlaneOptions } from "./data/pool.ts";
@@ -15,9 +17,11 @@ import type { Forwarding } from "./forwarding.ts";
 import { deriveSessionKey, deriveTicketSecret, loadKey } from "./key-file.ts";
 import type { Log } from "./log.ts";
 import { type Management, startManagement } from "./management.ts";
-import { openStore } from "./open-store.ts";
+import { type OpenedStore, openStore } from "./open-store.ts";
 import type { Random } from "./random.ts";
 import type { KeyRing } from "./repository/key-ring.ts";
+import type { NodeInstance } from "./repository/node-lease.ts";
+import type { NameLookup } from "./snapshot/lookup.ts";
 import { Channel, type FromPredecessor, type FromSuccessor, type Inheritance } from "./takeover/messages.ts";
 import { type Estate, handOver } from "./takeover/predecessor.ts";
 import { askToTakeOver, type Takeover } from "./takeover/successor.ts";
@@ -32,6 +36,10 @@ export interface ServerOptions {
   readonly clock?: Clock;
   /** Default: the engine's. */
   readonly random?: Random;
+  /** Asks name servers. Default: as this host does. */
+  readonly lookup?: NameLookup;
+  /** Opens the store; what it gives is closed with the node. Default: as configured. */
+  readonly openStore?: () => Promise<OpenedStore>;
   /** Take over from the process that runs with the same store, if there is one. Default: a second process is refused. */
   readonly takeover?: TakeoverRequest;
 }
@@ -71,19 +79,34 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 }
 
 async function requestTakeover({ config, log, takeover }: ServerOptions): Promise<Takeover | undefined> {
-  if (takeover === undefined) return undefined;
-  if (config.store.kind !== "sqlite")
-    throw new Error(
-      `Cannot take over with store.kind ${config.store.kind}: only with sqlite is there something to hand over`,
-    );
-  const given = await askToTakeOver(controlSocketPath(config.store.path), takeover);
+  const folder = dataFolder(config);
+  if (takeover === undefined) {
+    // A SQLite store's own lock says it better.
+    if (config.store.kind === "etcd" && folder !== undefined) await refuseSecondProcess(folder);
+    return undefined;
+  }
+  if (folder === undefined)
+    throw new Error(`Cannot take over with store.kind ${config.store.kind}: what it holds ends with its process`);
+  const given = await askToTakeOver(controlSocketPath(folder), takeover);
   log.info(
     given === undefined ? "nobody to take over from; starting as usual" : "taking over from the running process",
   );
   return given;
 }
 
+/** An etcd cluster serves any number of processes, this node's folder one. */
+async function refuseSecondProcess(folder: string): Promise<void> {
+  const path = controlSocketPath(folder);
+  if (await answers(path))
+    throw new Error(
+      `Cannot start: another process has ${folder} and answers at ${path}; stop it, take over from it (--takeover), or set node.dataDir to a folder of its own`,
+    );
+}
+
 type Parts = ServerOptions & { readonly clock: Clock };
+
+const openNodeStore = ({ config, clock, log, openStore: open }: Parts): Promise<OpenedStore> =>
+  open?.() ?? openStore(config, { clock, log });
 
 /** What the node is as a process: whether its managing half is its own, away for a moment, or another process's. */
 type Phase = "managing" | "released" | "left";
@@ -93,6 +116,8 @@ class RunningNode implements RunningServer {
   readonly handedOver: Promise<void>;
   readonly #parts: Parts;
   readonly #keyRing: KeyRing;
+  readonly #keyFingerprint: string;
+  readonly #instance: NodeInstance;
   readonly #left = Promise.withResolvers<void>();
   readonly #stopping = new AbortController();
   /** Absent until it has started for the first time; ended while it is released. */
@@ -113,6 +138,13 @@ class RunningNode implements RunningServer {
     this.handedOver = this.#left.promise;
     const key = loadKey(config);
     this.#keyRing = createKeyRing([key]);
+    this.#keyFingerprint = keyFingerprint(key);
+    this.#instance = {
+      installation: readInstallation(dataFolder(config)),
+      process: randomUUID(),
+      host: hostname(),
+      startedAt: new Date(clock.epochMs()).toISOString(),
+    };
     this.dataPlane = createNodeDataPlane(config, {
       clock,
       log,
@@ -126,11 +158,11 @@ class RunningNode implements RunningServer {
   }
 
   static async start(parts: Parts, takeover: Takeover | undefined): Promise<RunningNode> {
-    const { config, clock, log } = parts;
+    const { config } = parts;
     let node: RunningNode | undefined;
     try {
       await using cleanup = new AsyncDisposableStack();
-      const store = await openStore(config, { clock, log });
+      const store = await openNodeStore(parts);
       cleanup.defer(() => store.close());
       node = new RunningNode(parts, { joins: takeover !== undefined });
       cleanup.move();
@@ -184,6 +216,8 @@ class RunningNode implements RunningServer {
       store,
       dataPlane: this.dataPlane,
       keyRing: this.#keyRing,
+      keyFingerprint: this.#keyFingerprint,
+      instance: this.#instance,
       ...(inheritance !== undefined && { inheritance }),
       onForwarding: (forwarding) => (this.#forwarding = forwarding),
       startDataPlane: async () => {
@@ -201,11 +235,15 @@ class RunningNode implements RunningServer {
 
   async #openSocket(): Promise<void> {
     const { config } = this.#parts;
-    if (this.#management?.store.backup === undefined) return;
-    this.#socket = await openControlSocket(controlSocketPath(config.store.path), {
+    const folder = dataFolder(config);
+    if (folder === undefined) return;
+    this.#socket = await openControlSocket(controlSocketPath(folder), {
       backup: async (path) => {
         if (this.#phase !== "managing") throw new Error("Cannot back up: another process is taking over; ask again");
-        await this.#management?.store.backup?.(path);
+        const backup = this.#management?.store.backup;
+        if (backup === undefined)
+          throw new Error(`Cannot back up store.kind ${config.store.kind}: it has no file here`);
+        await backup.call(this.#management?.store, path);
       },
       refuseTakeover: () =>
         this.#handOver === undefined && !this.#stopping.signal.aborted
@@ -257,8 +295,7 @@ class RunningNode implements RunningServer {
   }
 
   async #manageAgain(inheritance: Inheritance): Promise<void> {
-    const { config, clock, log } = this.#parts;
-    const store = await openStore(config, { clock, log });
+    const store = await openNodeStore(this.#parts);
     // From here on nobody else manages. Two that check and build tables would contradict each other.
     this.#management?.halt();
     await this.dataPlane.reclaimKernel?.();
@@ -271,14 +308,16 @@ type DataPlaneParts = Required<
   Pick<DataPlaneOptions, "clock" | "sessionKey" | "ticketSecret" | "onReport" | "joinListeners">
 > & { readonly log: Log };
 
-function createNodeDataPlane({ dataPlane, node, store }: Config, parts: DataPlaneParts): DataPlane {
+function createNodeDataPlane(config: Config, parts: DataPlaneParts): DataPlane {
+  const { dataPlane } = config;
+  const routingFile = dataFile(config, "routing.json");
   return createKernelDataPlane({
     ...parts,
     createWorkers: (onReport) => createDataPlane({ ...parts, workers: dataPlane.workers, onReport }),
     mode: dataPlane.l4,
-    node: node.name ?? hostname(),
+    node: nodeName(config),
     routeOthers: dataPlane.routeOthers,
     removeOnStop: dataPlane.onStop === "remove",
-    ...(store.kind === "sqlite" && { routingFile: `${store.path}.routing.json` }),
+    ...(routingFile !== undefined && { routingFile }),
   });
 }

@@ -1,26 +1,30 @@
 /**
  * Wires the forwarding half of a node: resolver, health checks, tables, VIPs and the publisher that feeds them.
  */
-import { hostname } from "node:os";
-
-import { type Cidr, type IpAddress, rangeMatcher } from "@fiberlb/types";
+import { networkInterfaces } from "node:os";
 
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config/config.ts";
+import { dataFile } from "./data-folder.ts";
 import type { DataPlane } from "./data/data-plane.ts";
 import { Forwarding } from "./forwarding.ts";
 import { createHealthMonitor, type HealthMonitor } from "./health/monitor.ts";
 import { loadCertificate } from "./load-certificate.ts";
 import type { Log } from "./log.ts";
+import { DrainWatch, type Withdrawable } from "./node-drain.ts";
+import { hostAddresses, type NodeIdentity, NodeReport } from "./node-report.ts";
 import { type Random, systemRandom } from "./random.ts";
+import type { Election } from "./repository/election.ts";
 import type { KeyRing } from "./repository/key-ring.ts";
+import type { NodeSession } from "./repository/node-session.ts";
 import type { Repository } from "./repository/repository.ts";
 import { CertificateShelf } from "./snapshot/certificate-shelf.ts";
 import type { Lookups } from "./snapshot/compile.ts";
-import { createSystemLookup } from "./snapshot/lookup.ts";
+import type { NameLookup } from "./snapshot/lookup.ts";
 import { MaglevTables } from "./snapshot/maglev-tables.ts";
 import { Publisher } from "./snapshot/publisher.ts";
-import { createResolver, type Resolver } from "./snapshot/resolver.ts";
+import type { Resolver } from "./snapshot/resolver.ts";
+import { startNames } from "./start-names.ts";
 import { type Inheritance, NO_INHERITANCE } from "./takeover/messages.ts";
 import { createVipBinder, type VipBinder } from "./vip/binder.ts";
 
@@ -28,13 +32,18 @@ import { createVipBinder, type VipBinder } from "./vip/binder.ts";
 export interface ForwardingInputs {
   readonly config: Config;
   readonly log: Log;
-  readonly version: string;
+  readonly identity: NodeIdentity;
   readonly clock: Clock;
   readonly random?: Random;
+  /** Asks name servers. Default: as this host does. */
+  readonly lookup?: NameLookup;
   readonly repository: Repository;
+  readonly session: NodeSession;
   readonly dataPlane: DataPlane;
   /** Opens the private keys of certificates. */
   readonly keyRing: KeyRing;
+  /** What has VIPs announced, and withdraws them while the node drains. Default: nothing. */
+  readonly announcers?: readonly Withdrawable[];
   /** What the process before this one knew. */
   readonly inheritance?: Inheritance;
 }
@@ -43,6 +52,7 @@ export interface ForwardingInputs {
 export interface StartedForwarding {
   readonly forwarding: Forwarding;
   readonly monitor: HealthMonitor;
+  readonly drain: DrainWatch;
   /** Ends all of it, the data plane and its VIPs included. */
   stop(): Promise<void>;
   /** Ends what needs the store. Traffic goes on as configured last, and health checks for it do, until `halt`. */
@@ -55,40 +65,20 @@ export interface StartedForwarding {
 
 /** Starts what follows the store. Resolves when the first configuration has been applied. @throws when the store cannot be read. */
 export async function startForwarding(parts: ForwardingInputs): Promise<StartedForwarding> {
-  const { config, log, clock, version, dataPlane, repository } = parts;
-  const random = parts.random ?? systemRandom;
+  const { config, log, clock, identity, dataPlane, repository, session } = parts;
   const { health } = parts.inheritance ?? NO_INHERITANCE;
-  const tables = new MaglevTables({ clock, onTable: (table) => dataPlane.setTable(table) });
-  const binder = createNodeBinder(config, log);
-  const resolver = createNodeResolver(parts, (name) => publisher.resolved(new Set([name])));
-  const monitor = createHealthMonitor({ clock, random, onVerdict: (verdict) => forwarding.verdict(verdict) });
-  const certificates = new CertificateShelf((named) => loadCertificate(parts, named));
-  const lookups: Lookups = {
-    resolveHost: (host) => resolver.resolve(host),
-    findCertificate: (id) => certificates.find(id),
-  };
-  let names: ReadonlySet<string> = new Set();
-  const session = repository.openNodeSession();
-  const forwarding = new Forwarding({
-    identity: { name: config.node.name ?? hostname(), version, startedAt: new Date(clock.epochMs()).toISOString() },
-    dataPlane,
-    tables,
-    monitor,
-    binder,
-    session,
-    lookups,
-    followNames: (hosts) => {
-      names = hosts;
-      resolver.apply(hosts);
-    },
-    clock,
-    log,
+  const election = repository.openElection(identity.name, session);
+  const capabilities = ["userspace", ...((await dataPlane.capabilities?.()) ?? [])];
+  const { forwarding, publisher, monitor, resolver, tables, binder, report, names } = wire(parts, {
+    election,
+    capabilities,
   });
-  const publisher = new Publisher({
-    source: repository,
-    resolveHost: lookups.resolveHost,
-    certificates,
-    onSnapshot: (published) => forwarding.apply(published),
+  const drain = new DrainWatch({
+    name: identity.name,
+    maintenance: repository.maintenance,
+    announcers: parts.announcers ?? [],
+    countConnections: () => countConnections(dataPlane, forwarding),
+    onChange: (state) => report.draining(state),
     clock,
     log,
   });
@@ -102,17 +92,23 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
     resolver.stop();
     tables.stop();
   };
+  const endPublishing = async (): Promise<void> => {
+    drain.stop();
+    election.stop();
+    await publisher.stop();
+  };
   return {
     forwarding,
     monitor,
+    drain,
     halt,
     async detach() {
-      await publisher.stop();
+      await endPublishing();
       await session.close();
     },
-    known: () => ({ health: verdictsOf(monitor), addresses: addressesOf(names, resolver) }),
+    known: () => ({ health: verdictsOf(monitor), addresses: addressesOf(names(), resolver) }),
     async stop() {
-      await publisher.stop();
+      await endPublishing();
       halt();
       // VIPs stay until the connections on them have ended.
       await dataPlane.stop({ drainTimeoutMs: config.shutdown.drainTimeoutMs });
@@ -122,25 +118,65 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
   };
 }
 
-function createNodeResolver(parts: ForwardingInputs, onChange: (name: string) => void): Resolver {
-  const { config, log, clock, random = systemRandom, inheritance = NO_INHERITANCE } = parts;
-  return createResolver({
-    clock,
-    random,
-    lookup: createSystemLookup(),
-    refuse: refuseDenied(config.backends.deniedCidrs ?? []),
-    known: new Map(inheritance.addresses),
-    onChange: ({ name, address, problem }) => {
-      if (problem !== undefined)
-        log.warn("a backend's name cannot be resolved", { name, reason: problem, lastKnown: address });
-      onChange(name);
-    },
-  });
+interface NodeTraits {
+  readonly election: Election;
+  readonly capabilities: readonly string[];
 }
 
-function createNodeBinder({ dataPlane, store }: Config, log: Log): VipBinder {
-  const stateFile = store.kind === "sqlite" && { stateFile: `${store.path}.vips.json` };
-  return createVipBinder({ mode: dataPlane.bind, log, ...stateFile });
+/** The parts that know each other. */
+function wire(parts: ForwardingInputs, { election, capabilities }: NodeTraits) {
+  const { config, log, clock, identity, dataPlane, repository, session, random = systemRandom } = parts;
+  const tables = new MaglevTables({ clock, onTable: (table) => dataPlane.setTable(table) });
+  const binder = createNodeBinder(config, log);
+  const resolver = startNames({
+    ...parts,
+    random,
+    election,
+    known: new Map((parts.inheritance ?? NO_INHERITANCE).addresses),
+    onChange: (name) => publisher.resolved(new Set([name])),
+  });
+  const monitor = createHealthMonitor({ clock, random, onVerdict: (verdict) => forwarding.verdict(verdict) });
+  const certificates = new CertificateShelf((named) => loadCertificate(parts, named));
+  const lookups: Lookups = {
+    resolveHost: (host) => resolver.resolve(host),
+    findCertificate: (id) => certificates.find(id),
+  };
+  const report = new NodeReport({
+    identity,
+    session,
+    describe: () => ({ addresses: hostAddresses(networkInterfaces(), vipsOf(forwarding)), capabilities }),
+  });
+  let names: ReadonlySet<string> = new Set();
+  const followNames = (hosts: ReadonlySet<string>): void => {
+    names = hosts;
+    resolver.apply(hosts);
+  };
+  const shared = { dataPlane, tables, monitor, binder, session, lookups, clock, log };
+  const forwarding = new Forwarding({ ...shared, report, followNames });
+  const publisher = new Publisher({
+    source: repository,
+    resolveHost: lookups.resolveHost,
+    certificates,
+    onSnapshot: (published) => forwarding.apply(published),
+    clock,
+    log,
+  });
+  return { forwarding, publisher, monitor, resolver, tables, binder, report, names: () => names };
+}
+
+function createNodeBinder(config: Config, log: Log): VipBinder {
+  const stateFile = dataFile(config, "vips.json");
+  return createVipBinder({ mode: config.dataPlane.bind, log, ...(stateFile !== undefined && { stateFile }) });
+}
+
+const vipsOf = ({ snapshot: { units } }: Forwarding): ReadonlySet<string> =>
+  new Set([...units.values()].map(({ vip }) => vip));
+
+async function countConnections(dataPlane: DataPlane, { snapshot }: Forwarding): Promise<number> {
+  await dataPlane.refreshFigures?.();
+  return [...snapshot.units.values()]
+    .flatMap(({ listeners }) => listeners)
+    .reduce((sum, { id }) => sum + dataPlane.listenerFigures(id).connectionsActive, 0);
 }
 
 function verdictsOf(monitor: HealthMonitor): Inheritance["health"] {
@@ -154,10 +190,4 @@ function addressesOf(names: Iterable<string>, resolver: Resolver): Inheritance["
     const { address } = resolver.resolve(name);
     return address === undefined ? [] : [[name, address] as const];
   });
-}
-
-/** Answers of DNS are judged like addresses that a user wrote. */
-function refuseDenied(denied: readonly string[]): (address: string) => string | undefined {
-  const isDenied = rangeMatcher(denied as readonly Cidr[]);
-  return (address) => (isDenied(address as IpAddress) ? `${address} is in backends.deniedCidrs` : undefined);
 }

@@ -6,7 +6,7 @@ let server: AdminServer | undefined;
 afterEach(() => server?.close());
 
 const PROBES: AdminProbes = {
-  ready: () => true,
+  notReady: () => undefined,
   storeProblem: () => Promise.resolve(undefined),
   metrics: () => Promise.resolve("up 1\n"),
 };
@@ -20,7 +20,7 @@ async function get(path: string, probes: Partial<AdminProbes> = {}, method = "GE
 it.each<[string, Partial<AdminProbes>, string]>([
   ["/healthz", {}, "200 ok"],
   ["/readyz", {}, "200 ok"],
-  ["/readyz", { ready: () => false }, "503 no configuration has been applied so far"],
+  ["/readyz", { notReady: () => "the node drains" }, "503 the node drains"],
   ["/readyz/api", {}, "200 ok"],
   ["/readyz/api", { storeProblem: () => Promise.resolve("the store is closed") }, "503 the store is closed"],
   ["/metrics?x=1", {}, "200 up 1"],

@@ -10,7 +10,7 @@ let folder: string;
 let socket: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "fiberlb-socket-"));
-  socket = controlSocketPath(join(folder, "fiberlb.db"));
+  socket = controlSocketPath(folder);
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 

@@ -5,7 +5,7 @@ import { Forwarding } from "../src/forwarding.ts";
 import type { HealthMonitor } from "../src/health/monitor.ts";
 import type { HealthTarget } from "../src/health/target.ts";
 import { silentLog } from "../src/log.ts";
-import type { NodeSession } from "../src/repository/node-session.ts";
+import type { Applied } from "../src/node-report.ts";
 import { compile, type Lookups, type UnitSource } from "../src/snapshot/compile.ts";
 import type { MaglevTables } from "../src/snapshot/maglev-tables.ts";
 import type { Published } from "../src/snapshot/publisher.ts";
@@ -21,7 +21,7 @@ let checks: (readonly [loadBalancerId: string, backends: readonly string[]])[];
 let bound: string[][];
 let names: string[][];
 let forgotten: string[];
-let published: { appliedRevision: number; problems: readonly Problem[] }[];
+let published: Applied[];
 /** VIPs that cannot be bound, and why. */
 let unbindable: Map<string, string>;
 let failApply: Error | undefined;
@@ -46,7 +46,7 @@ beforeEach(() => {
     },
   };
   forwarding = new Forwarding({
-    identity: { name: "lb-1", version: "1", startedAt: "2026-01-01T00:00:00.000Z" },
+    report: { applied: (applied) => void published.push(applied) },
     dataPlane: dataPlane as DataPlane,
     tables: {
       apply: () => void steps.push("tables"),
@@ -61,10 +61,9 @@ beforeEach(() => {
       },
     },
     session: {
-      publish: (node: (typeof published)[number]) => void published.push(node),
       recordHealth: () => void steps.push("session"),
-      forgetHealth: (gone: readonly { backendId: string }[]) => forgotten.push(...gone.map((one) => one.backendId)),
-    } as unknown as NodeSession,
+      forgetHealth: (gone) => void forgotten.push(...gone.map((one) => one.backendId)),
+    },
     lookups,
     followNames: (set) => names.push([...set]),
     clock: new FakeClock(),
@@ -106,7 +105,7 @@ describe("Forwarding", () => {
     await apply([tree("127.10.0.1", "10.0.0.1")]);
     expect(steps).toEqual(["binder", "tables", "data plane", "monitor"]);
     expect(forwarding.ready).toBe(true);
-    expect(published.at(-1)).toMatchObject({ appliedRevision: revision, problems: [] });
+    expect(published.at(-1)).toMatchObject({ revision, problems: [] });
   });
 
   it("has only what was touched checked anew", async () => {

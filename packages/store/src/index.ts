@@ -1,10 +1,13 @@
 export { type Cancel, type Clock, systemClock } from "./clock.ts";
+export { openEtcdStore } from "./etcd/etcd-store.ts";
+export type { EtcdStoreOptions, EtcdTls } from "./etcd/options.ts";
 export { isStoreError, StoreError, type StoreErrorCode, type StoreErrorOptions } from "./errors.ts";
 export { ALL_KEYS, compareKeys, END_OF_KEYS, inRange, keyAfter, type KeyRange, prefixRange } from "./keys.ts";
 export { LIMITS } from "./limits.ts";
 export type { StoreLogger } from "./logger.ts";
 export { createMemoryStore, type MemoryStoreOptions } from "./memory/memory-store.ts";
 export { absent, present, put, read, readRange, remove, removeRange, unchanged } from "./operations.ts";
+export { type Random, systemRandom } from "./random.ts";
 export { restoreSqliteFile, type RestoreOptions, type RestoreResult, verifySqliteFile } from "./sqlite/restore.ts";
 export { openSqliteStore, type SqliteStore, type SqliteStoreOptions } from "./sqlite/sqlite-store.ts";
 export type * from "./store.ts";

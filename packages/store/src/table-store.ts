@@ -1,11 +1,11 @@
 import type { Clock } from "./clock.ts";
-import { isStoreError, StoreError } from "./errors.ts";
+import { isStoreError, type StoreError } from "./errors.ts";
 import { LeaseTimers } from "./lease/lease-timers.ts";
 import type { StoreLogger } from "./logger.ts";
 import type { CallName, Calls } from "./mvcc/calls.ts";
 import type { Commit, GrantedLease } from "./mvcc/tables.ts";
-import { leaseNotFound } from "./mvcc/transaction.ts";
 import { withOwnValues } from "./own-values.ts";
+import { closed, leaseNotFound } from "./refusals.ts";
 import type * as contract from "./store.ts";
 import { checkGet, checkLeaseTtl, checkRangeRequest, checkRevision, checkTxn, checkWatch } from "./validate.ts";
 import { WatchHub } from "./watch/watch-hub.ts";
@@ -153,8 +153,4 @@ export class TableStore implements contract.Store {
       if (!isStoreError(error, "LEASE_NOT_FOUND", "CLOSED")) throw error;
     }
   }
-}
-
-function closed(): StoreError {
-  return new StoreError("CLOSED", "The store is closed");
 }

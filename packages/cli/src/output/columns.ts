@@ -1,5 +1,5 @@
 import type { Plain } from "@fiberlb/api";
-import { formatHostPort, type Host } from "@fiberlb/types";
+import { formatHostPort, type Host, type Node, type NodeDrain } from "@fiberlb/types";
 
 import type { Kind } from "../kinds.ts";
 import { type Palette, paintStatus } from "./colour.ts";
@@ -78,7 +78,8 @@ const LIST_COLUMNS = {
   node: () => [
     field("VERSION", "version"),
     field("ADDRESSES", "addresses", { shrinks: true }),
-    field("APPLIED REVISION", "appliedRevision"),
+    field("CAPABILITIES", "capabilities", { shrinks: true }),
+    field("REVISION", "appliedRevision"),
     { title: "PROBLEMS", value: ({ problems }) => String((problems as readonly unknown[] | undefined)?.length ?? 0) },
   ],
 } satisfies Readonly<Record<Kind, (name: NameOf) => readonly PlainColumn[]>>;
@@ -110,7 +111,25 @@ function statusColumns(kind: Kind, palette: Palette): readonly PlainColumn[] {
 
 const hasStatus = (kind: Kind): boolean => kind === "loadBalancer" || kind === "listener" || kind === "pool";
 
-const reasonColumn = (kind: Kind): readonly PlainColumn[] =>
-  hasStatus(kind) || kind === "backend"
+/** What keeps a draining node from being DRAINED; empty when it does not drain. */
+export function drainLeft({ drain }: { readonly drain?: Plain | undefined }): string {
+  if (drain === undefined) return "";
+  // A message says nothing of what is zero.
+  const { vipsAnnounced = 0, connectionsActive = 0 } = drain as Partial<NodeDrain>;
+  const count = (many: number, what: string): string => `${many} ${what}${many === 1 ? "" : "s"}`;
+  return `${count(vipsAnnounced, "VIP")} announced, ${count(connectionsActive, "connection")} left`;
+}
+
+/** One line that says why a node is as it is: what is left of a drain, or its first problem. */
+function nodeDetail(row: Readonly<Plain>): string {
+  const { problems = [] } = row as Partial<Pick<Node, "problems">>;
+  const drain = row["drain"] as Plain | undefined;
+  return drain === undefined ? (problems[0]?.reason ?? "") : drainLeft({ drain });
+}
+
+function reasonColumn(kind: Kind): readonly PlainColumn[] {
+  if (kind === "node") return [{ title: "REASON", value: nodeDetail, shrinks: true }];
+  return hasStatus(kind) || kind === "backend"
     ? [{ title: "REASON", value: ({ statusReason }) => (statusReason as string | undefined) ?? "", shrinks: true }]
     : [];
+}

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 
 import { CliExit } from "@fiberlb/cli";
-import { askForBackup, type Config, controlSocketPath } from "@fiberlb/server";
+import { askForBackup, type Config, controlSocketPath, dataFolder } from "@fiberlb/server";
 import { openSqliteStore, restoreSqliteFile, verifySqliteFile } from "@fiberlb/store";
 import type { Command } from "commander";
 
@@ -48,7 +48,8 @@ function sqliteConfig(file: string | undefined): Config {
 
 async function backup(file: string, config: Config): Promise<void> {
   const { path } = config.store;
-  if (!(await askForBackup(controlSocketPath(path), file))) {
+  const folder = dataFolder(config);
+  if (folder === undefined || !(await askForBackup(controlSocketPath(folder), file))) {
     await verifySqliteFile(path);
     const store = await openSqliteStore({ path });
     try {

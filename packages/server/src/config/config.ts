@@ -148,10 +148,34 @@ function contradictions(config: Config): string[] {
     );
   if (config.auth.kind !== "none")
     problems.push(`auth.kind: "${config.auth.kind}" is not in this release; use "none" on a loopback address`);
-  if (config.store.kind === "etcd") problems.push('store.kind: "etcd" is not in this release; use "sqlite"');
+  if (config.store.kind === "etcd") problems.push(...etcdProblems(config));
   if (config.dataPlane.engine === "linux")
     problems.push('dataPlane.engine: "linux" is not in this release; use "auto" or "node"');
   return [...problems, ...addressProblems(config)];
+}
+
+/** What a cluster needs that a node alone does not. */
+function etcdProblems({ store, secrets }: Config): string[] {
+  const { endpoints, tls, username, passwordFile, prefix } = store;
+  const problems: string[] = [];
+  if (endpoints === undefined)
+    problems.push('store.endpoints: store.kind etcd needs the members\' URLs, for example ["http://127.0.0.1:2379"]');
+  for (const endpoint of endpoints ?? []) {
+    if (!/^https?:\/\/[^/@?#]+\/?$/.test(endpoint))
+      problems.push(`store.endpoints: "${endpoint}" is no URL like https://10.0.0.1:2379`);
+    else if (tls !== undefined && endpoint.startsWith("http:"))
+      problems.push(`store.endpoints: ${endpoint} is cleartext and store.tls is set; write https://`);
+  }
+  if ((tls?.cert === undefined) !== (tls?.key === undefined))
+    problems.push("store.tls: cert and key go together: they are this node's own certificate");
+  if ((username === undefined) !== (passwordFile === undefined))
+    problems.push("store.username: goes together with store.passwordFile");
+  if (!prefix.endsWith("/")) problems.push(`store.prefix: "${prefix}" must end with "/"`);
+  if (secrets.keyFile === undefined)
+    problems.push(
+      "secrets.keyFile: store.kind etcd needs it, the same key on every node (openssl rand -base64 32 > fiberlb.key)",
+    );
+  return problems;
 }
 
 /** Addresses are checked as the API would check them. */

@@ -58,6 +58,10 @@ const node = z.strictObject({
     .max(253)
     .optional()
     .meta({ description: "Unique in the cluster; the host's name when absent" }),
+  dataDir: z.string().min(1).optional().meta({
+    description:
+      "Folder of what this node keeps for itself. Default: that of the SQLite file; ./fiberlb-data with etcd",
+  }),
 });
 
 const api = z.strictObject({
@@ -71,10 +75,30 @@ const admin = z.strictObject({
 
 const store = z.strictObject({
   kind: z.enum(["sqlite", "memory", "etcd"]).default("sqlite").meta({
-    description: "sqlite: one file, no server. memory: forgets everything at exit. etcd: not in this release",
+    description:
+      "sqlite: one file, no server. memory: forgets everything at exit. etcd: a cluster that all nodes share",
   }),
   path: z.string().min(1).default("./fiberlb-data/fiberlb.db").meta({
     description: "The SQLite file; its folder also holds the key file, the list of VIPs on lo and the control socket",
+  }),
+  endpoints: z
+    .array(z.string())
+    .min(1)
+    .optional()
+    .meta({ description: "etcd: URLs of the members, https://10.0.0.1:2379; one is enough, all are better" }),
+  tls: z
+    .strictObject({
+      ca: z.string().min(1).optional().meta({
+        description: "etcd: PEM file with who may sign the members' certificates. Default: what the system trusts",
+      }),
+      cert: z.string().min(1).optional().meta({ description: "etcd: PEM file with this node's own certificate" }),
+      key: z.string().min(1).optional().meta({ description: "etcd: PEM file with its private key" }),
+    })
+    .optional(),
+  username: z.string().min(1).optional().meta({ description: "etcd: who to be, where its authentication is enabled" }),
+  passwordFile: z.string().min(1).optional().meta({ description: "etcd: file with that user's password" }),
+  prefix: z.string().default("/fiberlb/").meta({
+    description: 'etcd: comes before every key, ends with "/"; nodes with the same one form a cluster',
   }),
 });
 
@@ -132,7 +156,8 @@ const shutdown = z.strictObject({
 
 const secrets = z.strictObject({
   keyFile: z.string().min(1).optional().meta({
-    description: "Key that private keys are encrypted with; made, mode 0600, beside the SQLite file when absent",
+    description:
+      "Key that private keys are encrypted with; made, mode 0600, beside the SQLite file when absent. Required with etcd, the same on every node",
   }),
 });
 

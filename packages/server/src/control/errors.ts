@@ -30,9 +30,6 @@ export function toConnectError(error: unknown, unexpected: (error: unknown) => v
   return new ConnectError("internal error; the server's log has the details", Code.Internal);
 }
 
-/** An operation that the server has in its API and not in this release. */
-export const unimplemented = (message: string): ConnectError => new ConnectError(message, Code.Unimplemented);
-
 function fromDomain(error: DomainError): ConnectError {
   const code = CODES[error.kind];
   const headers = error.kind === "unauthenticated" ? { "www-authenticate": "Bearer" } : undefined;

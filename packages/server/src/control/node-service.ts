@@ -1,21 +1,25 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import { NodeSchema, type NodeService, toMessage } from "@fiberlb/api";
-import { invalid, notFound } from "@fiberlb/types";
+import { type Node, invalid, notFound } from "@fiberlb/types";
 
+import type { Repository } from "../repository/repository.ts";
 import { requireAdmin } from "./auth/tenant.ts";
-import { unimplemented } from "./errors.ts";
 import { decodeNamePageToken, encodeNamePageToken, pageSizeOf } from "./paging.ts";
 import { listViolations } from "./request-checks.ts";
 import type { ServiceOptions } from "./service-options.ts";
 
-export function nodeService({ repository: { nodes } }: ServiceOptions): ServiceImpl<typeof NodeService> {
+/** How long DrainNode and UndrainNode wait for the node to say that it has heard. */
+const HEARD_WAIT_MS = 1000;
+
+export function nodeService({ repository }: ServiceOptions): ServiceImpl<typeof NodeService> {
+  const { maintenance } = repository;
   return {
     async listNodes(request, context) {
       requireAdmin(context);
       const violations = listViolations({ ...request, name: "", tags: {} }, undefined);
       if (violations.length > 0) throw invalid(violations);
       const after = decodeNamePageToken(request.pageToken);
-      const all = nodes.live.filter(({ name }) => after === undefined || name > after);
+      const all = (await repository.readNodes()).filter(({ name }) => after === undefined || name > after);
       const page = all.slice(0, pageSizeOf(request.pageSize));
       const last = page.at(-1);
       const nextPageToken = last !== undefined && page.length < all.length ? encodeNamePageToken(last.name) : "";
@@ -23,17 +27,32 @@ export function nodeService({ repository: { nodes } }: ServiceOptions): ServiceI
     },
     async getNode({ name }, context) {
       requireAdmin(context);
-      const node = nodes.live.find((candidate) => candidate.name === name);
-      if (node === undefined) throw notFound("node", name);
-      return { node: toMessage(NodeSchema, node) };
+      return { node: toMessage(NodeSchema, await liveNode(repository, name)) };
     },
-    async drainNode(_request, context) {
+    async drainNode({ name }, context) {
       requireAdmin(context);
-      throw unimplemented("draining nodes comes with clustering");
+      await liveNode(repository, name);
+      await maintenance.drain(name);
+      return { node: toMessage(NodeSchema, await heard(repository, name, ({ state }) => state !== "READY")) };
     },
-    async undrainNode(_request, context) {
+    async undrainNode({ name }, context) {
       requireAdmin(context);
-      throw unimplemented("draining nodes comes with clustering");
+      // A node that is away may be wanted back in service, too.
+      if (await maintenance.undrain(name)) await heard(repository, name, ({ state }) => state === "READY");
+      return { node: toMessage(NodeSchema, await liveNode(repository, name)) };
     },
   };
+}
+
+/** @throws DomainError `not-found` */
+async function liveNode(repository: Repository, name: string): Promise<Node> {
+  const node = (await repository.readNodes()).find((candidate) => candidate.name === name);
+  if (node === undefined) throw notFound("node", name);
+  return node;
+}
+
+/** The node as it is once it shows that an order has reached it, or after a second. */
+async function heard(repository: Repository, name: string, shows: (node: Node) => boolean): Promise<Node> {
+  await repository.nodes.waitFor((live) => live.every((node) => node.name !== name || shows(node)), HEARD_WAIT_MS);
+  return liveNode(repository, name);
 }

@@ -74,6 +74,26 @@ export function createKernelDataPlane(options: KernelDataPlaneOptions): KernelDa
   const workers = createWorkers((report) => onReport(dataPlane.complete(report)));
   const figures = new KernelFigures({ driver: new KernelCounters(driver, dsr), clock, log });
   const { removeOnStop } = options;
-  const dataPlane: KernelDataPlane = new KernelDataPlane({ workers, forwarder, figures, onReport, removeOnStop });
+  const probe = async (): Promise<readonly string[]> =>
+    mode === "userspace" ? [] : probeKernel(driver, dsrDriver).catch(() => []);
+  const parts = { workers, forwarder, figures, probe, onReport, removeOnStop };
+  const dataPlane: KernelDataPlane = new KernelDataPlane(parts);
   return dataPlane;
+}
+
+const NETDEV_PROBE = `add table netdev fiberlb-probe
+add chain netdev fiberlb-probe c { type filter hook ingress device "lo" priority 0; }
+`;
+
+/** Has nft check what our tables are made of; changes nothing. */
+async function probeKernel(
+  inet: Pick<NftablesDriver, "canSetTimeouts">,
+  netdev: Pick<NftablesDriver, "check">,
+): Promise<readonly string[]> {
+  if ((await inet.canSetTimeouts()) === undefined) return [];
+  const hasNetdev = await netdev.check(NETDEV_PROBE).then(
+    () => true,
+    () => false,
+  );
+  return hasNetdev ? ["nftables", "dsr"] : ["nftables"];
 }

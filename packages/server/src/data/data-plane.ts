@@ -24,6 +24,8 @@ export interface DataPlane {
   refreshFigures?(): Promise<void>;
   /** Workers that died and were replaced, since start. */
   readonly workerLosses: number;
+  /** What this host lets it do beside forwarding in user space: `nftables`, `dsr`. Asks the kernel; never rejects. */
+  capabilities?(): Promise<readonly string[]>;
   /** VIPs that go on being served after `stop`, and have to stay local. Absent: none. */
   vipsThatStay?(): ReadonlySet<string>;
   /**

@@ -10,6 +10,8 @@ export interface KernelDataPlaneParts {
   readonly workers: DataPlane;
   readonly forwarder: KernelForwarder;
   readonly figures: KernelFigures;
+  /** What the kernel can do, as it says when it is asked. */
+  readonly probe: () => Promise<readonly string[]>;
   /** Called when the problems change without an `apply`. */
   readonly onReport: (report: ApplyReport) => void;
   /** Whether the table leaves the kernel when this stops. Otherwise traffic goes on without this process. */
@@ -75,6 +77,10 @@ export class KernelDataPlane implements DataPlane {
 
   refreshFigures(): Promise<void> {
     return this.#parts.figures.refresh();
+  }
+
+  capabilities(): Promise<readonly string[]> {
+    return this.#parts.probe();
   }
 
   vipsThatStay(): ReadonlySet<string> {

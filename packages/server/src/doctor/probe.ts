@@ -1,13 +1,14 @@
 import { execFile } from "node:child_process";
 import { accessSync, constants, existsSync, readdirSync, readFileSync, statfsSync, statSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { createServer } from "node:net";
 import { networkInterfaces } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 
 import type { Clock } from "../clock.ts";
 import { type Config, parseListen } from "../config/config.ts";
-import { controlSocketPath } from "../control-socket.ts";
+import { answers, controlSocketPath } from "../control-socket.ts";
+import { dataFolder } from "../data-folder.ts";
 import { readHostLimits } from "../data/host-limits.ts";
 import { type DoctorFacts, type PortFact, type StoreFact, SYSCTLS } from "./facts.ts";
 import { parseCapabilities, parseWildcardSockets } from "./parse-proc.ts";
@@ -19,13 +20,14 @@ const SBIN = "/usr/local/sbin:/usr/sbin:/sbin";
 /** Looks at this host. Changes nothing; binds API and admin port for a moment. */
 export async function probeHost(config: Config, clock: Clock): Promise<DoctorFacts> {
   const { path, kind } = config.store;
+  const folder = dataFolder(config);
   const conntrack = {
     count: readNumber("net.netfilter.nf_conntrack_count"),
     max: readNumber("net.netfilter.nf_conntrack_max"),
   };
   return {
     ports: { api: await tryPort(config.api.listen), admin: await tryPort(config.admin.listen) },
-    nodeRuns: kind === "sqlite" && (await answers(controlSocketPath(path))),
+    nodeRuns: folder !== undefined && (await answers(controlSocketPath(folder))),
     openFiles: readHostLimits().openFiles,
     capabilities: parseCapabilities(read("/proc/self/status") ?? ""),
     unprivilegedPortStart: readNumber("net.ipv4.ip_unprivileged_port_start"),
@@ -69,17 +71,6 @@ function tryPort(listen: string): Promise<PortFact> {
     const server = createServer();
     server.once("error", (error: NodeJS.ErrnoException) => done(error.code ?? error.message));
     server.listen(parseListen(listen), () => server.close(() => done("free")));
-  });
-}
-
-function answers(socketPath: string): Promise<boolean> {
-  return new Promise((done) => {
-    const socket = connect(socketPath);
-    socket.once("error", () => done(false));
-    socket.once("connect", () => {
-      socket.destroy();
-      done(true);
-    });
   });
 }
 

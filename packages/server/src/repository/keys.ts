@@ -18,7 +18,13 @@ import { type IpAddress, type IpFamily, ipFamily, ipFromBigInt, ipToBigInt, type
  * /lb/v1/deleting/<org>/<project>/<lb>/<kind>/<id>         a cascade that runs
  * /lb/v1/vip/used/<address>, /lb/v1/vip/released/<address>
  * /lb/v1/vippool/<id>, /lb/v1/vippool-name/<name>, /lb/v1/vippool-touch/<name>
+ * /lb/v1/cluster/key                                       fingerprint of the key that all nodes have
  * /lb/v1/node/<name>                                       under the node's lease
+ * /lb/v1/node-name/<name>                                  which process is the node: the first key of its lease
+ * /lb/v1/drain/<node>                                      an operator wants the node out of service
+ * /lb/v1/elected                                           which node acts for all, under its lease
+ * /lb/v1/dns/<name>                                        what a DNS name of a backend stands for, by the elected node
+ * /lb/v1/schema                                            version of what is stored here
  * /lb/v1/health/<lb>/<backend>/<node>                      verdicts, under the node's lease
  * /lb/v1/registered/<backend>, /lb/v1/registration/<backend>  registered backends; the second under a lease of ttl_s
  * ```
@@ -121,8 +127,23 @@ export const vipPoolKey = (id: string): string => `${VIP_POOL_PREFIX}${id}`;
 export const vipPoolTouchKey = (name: string): string => `${ROOT}/vippool-touch/${part(name)}`;
 export const vipPoolNameKey = (name: string): string => `${ROOT}/vippool-name/${part(name)}`;
 
+export const CLUSTER_KEY_KEY = `${ROOT}/cluster/key`;
+
 export const NODE_PREFIX = `${ROOT}/node/`;
 export const nodeKey = (name: string): string => `${NODE_PREFIX}${part(name)}`;
+
+/** Not below {@link NODE_PREFIX}: a process has its name before it has anything to say. */
+export const nodeNameKey = (name: string): string => `${ROOT}/node-name/${part(name)}`;
+
+export const DRAIN_PREFIX = `${ROOT}/drain/`;
+export const drainKey = (node: string): string => `${DRAIN_PREFIX}${part(node)}`;
+
+export const ELECTED_KEY = `${ROOT}/elected`;
+
+export const DNS_PREFIX = `${ROOT}/dns/`;
+export const dnsKey = (name: string): string => `${DNS_PREFIX}${part(name)}`;
+
+export const SCHEMA_KEY = `${ROOT}/schema`;
 
 export const HEALTH_PREFIX = `${ROOT}/health/`;
 export const healthPrefix = (loadBalancerId: string): string => `${HEALTH_PREFIX}${loadBalancerId}/`;

@@ -1,181 +1,96 @@
-import { isStoreError, type LeaseId, type Op, put, remove, type Store } from "@fiberlb/store";
+import type { Store } from "@fiberlb/store";
 import type { Node } from "@fiberlb/types";
 
-import type { Cancel, Clock } from "../clock.ts";
-import { encodeJson } from "./codec.ts";
+import type { Clock } from "../clock.ts";
 import { healthKey, nodeKey } from "./keys.ts";
+import { LeasedRecords } from "./leased-records.ts";
+import { type NodeInstance, NodeLease } from "./node-lease.ts";
 import type { HealthVerdict, NodeVerdict } from "./node-records.ts";
 import type { NodeView } from "./node-view.ts";
 
 export interface NodeSessionOptions {
+  /** The node's name, by which others know whose a record is. */
+  readonly name: string;
+  readonly instance: NodeInstance;
   readonly store: Store;
   readonly clock: Clock;
   readonly view: NodeView;
-  /** A write failed; it is tried again after `RETRY_MS`. */
+  /** A write failed; it is tried again. */
   readonly onError: (error: unknown) => void;
 }
 
-/** A node that is not heard of for so long is gone. */
-const LEASE_TTL_MS = 10_000;
-const KEEP_ALIVE_MS = 3_000;
-/** At most ten writes a second (contract). */
-const WRITE_INTERVAL_MS = 100;
-const RETRY_MS = 1_000;
-const VERDICTS_PER_WRITE = 100;
-
 /**
- * What this node says of itself: its record and its probes' verdicts, under one lease, so that all of it goes when the
- * node does. Writes are gathered; only the newest state counts.
+ * What this node says of itself: its record, its probes' verdicts and whatever else its parts tell the other nodes, under
+ * one lease, so that all of it goes when the node does.
  */
 export class NodeSession {
-  readonly #options: NodeSessionOptions;
-  readonly #verdicts = new Map<string, HealthVerdict>();
-  /** Keys of backends whose verdict is to be written, or removed when there is none any more. */
-  readonly #dirty = new Map<string, { readonly loadBalancerId: string; readonly backendId: string }>();
-  #node: Node | undefined;
-  #nodeDirty = false;
-  #lease: LeaseId | undefined;
-  #timer: Cancel | undefined;
-  #keepAliveTimer: Cancel | undefined;
-  #writing: Promise<void> = Promise.resolve();
-  #lastWriteMs = Number.NEGATIVE_INFINITY;
-  #closed = false;
+  /** For whoever acts only while this node is alive. */
+  readonly lease: NodeLease;
+  readonly #name: string;
+  readonly #view: NodeView;
+  readonly #records: LeasedRecords;
 
-  constructor(options: NodeSessionOptions) {
-    this.#options = options;
+  constructor({ name, instance, view, ...rest }: NodeSessionOptions) {
+    this.#name = name;
+    this.#view = view;
+    this.lease = new NodeLease({ ...rest, name, instance, onLost: () => this.#records.rewrite() });
+    this.#records = new LeasedRecords({ ...rest, lease: this.lease, first: nodeKey(name) });
+  }
+
+  /**
+   * Makes sure that nobody else is this node; a process of it that died is waited for. Without it the name is claimed by
+   * the first write.
+   * @throws NodeNameTakenError when another process is; StoreError
+   */
+  async claim(): Promise<void> {
+    await this.lease.claim();
   }
 
   /** The state of the node now. Seen by this process at once, by others with the next write. */
   publish(node: Node): void {
-    this.#node = node;
-    this.#nodeDirty = true;
-    this.#options.view.note(node);
-    this.#schedule();
+    this.#view.note(node);
+    this.#records.set(nodeKey(this.#name), node);
   }
 
   /** What the probes found; only changes need to be told. */
   recordHealth(verdicts: readonly HealthVerdict[]): void {
-    for (const verdict of verdicts) {
-      this.#verdicts.set(verdict.backendId, verdict);
-      this.#dirty.set(verdict.backendId, verdict);
-    }
-    this.#schedule();
+    for (const verdict of verdicts)
+      this.#records.set(this.#healthKey(verdict), { ...verdict, node: this.#name } satisfies NodeVerdict);
   }
 
   /** Backends that are no longer probed. */
   forgetHealth(backends: readonly { readonly loadBalancerId: string; readonly backendId: string }[]): void {
-    for (const backend of backends) {
-      this.#verdicts.delete(backend.backendId);
-      this.#dirty.set(backend.backendId, backend);
-    }
-    this.#schedule();
+    for (const backend of backends) this.#records.remove(this.#healthKey(backend));
   }
 
-  /** Resolves when everything told so far has been written, or its write has failed. */
+  /**
+   * Any JSON record of this node. It goes with the node's lease, is written again when the lease was lost, and is
+   * gathered with the others into at most ten transactions a second; only the newest value of a key counts.
+   *
+   * @param key ends with the node's name, so that no two nodes write the same one
+   * @param value is not copied: do not change it afterwards
+   */
+  setRecord(key: string, value: object): void {
+    this.#records.set(key, value);
+  }
+
+  /** Takes back a record; nothing happens when there is none. */
+  removeRecord(key: string): void {
+    this.#records.remove(key);
+  }
+
+  /** Resolves when the write that runs is over, whatever became of it. */
   async flushed(): Promise<void> {
-    await this.#writing;
+    await this.#records.flushed();
   }
 
-  /** Says goodbye: the node's record and verdicts go at once. */
+  /** Says goodbye: the node's record and everything else of it goes at once. */
   async close(): Promise<void> {
-    this.#closed = true;
-    this.#timer?.();
-    this.#keepAliveTimer?.();
-    await this.#writing;
-    const lease = this.#lease;
-    if (lease === undefined) return;
-    await this.#options.store.revokeLease(lease).catch((error: unknown) => {
-      if (!isStoreError(error, "LEASE_NOT_FOUND", "CLOSED")) this.#options.onError(error);
-    });
+    await this.#records.close();
+    await this.lease.close();
   }
 
-  #schedule(delayMs = this.#lastWriteMs + WRITE_INTERVAL_MS - this.#options.clock.nowMs()): void {
-    if (this.#closed || this.#timer !== undefined || this.#node === undefined) return;
-    if (!this.#nodeDirty && this.#dirty.size === 0) return;
-    if (delayMs <= 0) {
-      this.#timer = () => undefined;
-      this.#writing = this.#writing.then(() => this.#write());
-      return;
-    }
-    this.#timer = this.#options.clock.after(delayMs, () => {
-      this.#writing = this.#writing.then(() => this.#write());
-    });
-  }
-
-  async #write(): Promise<void> {
-    if (this.#closed) return;
-    this.#lastWriteMs = this.#options.clock.nowMs();
-    const backends = [...this.#dirty.values()].slice(0, VERDICTS_PER_WRITE);
-    const nodeWasDirty = this.#nodeDirty;
-    this.#nodeDirty = false;
-    for (const { backendId } of backends) this.#dirty.delete(backendId);
-    try {
-      const lease = await this.#ensureLease();
-      await this.#options.store.txn({ success: this.#ops(lease, nodeWasDirty, backends) });
-      this.#timer = undefined;
-      this.#schedule();
-    } catch (error) {
-      this.#nodeDirty ||= nodeWasDirty;
-      for (const backend of backends)
-        if (!this.#dirty.has(backend.backendId)) this.#dirty.set(backend.backendId, backend);
-      this.#failed(error);
-    }
-  }
-
-  #failed(error: unknown): void {
-    this.#timer = undefined;
-    if (isStoreError(error, "LEASE_NOT_FOUND")) {
-      this.#loseLease();
-      return;
-    }
-    this.#options.onError(error);
-    this.#schedule(RETRY_MS);
-  }
-
-  #ops(
-    lease: LeaseId,
-    nodeDirty: boolean,
-    backends: readonly { readonly loadBalancerId: string; readonly backendId: string }[],
-  ): Op[] {
-    const node = this.#node as Node;
-    const verdicts = backends.map(({ loadBalancerId, backendId }) => {
-      const key = healthKey({ loadBalancerId, backendId, node: node.name });
-      const verdict = this.#verdicts.get(backendId);
-      if (verdict === undefined) return remove(key);
-      return put(key, encodeJson({ ...verdict, node: node.name } satisfies NodeVerdict), { lease });
-    });
-    return nodeDirty ? [put(nodeKey(node.name), encodeJson(node), { lease }), ...verdicts] : verdicts;
-  }
-
-  async #ensureLease(): Promise<LeaseId> {
-    if (this.#lease !== undefined) return this.#lease;
-    this.#lease = await this.#options.store.grantLease(LEASE_TTL_MS);
-    this.#keepAliveLater();
-    return this.#lease;
-  }
-
-  #keepAliveLater(): void {
-    this.#keepAliveTimer?.();
-    this.#keepAliveTimer = this.#options.clock.after(KEEP_ALIVE_MS, () => void this.#keepAlive());
-  }
-
-  async #keepAlive(): Promise<void> {
-    if (this.#closed || this.#lease === undefined) return;
-    try {
-      await this.#options.store.keepAlive(this.#lease);
-    } catch (error) {
-      if (isStoreError(error, "LEASE_NOT_FOUND")) return this.#loseLease();
-      if (isStoreError(error, "CLOSED")) return;
-      this.#options.onError(error);
-    }
-    this.#keepAliveLater();
-  }
-
-  /** The store was away for longer than the lease: everything we said is gone and has to be said again. */
-  #loseLease(): void {
-    this.#lease = undefined;
-    this.#nodeDirty = true;
-    for (const verdict of this.#verdicts.values()) this.#dirty.set(verdict.backendId, verdict);
-    this.#schedule();
+  #healthKey(at: { readonly loadBalancerId: string; readonly backendId: string }): string {
+    return healthKey({ ...at, node: this.#name });
   }
 }

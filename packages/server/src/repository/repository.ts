@@ -1,20 +1,25 @@
-import type { Store } from "@fiberlb/store";
-import type { VipPool, VipPoolSpec } from "@fiberlb/types";
+import { prefixRange, type Store } from "@fiberlb/store";
+import type { Node, VipPool, VipPoolSpec } from "@fiberlb/types";
 
 import type { Clock } from "../clock.ts";
 import { CascadeSweeper } from "./cascade-sweeper.ts";
 import { ChangeFeed } from "./change-feed.ts";
-import { decodeText } from "./codec.ts";
+import { decodeJson, decodeText } from "./codec.ts";
 import { createOne, type CreateRequest, type Written } from "./create.ts";
 import { type DeleteRequest, startDeletion } from "./delete.ts";
+import { DnsView, DnsWriter } from "./dns-records.ts";
+import { ElectedView } from "./elected-view.ts";
+import { Election } from "./election.ts";
 import { EntityReader, type Stored } from "./entity-reader.ts";
 import { growTable, poolHooks } from "./hooks-maglev.ts";
 import { listenerHooks, policyHooks } from "./hooks-policy.ts";
 import { registrationHooks } from "./hooks-registration.ts";
 import { vipHooks } from "./hooks-vip.ts";
 import { createIds } from "./ids.ts";
-import { backendAddressKey, type Tenant, type TenantKind } from "./keys.ts";
+import { backendAddressKey, NODE_PREFIX, type Tenant, type TenantKind } from "./keys.ts";
 import { type ListQuery, listEntities, type Page } from "./list.ts";
+import { Maintenance } from "./maintenance.ts";
+import type { NodeInstance } from "./node-lease.ts";
 import { NodeSession } from "./node-session.ts";
 import { NodeView } from "./node-view.ts";
 import { Reaper } from "./reaper.ts";
@@ -57,6 +62,12 @@ export class Repository {
   readonly vipPools: VipPools;
   readonly nodes: NodeView;
   readonly feed: ChangeFeed;
+  /** Which nodes are to be out of service. */
+  readonly maintenance: Maintenance;
+  /** Which node acts for all. */
+  readonly elected: ElectedView;
+  /** What DNS names of backends stand for. */
+  readonly dns: DnsView;
   readonly #context: WriteContext;
   readonly #reaper: Reaper;
   readonly #options: RepositoryOptions;
@@ -69,6 +80,9 @@ export class Repository {
     this.reader = new EntityReader(store);
     this.feed = new ChangeFeed(store, { clock, onError: (error) => onError(error, "watching the store") });
     this.nodes = new NodeView(store, { feed: this.feed, clock });
+    this.maintenance = new Maintenance(store, { feed: this.feed, clock });
+    this.elected = new ElectedView(store, this.feed);
+    this.dns = new DnsView(store, this.feed);
     const ids = createIds(clock, options.fillRandom);
     this.vipPools = new VipPools(store, { ids, clock });
     const ledger = new VipLedger(store, this.feed);
@@ -180,15 +194,46 @@ export class Repository {
     return watchUnits(this.store, fromRevision, signal);
   }
 
-  /** Begins to speak for a node: its record and its verdicts on backends. */
-  openNodeSession(): NodeSession {
+  /**
+   * Begins to speak for the node of this name: its record, its verdicts on backends and whatever else it tells others.
+   *
+   * @param instance tells this process from others that were given the same name; absent: as a host of its own
+   */
+  openNodeSession(name: string, instance: NodeInstance = this.#anonymous(name)): NodeSession {
     const { store, clock, onError } = this.#options;
     return new NodeSession({
+      name,
+      instance,
       store,
       clock,
       view: this.nodes,
       onError: (error) => onError(error, "publishing the node"),
     });
+  }
+
+  /** The nodes that live, by name, as the store says now; `nodes` knows them without asking. */
+  async readNodes(): Promise<Node[]> {
+    const { kvs } = await this.store.range(prefixRange(NODE_PREFIX));
+    return kvs.map(({ value }) => decodeJson(value) as Node).toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** Has the node of this session stand for election. */
+  openElection(name: string, { lease }: Pick<NodeSession, "lease">): Election {
+    const { store, clock, onError } = this.#options;
+    const onFailed = (error: unknown): void => onError(error, "standing for election");
+    return new Election({ store, clock, view: this.elected, lease, name, onError: onFailed });
+  }
+
+  /** Writes, for the elected node, what DNS names stand for. */
+  openDnsWriter(election: Election): DnsWriter {
+    const { store, clock, onError } = this.#options;
+    const onFailed = (error: unknown): void => onError(error, "writing what DNS names stand for");
+    return new DnsWriter({ store, clock, election, onError: onFailed });
+  }
+
+  #anonymous(host: string): NodeInstance {
+    const process = this.#context.ids.next();
+    return { installation: process, process, host, startedAt: new Date(this.#options.clock.epochMs()).toISOString() };
   }
 
   /**

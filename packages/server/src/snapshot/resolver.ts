@@ -38,8 +38,8 @@ export interface ResolverOptions {
   readonly onChange: (resolution: Resolution) => void;
   /** Why an address may not be used (`backends.deniedCidrs`); undefined = it may. One bad address spoils the answer. */
   readonly refuse?: (address: string) => string | undefined;
-  /** Addresses of names as known before this process: used until the first look-up says otherwise. */
-  readonly known?: ReadonlyMap<string, string>;
+  /** What a name is known to stand for: used, and not reported, until a look-up says otherwise. */
+  readonly known?: (name: string) => ResolvedHost | undefined;
 }
 
 /** Bounds of an answer's lifetime: not too often for name servers, not too late for users. */
@@ -52,7 +52,8 @@ const JITTER = 0.1;
 /** So many new names are looked up at once, as many more each time this passes. */
 const BATCH = 64;
 const BATCH_MS = 100;
-const NOT_YET = "not looked up yet";
+/** The problem of a name that nobody has looked up. */
+export const NOT_YET = "not looked up yet";
 
 /** A resolver of no names yet. */
 export const createResolver = (options: ResolverOptions): Resolver => new ScheduledResolver(options);
@@ -90,12 +91,10 @@ class ScheduledResolver implements Resolver {
   }
 }
 
-const isAddress = (host: string): boolean => isIpHost(host as Host);
+/** Whether a host needs no look-up. */
+export const isAddress = (host: string): boolean => isIpHost(host as Host);
 
-function knownBefore(name: string, { known }: ResolverOptions): ResolvedHost {
-  const address = known?.get(name);
-  return address === undefined ? { problem: NOT_YET } : { address };
-}
+const knownBefore = (name: string, { known }: ResolverOptions): ResolvedHost => known?.(name) ?? { problem: NOT_YET };
 
 /** One name's life: look up, wait for the answer's lifetime, look up again. */
 class ResolvedName {

@@ -104,10 +104,32 @@ describe("parseConfig", () => {
     expect(fromFile("api: { listen: 0.0.0.0:9080 }\nauth: { allowInsecure: true }").ok).toBe(true);
   });
 
-  it.each(["auth: { kind: jwt }", "store: { kind: etcd }", "dataPlane: { engine: linux }"])(
+  it.each(["auth: { kind: jwt }", "dataPlane: { engine: linux }"])(
     "says of %s that this release has it not, instead of ignoring it",
     (text) => expect(problems(fromFile(text))[0]).toContain("is not in this release"),
   );
+
+  it("takes an etcd cluster, also from the environment", () => {
+    const text = "store: { kind: etcd, endpoints: [https://10.0.0.1:2379] }\nsecrets: { keyFile: /etc/fiberlb/key }";
+    const fromEnv = { FIBERLB_STORE_ENDPOINTS: '["https://10.0.0.2:2379"]', FIBERLB_STORE_TLS_CA: "/etc/ca.pem" };
+    const parsed = parseConfig({ file: { name: "f.yaml", text }, env: fromEnv });
+    expect(parsed).toMatchObject({
+      ok: true,
+      config: { store: { endpoints: ["https://10.0.0.2:2379"], tls: { ca: "/etc/ca.pem" }, prefix: "/fiberlb/" } },
+    });
+  });
+
+  it.each([
+    ["", "store.endpoints: store.kind etcd needs the members' URLs"],
+    [", endpoints: [10.0.0.1]", '"10.0.0.1" is no URL like https://10.0.0.1:2379'],
+    [", endpoints: [http://a:2379], tls: { ca: ca.pem }", "http://a:2379 is cleartext and store.tls is set"],
+    [", endpoints: [https://a:2379], tls: { cert: cert.pem }", "cert and key go together"],
+    [", endpoints: [http://a:2379], username: fiberlb", "goes together with store.passwordFile"],
+    [", endpoints: [http://a:2379], prefix: lb", 'store.prefix: "lb" must end with "/"'],
+    [", endpoints: [http://a:2379]", "secrets.keyFile: store.kind etcd needs it, the same key on every node"],
+  ])("says what an etcd store lacks: %s", (rest, problem) => {
+    expect(problems(fromFile(`store: { kind: etcd${rest} }`)).join("\n")).toContain(problem);
+  });
 
   it("takes an empty file as no file", () => {
     expect(fromFile("").ok).toBe(true);

@@ -97,7 +97,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
 }
 
 function startNode({ repository }: ControlPlane, name: string, followers: AbortController[]): NodeSession {
-  const session = repository.openNodeSession();
+  const session = repository.openNodeSession(name);
   const node = { name, state: "READY", addresses: [], version: "0.0.0", problems: [], capabilities: [] } as const;
   const publish = (appliedRevision: number): void =>
     session.publish({

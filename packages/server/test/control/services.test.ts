@@ -284,12 +284,24 @@ describe("DiscoveryService", () => {
 });
 
 describe("NodeService", () => {
-  test("lists and gets live nodes; draining comes later", async () => {
+  test("lists and gets live nodes", async () => {
     const { nodes } = await client.nodes.listNodes({});
     expect(nodes).toMatchObject([{ name: "lb-1", state: 1 }]);
     expect((await client.nodes.getNode({ name: "lb-1" })).node?.appliedRevision).toBeGreaterThan(0n);
     await expectRefusal(client.nodes.getNode({ name: "lb-2" }), Code.NotFound, /node lb-2 does not exist/);
-    await expectRefusal(client.nodes.drainNode({ name: "lb-1" }), Code.Unimplemented, /comes with clustering/);
+  });
+
+  test("drains nodes that live, and takes the order back from any", async () => {
+    await expectRefusal(client.nodes.drainNode({ name: "lb-2" }), Code.NotFound, /node lb-2 does not exist/);
+    const order = async () => (await harness.store.get("/lb/v1/drain/lb-1")).kv;
+    await client.nodes.drainNode({ name: "lb-1" });
+    const first = await order();
+    expect(first).toBeDefined();
+    await client.nodes.drainNode({ name: "lb-1" });
+    expect((await order())?.modRevision).toBe(first?.modRevision);
+    expect((await client.nodes.undrainNode({ name: "lb-1" })).node?.name).toBe("lb-1");
+    expect(await order()).toBeUndefined();
+    await client.nodes.undrainNode({ name: "lb-1" });
   });
 });
 

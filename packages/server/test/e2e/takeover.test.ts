@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 import { afterEach, beforeEach, expect, it } from "@jest/globals";
 
@@ -24,7 +24,7 @@ afterEach(async () => {
 });
 
 async function ask(): Promise<Takeover> {
-  const takeover = await askToTakeOver(controlSocketPath(path), { onRevoked: () => undefined });
+  const takeover = await askToTakeOver(controlSocketPath(dirname(path)), { onRevoked: () => undefined });
   if (takeover === undefined) throw new Error("nobody is there");
   return takeover;
 }
@@ -90,5 +90,5 @@ it("leaves once the other one is ready: what remains is to stop", async () => {
   const takeover = await ask();
   await takeover.ready();
   await node.server.handedOver;
-  expect(await askToTakeOver(controlSocketPath(path), { onRevoked: () => undefined })).toBeUndefined();
+  expect(await askToTakeOver(controlSocketPath(dirname(path)), { onRevoked: () => undefined })).toBeUndefined();
 });

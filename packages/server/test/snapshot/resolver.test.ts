@@ -200,7 +200,7 @@ describe("the set", () => {
 });
 
 describe("addresses known before this process", () => {
-  const known = new Map([["db.test", "10.0.0.7"]]);
+  const known = (name: string) => ({ "db.test": { address: "10.0.0.7" }, "gone.test": { address: "10.0.0.9" } })[name];
 
   test("are used until the first look-up says otherwise, also before the name is asked for", async () => {
     answer = () => [{ address: "10.0.0.8" }];
@@ -215,7 +215,7 @@ describe("addresses known before this process", () => {
 
   test("are no news when they are confirmed, and stay when the look-up fails", async () => {
     answer = (name) => (name === "db.test" ? [{ address: "10.0.0.7" }] : fail("no such name")());
-    const resolver = resolverWith({ known: new Map([...known, ["gone.test", "10.0.0.9"]]) });
+    const resolver = resolverWith({ known });
     resolver.apply(["db.test", "gone.test"]);
     await clock.advance(0);
     expect(changes).toEqual([{ name: "gone.test", address: "10.0.0.9", problem: "no such name" }]);

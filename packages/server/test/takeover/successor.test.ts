@@ -17,7 +17,7 @@ let open: { close(): Promise<void> } | undefined;
 let streams: Duplex[];
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "fiberlb-takeover-"));
-  path = controlSocketPath(join(folder, "fiberlb.db"));
+  path = controlSocketPath(folder);
   revoked = [];
   streams = [];
 });

@@ -1,5 +1,6 @@
-import { isStoreError, StoreError } from "../errors.ts";
+import { isStoreError, type StoreError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
+import { compacted, futureRevision } from "../refusals.ts";
 import type { GetResult, LeaseId, RangeOptions, RangeResult, StoreStatus, Txn, TxnResult } from "../store.ts";
 import type { GrantedLease, HistoryPage, HistoryQuery, Tables } from "./tables.ts";
 import { applyRevoke, applyTxn, type Outcome, readRange } from "./transaction.ts";
@@ -91,13 +92,4 @@ function checkReadable(tables: Tables, revision: number | undefined): void {
   if (revision === undefined) return;
   if (revision > tables.revision) throw futureRevision(revision, tables.revision);
   if (revision < tables.compactRevision) throw compacted(revision, tables.compactRevision);
-}
-
-function futureRevision(revision: number, newest: number): StoreError {
-  return new StoreError("FUTURE_REVISION", `Revision ${revision} does not exist yet: the newest is ${newest}`);
-}
-
-function compacted(revision: number, compactRevision: number): StoreError {
-  const message = `Revision ${revision} has been compacted: history is kept after ${compactRevision}; read afresh`;
-  return new StoreError("COMPACTED", message, { compactRevision });
 }

@@ -1,4 +1,4 @@
-import { StoreError } from "../errors.ts";
+import { leaseNotFound } from "../refusals.ts";
 import type { Compare, KeyValue, LeaseId, Op, OpResult, Relation, Txn, TxnResult } from "../store.ts";
 import type { Change, Commit, Tables } from "./tables.ts";
 
@@ -29,10 +29,6 @@ export function applyRevoke(tables: Tables, lease: LeaseId): Outcome<undefined> 
   tables.removeLease(lease);
   const commit = writer.finish();
   return { result: undefined, ...(commit && { commit }) };
-}
-
-export function leaseNotFound(lease: LeaseId): StoreError {
-  return new StoreError("LEASE_NOT_FOUND", `Lease ${lease} not found: it expired, was revoked or never existed`);
 }
 
 function checkLeases(tables: Tables, ops: readonly Op[]): void {

@@ -1,10 +1,8 @@
 import { inRange, type KeyRange } from "../keys.ts";
 import type { Change, Commit, HistoryPage, HistoryQuery } from "../mvcc/tables.ts";
 import type { WatchBatch, WatchEvent, WatchOptions } from "../store.ts";
+import { BatchQueue } from "./batch-queue.ts";
 
-/** What a watcher may hold for a consumer that is slow; beyond it the history is read again. */
-const BUFFERED_BATCHES = 1024;
-const BUFFERED_BYTES = 4 * 1_048_576;
 /** With `progress`: at the latest after so many revisions without an event. */
 const PROGRESS_REVISIONS = 1000;
 
@@ -26,23 +24,21 @@ export interface WatcherOptions {
 export class Watcher implements AsyncIterableIterator<WatchBatch, undefined, undefined> {
   readonly #options: WatcherOptions;
   readonly #range: KeyRange;
-  #buffer: WatchBatch[] = [];
-  #bufferedBytes = 0;
+  readonly #queue: BatchQueue;
   /** The first revision that is neither delivered nor buffered. */
   #next: number;
   /** The last revision that the consumer was told about. */
   #told: number;
   #live: boolean;
-  #ended = false;
-  #failure: Error | undefined;
-  #wake: (() => void) | undefined;
-  /** Calls of next() answer one after the other. */
-  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: WatcherOptions) {
     const { watch } = options;
     this.#options = options;
     this.#range = { start: watch.start, end: watch.end };
+    this.#queue = new BatchQueue({
+      refill: () => (this.#live ? undefined : this.#catchUp()),
+      onEnd: () => options.onEnd(this),
+    });
     this.#next = watch.fromRevision ?? options.revision() + 1;
     this.#told = this.#next - 1;
     this.#live = this.#next > options.revision() && watch.progress !== true;
@@ -53,24 +49,16 @@ export class Watcher implements AsyncIterableIterator<WatchBatch, undefined, und
   }
 
   next(): Promise<IteratorResult<WatchBatch, undefined>> {
-    const step = this.#turn.then(() => this.#step());
-    this.#turn = step.catch(() => undefined);
-    return step;
+    return this.#queue.next();
   }
 
   return(): Promise<IteratorResult<WatchBatch, undefined>> {
-    this.end();
-    return Promise.resolve({ done: true, value: undefined });
+    return this.#queue.return();
   }
 
   /** Finishes the iteration: at once, or with `failure` after what is buffered. */
   end(failure?: Error): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#failure = failure;
-    if (failure === undefined) this.#buffer = [];
-    this.#options.onEnd(this);
-    this.#notify();
+    this.#queue.end(failure);
   }
 
   /** Takes a commit as it happens. */
@@ -82,32 +70,11 @@ export class Watcher implements AsyncIterableIterator<WatchBatch, undefined, und
       this.#next = commit.revision + 1;
       return;
     }
-    if (this.#buffer.length >= BUFFERED_BATCHES || this.#bufferedBytes >= BUFFERED_BYTES) {
+    if (this.#queue.full) {
       this.#live = false;
       return;
     }
     this.#append({ revision: commit.revision, changes });
-    this.#notify();
-  }
-
-  async #step(): Promise<IteratorResult<WatchBatch, undefined>> {
-    for (;;) {
-      const batch = this.#buffer.shift();
-      if (batch) {
-        this.#bufferedBytes -= bytesOf(batch.events);
-        return { done: false, value: batch };
-      }
-      if (this.#ended) return this.#finish();
-      if (this.#live) await new Promise<void>((resolve) => (this.#wake = resolve));
-      else await this.#catchUp();
-    }
-  }
-
-  #finish(): IteratorResult<WatchBatch, undefined> {
-    const failure = this.#failure;
-    this.#failure = undefined;
-    if (failure) throw failure;
-    return { done: true, value: undefined };
   }
 
   /** Buffers the next page of the history, and goes live when it was the last one. */
@@ -118,10 +85,10 @@ export class Watcher implements AsyncIterableIterator<WatchBatch, undefined, und
         const page = await this.#options.readHistory({
           range: this.#range,
           fromRevision: this.#next,
-          maxBytes: BUFFERED_BYTES,
+          maxBytes: BatchQueue.pageBytes,
           prevKv: this.#options.watch.prevKv === true,
         });
-        if (this.#ended) return;
+        if (this.#queue.ended) return;
         for (const commit of page.commits) this.#append(commit);
         this.#next = page.through + 1;
       } catch (error) {
@@ -138,24 +105,12 @@ export class Watcher implements AsyncIterableIterator<WatchBatch, undefined, und
 
   #append(commit: Commit): void {
     const events = commit.changes.map((change) => toEvent(change, this.#options.watch.prevKv === true));
-    this.#buffer.push({ revision: commit.revision, events });
-    this.#bufferedBytes += bytesOf(events);
+    this.#queue.push({ revision: commit.revision, events });
     this.#next = commit.revision + 1;
     this.#told = commit.revision;
-  }
-
-  #notify(): void {
-    this.#wake?.();
-    this.#wake = undefined;
   }
 }
 
 function toEvent({ type, kv, previous }: Change, prevKv: boolean): WatchEvent {
   return prevKv && previous ? { type, kv, prevKv: previous } : { type, kv };
-}
-
-function bytesOf(events: readonly WatchEvent[]): number {
-  let bytes = 0;
-  for (const { kv } of events) bytes += kv.key.length + kv.value.length;
-  return bytes;
 }

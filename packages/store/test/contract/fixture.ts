@@ -1,24 +1,33 @@
 import { afterEach, beforeEach } from "@jest/globals";
 
-import type { KeyValue, Store, WatchBatch } from "../../src/index.ts";
+import type { Clock, KeyValue, Store, WatchBatch } from "../../src/index.ts";
 import { put } from "../../src/index.ts";
-import { FakeClock } from "../fake-clock.ts";
 
-/** Makes a fresh, empty store whose leases follow the clock. */
-export type OpenStore = (clock: FakeClock) => Promise<Store>;
+/** A clock that tells what is still to happen by it. */
+export interface TestClock extends Clock {
+  readonly pendingCount: number;
+}
+
+/** What the contract is checked on. */
+export interface StoreUnderTest {
+  /** Makes a fresh, empty store that goes by the clock. */
+  readonly open: (clock: TestClock) => Promise<Store>;
+  /** One for each store. */
+  readonly newClock: () => TestClock;
+}
 
 /** The store and clock of the running test. */
 export interface Fixture {
   readonly store: Store;
-  readonly clock: FakeClock;
+  readonly clock: TestClock;
 }
 
 /** A fresh store for every test of the surrounding describe block. */
-export function useStore(open: OpenStore): Fixture {
+export function useStore({ open, newClock }: StoreUnderTest): Fixture {
   let store: Store;
-  let clock: FakeClock;
+  let clock: TestClock;
   beforeEach(async () => {
-    clock = new FakeClock();
+    clock = newClock();
     store = await open(clock);
   });
   afterEach(() => store.close());

@@ -1,36 +1,13 @@
 import { describe, expect, test } from "@jest/globals";
 
-import { ALL_KEYS, type LeaseId, prefixRange, put } from "../../src/index.ts";
-import { brief, bytes, type OpenStore, take, useStore, write } from "./fixture.ts";
+import { ALL_KEYS, type LeaseId, put } from "../../src/index.ts";
+import { bytes, type StoreUnderTest, useStore, write } from "./fixture.ts";
 
-export function describeLeases(open: OpenStore): void {
+export function describeLeases(subject: StoreUnderTest): void {
   describe("leases", () => {
-    const fixture = useStore(open);
+    const fixture = useStore(subject);
     const attach = async (lease: LeaseId, ...keys: string[]) =>
       (await fixture.store.txn({ success: keys.map((key) => put(key, bytes("v"), { lease })) })).revision;
-
-    test("when the time is over all keys go in one transaction", async () => {
-      const lease = await fixture.store.grantLease(5000);
-      const revision = await attach(lease, "a", "b");
-      const watch = take(fixture.store.watch(ALL_KEYS), 1);
-      fixture.clock.advance(5000);
-      expect(brief(await watch)).toEqual([`${revision + 1} delete a delete b`]);
-      await expect(fixture.store.leaseTimeToLive(lease)).rejects.toMatchObject({ code: "LEASE_NOT_FOUND" });
-      await expect(fixture.store.keepAlive(lease)).rejects.toMatchObject({ code: "LEASE_NOT_FOUND" });
-    });
-
-    test("until then they stay, and keepAlive gives the full time again", async () => {
-      const lease = await fixture.store.grantLease(5000);
-      await attach(lease, "k");
-      fixture.clock.advance(4999);
-      expect(await fixture.store.leaseTimeToLive(lease)).toEqual({ ttlMs: 5000, remainingMs: 1, keys: ["k"] });
-      expect(await fixture.store.keepAlive(lease)).toBe(5000);
-      fixture.clock.advance(4999);
-      expect((await fixture.store.get("k")).kv?.lease).toBe(lease);
-      const gone = take(fixture.store.watch(prefixRange("k")), 1);
-      fixture.clock.advance(1);
-      expect((await gone)[0]!.events[0]!.type).toBe("delete");
-    });
 
     test("revoking deletes the keys at once, and nothing is left to expire", async () => {
       const lease = await fixture.store.grantLease(5000);

@@ -12,7 +12,7 @@ import {
   remove,
   removeRange,
 } from "../../src/index.ts";
-import { bytes, type OpenStore, useStore } from "./fixture.ts";
+import { bytes, type StoreUnderTest, useStore } from "./fixture.ts";
 
 const refused: [what: string, ops: Op[], reason: string][] = [
   ["an empty key", [put("", bytes(""))], "key is empty"],
@@ -29,9 +29,9 @@ const refused: [what: string, ops: Op[], reason: string][] = [
   ["a negative limit", [{ type: "range", ...ALL_KEYS, limit: -1 }], "limit -1"],
 ];
 
-export function describeLimits(open: OpenStore): void {
+export function describeLimits(subject: StoreUnderTest): void {
   describe("limits", () => {
-    const fixture = useStore(open);
+    const fixture = useStore(subject);
 
     test.each(refused)("%s is refused in either branch", async (_what, ops, reason) => {
       const error = { code: "INVALID", message: expect.stringContaining(reason) };
@@ -70,7 +70,7 @@ export function describeLimits(open: OpenStore): void {
   });
 
   describe("close", () => {
-    const fixture = useStore(open);
+    const fixture = useStore(subject);
 
     test("ends what comes later with CLOSED, and can be repeated", async () => {
       const { store } = fixture;

@@ -2,8 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 
 import { ALL_KEYS, type Op, put, remove, removeRange, type Store, type Txn } from "../../src/index.ts";
-import { FakeClock } from "../fake-clock.ts";
-import { bytes, type OpenStore, take, text } from "./fixture.ts";
+import { bytes, type StoreUnderTest, take, text } from "./fixture.ts";
 
 /** A state: every key with its value. */
 type State = ReadonlyMap<string, string>;
@@ -30,12 +29,12 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant("compact" as const), backBy: fc.nat(5) }) },
 );
 
-export function describeModel(open: OpenStore): void {
+export function describeModel(subject: StoreUnderTest): void {
   describe("random operations", () => {
     test("agree with a model, now, at every retained revision, and through a watch", async () => {
       await fc.assert(
         fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
-          const store = await open(new FakeClock());
+          const store = await subject.open(subject.newClock());
           try {
             await checkRun(store, steps);
           } finally {
@@ -49,10 +48,10 @@ export function describeModel(open: OpenStore): void {
 }
 
 async function checkRun(store: Store, steps: readonly Step[]): Promise<void> {
-  const first = (await store.status()).revision;
+  const { revision: first, compactRevision } = await store.status();
   const states = new Map<number, State>([[first, new Map()]]);
   let newest = first;
-  let compacted = 0;
+  let compacted = compactRevision;
   for (const current of steps) {
     if (current.do === "txn") newest = await checkTxn(store, current, states, newest);
     else if (newest - current.backBy > Math.max(compacted, 1)) {

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "@jest/globals";
 
 import { ALL_KEYS, END_OF_KEYS, keyAfter, prefixRange, put, remove } from "../../src/index.ts";
-import { bytes, type OpenStore, text, useStore, write } from "./fixture.ts";
+import { bytes, type StoreUnderTest, text, useStore, write } from "./fixture.ts";
 
-export function describeReads(open: OpenStore): void {
+export function describeReads(subject: StoreUnderTest): void {
   describe("get", () => {
-    const fixture = useStore(open);
+    const fixture = useStore(subject);
 
     test("an absent key is undefined, with the revision of the read", async () => {
       const revision = await write(fixture.store, "other");
@@ -65,7 +65,7 @@ export function describeReads(open: OpenStore): void {
   });
 
   describe("range", () => {
-    const fixture = useStore(open);
+    const fixture = useStore(subject);
     const keys = async (range: { start: string; end: string }, revision?: number) =>
       (await fixture.store.range({ ...range, ...(revision !== undefined && { revision }) })).kvs.map(({ key }) => key);
 
@@ -141,7 +141,7 @@ export function describeReads(open: OpenStore): void {
   });
 
   describe("compact", () => {
-    const fixture = useStore(open);
+    const fixture = useStore(subject);
 
     test("reads go on from the compaction revision, older ones are refused with it", async () => {
       const first = await write(fixture.store, "k", "one");

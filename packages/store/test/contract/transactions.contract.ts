@@ -13,11 +13,11 @@ import {
   removeRange,
   unchanged,
 } from "../../src/index.ts";
-import { bytes, type OpenStore, text, useStore, write } from "./fixture.ts";
+import { bytes, type StoreUnderTest, text, useStore, write } from "./fixture.ts";
 
-export function describeTransactions(open: OpenStore): void {
+export function describeTransactions(subject: StoreUnderTest): void {
   describe("txn", () => {
-    const fixture = useStore(open);
+    const fixture = useStore(subject);
 
     test("all operations take one revision", async () => {
       await write(fixture.store, "c");
@@ -87,7 +87,7 @@ export function describeTransactions(open: OpenStore): void {
   });
 
   describe("comparisons", () => {
-    const fixture = useStore(open);
+    const fixture = useStore(subject);
     const holds = async (compare: Compare) => (await fixture.store.txn({ compare: [compare], success: [] })).succeeded;
 
     test.each([
@@ -137,7 +137,7 @@ export function describeTransactions(open: OpenStore): void {
   });
 
   describe("compare-and-swap under concurrency", () => {
-    const fixture = useStore(open);
+    const fixture = useStore(subject);
 
     test("of many creations of one key exactly one wins", async () => {
       const attempts = Array.from({ length: 50 }, (_, index) =>

@@ -45,10 +45,17 @@ export function backendStatus({ backend, monitored, verdicts }: BackendInput): J
   const [first] = down;
   if (first !== undefined && up.length === 0) return { status: "ERROR", health: "OFFLINE", reason: first.reason };
   if (first !== undefined)
-    return { status: "DEGRADED", health: "ONLINE", reason: `down for node ${first.node}: ${first.reason}` };
+    return { status: "DEGRADED", health: "ONLINE", reason: `down for ${nodesOf(down)}: ${first.reason}` };
   if (up.length > 0) return { status: "ONLINE", health: "ONLINE", reason: "" };
   return { status: "NO_MONITOR", health: "UNKNOWN", reason: "not probed yet" };
 }
+
+/** Each node judges for its own forwarding, so they may differ. */
+const nodesOf = (verdicts: readonly NodeVerdict[]): string =>
+  `node${verdicts.length > 1 ? "s" : ""} ${verdicts
+    .map(({ node }) => node)
+    .toSorted()
+    .join(", ")}`;
 
 const ADMIN_DOWN: Judged<OperatingStatus> = { status: "OFFLINE", reason: "administratively down" };
 
@@ -95,8 +102,15 @@ export interface ListenerInput {
   readonly pools: readonly Part[];
   /** Whether it answers without a pool, by its policies. */
   readonly hasPolicies: boolean;
-  /** Of a node that cannot serve it. */
-  readonly problem: string | undefined;
+  /** Of nodes that cannot serve it. */
+  readonly problem: NodesProblem | undefined;
+}
+
+/** Why something does not work on some nodes, or on all. */
+export interface NodesProblem {
+  readonly reason: string;
+  /** No node serves it. */
+  readonly isEverywhere: boolean;
 }
 
 export function listenerStatus({
@@ -108,9 +122,9 @@ export function listenerStatus({
 }: ListenerInput): Judged<OperatingStatus> {
   if (!listener.adminStateUp) return ADMIN_DOWN;
   if (!loadBalancer.adminStateUp) return { status: "OFFLINE", reason: "the load balancer is administratively down" };
-  if (problem !== undefined) return { status: "ERROR", reason: problem };
-  if (pools.length > 0) return rollUp(pools);
-  if (hasPolicies) return { status: "ONLINE", reason: "" };
+  if (problem?.isEverywhere === true) return { status: "ERROR", reason: problem.reason };
+  if (pools.length > 0) return withProblem(rollUp(pools), problem);
+  if (hasPolicies) return withProblem({ status: "ONLINE", reason: "" }, problem);
   const isHttp = listener.protocol === "HTTP" || listener.protocol === "HTTPS";
   return { status: "ERROR", reason: `has no pool: ${isHttp ? "requests get 503" : "connections are refused"}` };
 }
@@ -118,12 +132,17 @@ export function listenerStatus({
 export function loadBalancerStatus(
   loadBalancer: LoadBalancer,
   listeners: readonly Part[],
-  problem: string | undefined,
+  problem: NodesProblem | undefined,
 ): Judged<OperatingStatus> {
   if (!loadBalancer.adminStateUp) return ADMIN_DOWN;
-  if (problem !== undefined) return { status: "ERROR", reason: problem };
-  return listeners.length === 0 ? { status: "OFFLINE", reason: "has no listener" } : rollUp(listeners);
+  if (problem?.isEverywhere === true) return { status: "ERROR", reason: problem.reason };
+  if (listeners.length === 0) return { status: "OFFLINE", reason: "has no listener" };
+  return withProblem(rollUp(listeners), problem);
 }
+
+/** What is well elsewhere is DEGRADED by a node that can't. */
+const withProblem = (judged: Judged<OperatingStatus>, problem: NodesProblem | undefined): Judged<OperatingStatus> =>
+  problem !== undefined && serves(judged) ? { status: "DEGRADED", reason: problem.reason } : judged;
 
 /** All well: ONLINE. None serves: ERROR, or OFFLINE when that is the operator's will. Else DEGRADED. */
 function rollUp(parts: readonly Part[]): Judged<OperatingStatus> {

@@ -6,6 +6,7 @@ import {
   type JudgedBackend,
   listenerStatus,
   loadBalancerStatus,
+  type NodesProblem,
   type Part,
   poolStatus,
 } from "./operating.ts";
@@ -132,21 +133,22 @@ export function poolsOfListener({ l7Policies }: LoadBalancerTree, { id, defaultP
   return [...new Set([defaultPoolId, ...ofPolicies].filter((poolId) => poolId !== undefined))];
 }
 
-/** Why a node does not serve the listener, or, without one, the load balancer as a whole. */
+/** Why nodes do not serve the listener, or, without one, the load balancer as a whole. */
 function nodeProblem(
   nodes: readonly Node[],
   { loadBalancerId, listenerId }: { readonly loadBalancerId: string; readonly listenerId?: string },
-): string | undefined {
-  if (nodes.length === 0) return NO_NODE;
-  for (const { name, problems } of nodes) {
+): NodesProblem | undefined {
+  if (nodes.length === 0) return { reason: NO_NODE, isEverywhere: true };
+  const reasons = nodes.flatMap(({ name, problems }) => {
     const problem = problems.find(
       (candidate) =>
         candidate.loadBalancerId === loadBalancerId &&
         (candidate.listenerId === undefined || candidate.listenerId === listenerId),
     );
-    if (problem !== undefined) return `node ${name}: ${problem.reason}`;
-  }
-  return undefined;
+    return problem === undefined ? [] : [`node ${name}: ${problem.reason}`];
+  });
+  const [reason] = reasons;
+  return reason === undefined ? undefined : { reason, isEverywhere: reasons.length === nodes.length };
 }
 
 const partOf = (label: string, { name }: { readonly name: string }, status: Judged<OperatingStatus>): Part => ({

@@ -268,6 +268,23 @@ describe("operating status rolls up", () => {
     expect(operating({ monitored: false, nodes: [{ problems }] })).toEqual(["NO_MONITOR", "ERROR", "ERROR"]);
   });
 
+  test("a listener that only some nodes cannot serve is DEGRADED, with the node's reason", () => {
+    const problems = [{ loadBalancerId: LB as never, listenerId: LISTENER as never, reason: "port 1 is in use" }];
+    const { loadBalancer, listeners } = judge({ monitored: false, nodes: [{}, { problems }] });
+    expect(listeners.get(LISTENER)).toMatchObject({
+      operatingStatus: "DEGRADED",
+      statusReason: "node lb-2: port 1 is in use",
+    });
+    expect(loadBalancer.operatingStatus).toBe("DEGRADED");
+    expect(operating({ monitored: false, nodes: [{ problems }, { problems }] })[1]).toBe("ERROR");
+  });
+
+  test("a VIP that one node could not bind makes the load balancer DEGRADED", () => {
+    const problems = [{ loadBalancerId: LB as never, reason: "cannot add VIP" }];
+    expect(judge({ monitored: false, nodes: [{}, { problems }] }).loadBalancer.operatingStatus).toBe("DEGRADED");
+    expect(judge({ monitored: false, nodes: [{ problems }] }).loadBalancer.operatingStatus).toBe("ERROR");
+  });
+
   test("a problem of the load balancer does not hide what is wrong with a backend itself", () => {
     const problems = [{ loadBalancerId: LB as never, listenerId: LISTENER as never, reason: "port 1 is in use" }];
     const { loadBalancer, backends } = judge({ nodes: [{ problems }], verdicts: [[0, "OFFLINE"]] });

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file fiberlb/v1/node.proto.
  */
 export const file_fiberlb_v1_node: GenFile = /*@__PURE__*/
-  fileDesc("ChVmaWJlcmxiL3YxL25vZGUucHJvdG8SCmZpYmVybGIudjEi6QEKBE5vZGUSDAoEbmFtZRgBIAEoCRIkCgVzdGF0ZRgCIAEoDjIVLmZpYmVybGIudjEuTm9kZVN0YXRlEhEKCWFkZHJlc3NlcxgDIAMoCRIPCgd2ZXJzaW9uGAQgASgJEhgKEGFwcGxpZWRfcmV2aXNpb24YBSABKAQSKQoIcHJvYmxlbXMYBiADKAsyFy5maWJlcmxiLnYxLk5vZGVQcm9ibGVtEi4KCnN0YXJ0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKDGNhcGFiaWxpdGllcxgIIAMoCSJMCgtOb2RlUHJvYmxlbRIYChBsb2FkX2JhbGFuY2VyX2lkGAEgASgJEhMKC2xpc3RlbmVyX2lkGAIgASgJEg4KBnJlYXNvbhgDIAEoCSI5ChBMaXN0Tm9kZXNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoDRISCgpwYWdlX3Rva2VuGAIgASgJIk0KEUxpc3ROb2Rlc1Jlc3BvbnNlEh8KBW5vZGVzGAEgAygLMhAuZmliZXJsYi52MS5Ob2RlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIeCg5HZXROb2RlUmVxdWVzdBIMCgRuYW1lGAEgASgJIjEKD0dldE5vZGVSZXNwb25zZRIeCgRub2RlGAEgASgLMhAuZmliZXJsYi52MS5Ob2RlIiAKEERyYWluTm9kZVJlcXVlc3QSDAoEbmFtZRgBIAEoCSIzChFEcmFpbk5vZGVSZXNwb25zZRIeCgRub2RlGAEgASgLMhAuZmliZXJsYi52MS5Ob2RlIiIKElVuZHJhaW5Ob2RlUmVxdWVzdBIMCgRuYW1lGAEgASgJIjUKE1VuZHJhaW5Ob2RlUmVzcG9uc2USHgoEbm9kZRgBIAEoCzIQLmZpYmVybGIudjEuTm9kZSpuCglOb2RlU3RhdGUSGgoWTk9ERV9TVEFURV9VTlNQRUNJRklFRBAAEhQKEE5PREVfU1RBVEVfUkVBRFkQARIXChNOT0RFX1NUQVRFX0RSQUlOSU5HEAISFgoSTk9ERV9TVEFURV9EUkFJTkVEEAMytQIKC05vZGVTZXJ2aWNlEkgKCUxpc3ROb2RlcxIcLmZpYmVybGIudjEuTGlzdE5vZGVzUmVxdWVzdBodLmZpYmVybGIudjEuTGlzdE5vZGVzUmVzcG9uc2USQgoHR2V0Tm9kZRIaLmZpYmVybGIudjEuR2V0Tm9kZVJlcXVlc3QaGy5maWJlcmxiLnYxLkdldE5vZGVSZXNwb25zZRJICglEcmFpbk5vZGUSHC5maWJlcmxiLnYxLkRyYWluTm9kZVJlcXVlc3QaHS5maWJlcmxiLnYxLkRyYWluTm9kZVJlc3BvbnNlEk4KC1VuZHJhaW5Ob2RlEh4uZmliZXJsYi52MS5VbmRyYWluTm9kZVJlcXVlc3QaHy5maWJlcmxiLnYxLlVuZHJhaW5Ob2RlUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("ChVmaWJlcmxiL3YxL25vZGUucHJvdG8SCmZpYmVybGIudjEijwIKBE5vZGUSDAoEbmFtZRgBIAEoCRIkCgVzdGF0ZRgCIAEoDjIVLmZpYmVybGIudjEuTm9kZVN0YXRlEhEKCWFkZHJlc3NlcxgDIAMoCRIPCgd2ZXJzaW9uGAQgASgJEhgKEGFwcGxpZWRfcmV2aXNpb24YBSABKAQSKQoIcHJvYmxlbXMYBiADKAsyFy5maWJlcmxiLnYxLk5vZGVQcm9ibGVtEi4KCnN0YXJ0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKDGNhcGFiaWxpdGllcxgIIAMoCRIkCgVkcmFpbhgJIAEoCzIVLmZpYmVybGIudjEuTm9kZURyYWluImoKCU5vZGVEcmFpbhIpCgVzaW5jZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOdmlwc19hbm5vdW5jZWQYAiABKA0SGgoSY29ubmVjdGlvbnNfYWN0aXZlGAMgASgEIkwKC05vZGVQcm9ibGVtEhgKEGxvYWRfYmFsYW5jZXJfaWQYASABKAkSEwoLbGlzdGVuZXJfaWQYAiABKAkSDgoGcmVhc29uGAMgASgJIjkKEExpc3ROb2Rlc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgNEhIKCnBhZ2VfdG9rZW4YAiABKAkiTQoRTGlzdE5vZGVzUmVzcG9uc2USHwoFbm9kZXMYASADKAsyEC5maWJlcmxiLnYxLk5vZGUSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIh4KDkdldE5vZGVSZXF1ZXN0EgwKBG5hbWUYASABKAkiMQoPR2V0Tm9kZVJlc3BvbnNlEh4KBG5vZGUYASABKAsyEC5maWJlcmxiLnYxLk5vZGUiIAoQRHJhaW5Ob2RlUmVxdWVzdBIMCgRuYW1lGAEgASgJIjMKEURyYWluTm9kZVJlc3BvbnNlEh4KBG5vZGUYASABKAsyEC5maWJlcmxiLnYxLk5vZGUiIgoSVW5kcmFpbk5vZGVSZXF1ZXN0EgwKBG5hbWUYASABKAkiNQoTVW5kcmFpbk5vZGVSZXNwb25zZRIeCgRub2RlGAEgASgLMhAuZmliZXJsYi52MS5Ob2RlKm4KCU5vZGVTdGF0ZRIaChZOT0RFX1NUQVRFX1VOU1BFQ0lGSUVEEAASFAoQTk9ERV9TVEFURV9SRUFEWRABEhcKE05PREVfU1RBVEVfRFJBSU5JTkcQAhIWChJOT0RFX1NUQVRFX0RSQUlORUQQAzK1AgoLTm9kZVNlcnZpY2USSAoJTGlzdE5vZGVzEhwuZmliZXJsYi52MS5MaXN0Tm9kZXNSZXF1ZXN0Gh0uZmliZXJsYi52MS5MaXN0Tm9kZXNSZXNwb25zZRJCCgdHZXROb2RlEhouZmliZXJsYi52MS5HZXROb2RlUmVxdWVzdBobLmZpYmVybGIudjEuR2V0Tm9kZVJlc3BvbnNlEkgKCURyYWluTm9kZRIcLmZpYmVybGIudjEuRHJhaW5Ob2RlUmVxdWVzdBodLmZpYmVybGIudjEuRHJhaW5Ob2RlUmVzcG9uc2USTgoLVW5kcmFpbk5vZGUSHi5maWJlcmxiLnYxLlVuZHJhaW5Ob2RlUmVxdWVzdBofLmZpYmVybGIudjEuVW5kcmFpbk5vZGVSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * @generated from message fiberlb.v1.Node
@@ -29,6 +29,8 @@ export type Node = Message<"fiberlb.v1.Node"> & {
   state: NodeState;
 
   /**
+   * Of the host: no loopback, no VIPs.
+   *
    * @generated from field: repeated string addresses = 3;
    */
   addresses: string[];
@@ -56,9 +58,18 @@ export type Node = Message<"fiberlb.v1.Node"> & {
   startedAt?: Timestamp | undefined;
 
   /**
+   * What the node can do here: userspace, nftables, dsr, bgp, l2.
+   *
    * @generated from field: repeated string capabilities = 8;
    */
   capabilities: string[];
+
+  /**
+   * Set while it drains, and when it has.
+   *
+   * @generated from field: fiberlb.v1.NodeDrain drain = 9;
+   */
+  drain?: NodeDrain | undefined;
 };
 
 /**
@@ -67,6 +78,37 @@ export type Node = Message<"fiberlb.v1.Node"> & {
  */
 export const NodeSchema: GenMessage<Node> = /*@__PURE__*/
   messageDesc(file_fiberlb_v1_node, 0);
+
+/**
+ * How far a node is with leaving service. It is DRAINED when nothing of both is left.
+ *
+ * @generated from message fiberlb.v1.NodeDrain
+ */
+export type NodeDrain = Message<"fiberlb.v1.NodeDrain"> & {
+  /**
+   * @generated from field: google.protobuf.Timestamp since = 1;
+   */
+  since?: Timestamp | undefined;
+
+  /**
+   * @generated from field: uint32 vips_announced = 2;
+   */
+  vipsAnnounced: number;
+
+  /**
+   * Flows of UDP included.
+   *
+   * @generated from field: uint64 connections_active = 3;
+   */
+  connectionsActive: bigint;
+};
+
+/**
+ * Describes the message fiberlb.v1.NodeDrain.
+ * Use `create(NodeDrainSchema)` to create a new message.
+ */
+export const NodeDrainSchema: GenMessage<NodeDrain> = /*@__PURE__*/
+  messageDesc(file_fiberlb_v1_node, 1);
 
 /**
  * Why a load balancer does not work on a node.
@@ -97,7 +139,7 @@ export type NodeProblem = Message<"fiberlb.v1.NodeProblem"> & {
  * Use `create(NodeProblemSchema)` to create a new message.
  */
 export const NodeProblemSchema: GenMessage<NodeProblem> = /*@__PURE__*/
-  messageDesc(file_fiberlb_v1_node, 1);
+  messageDesc(file_fiberlb_v1_node, 2);
 
 /**
  * @generated from message fiberlb.v1.ListNodesRequest
@@ -119,7 +161,7 @@ export type ListNodesRequest = Message<"fiberlb.v1.ListNodesRequest"> & {
  * Use `create(ListNodesRequestSchema)` to create a new message.
  */
 export const ListNodesRequestSchema: GenMessage<ListNodesRequest> = /*@__PURE__*/
-  messageDesc(file_fiberlb_v1_node, 2);
+  messageDesc(file_fiberlb_v1_node, 3);
 
 /**
  * @generated from message fiberlb.v1.ListNodesResponse
@@ -141,7 +183,7 @@ export type ListNodesResponse = Message<"fiberlb.v1.ListNodesResponse"> & {
  * Use `create(ListNodesResponseSchema)` to create a new message.
  */
 export const ListNodesResponseSchema: GenMessage<ListNodesResponse> = /*@__PURE__*/
-  messageDesc(file_fiberlb_v1_node, 3);
+  messageDesc(file_fiberlb_v1_node, 4);
 
 /**
  * @generated from message fiberlb.v1.GetNodeRequest
@@ -158,7 +200,7 @@ export type GetNodeRequest = Message<"fiberlb.v1.GetNodeRequest"> & {
  * Use `create(GetNodeRequestSchema)` to create a new message.
  */
 export const GetNodeRequestSchema: GenMessage<GetNodeRequest> = /*@__PURE__*/
-  messageDesc(file_fiberlb_v1_node, 4);
+  messageDesc(file_fiberlb_v1_node, 5);
 
 /**
  * @generated from message fiberlb.v1.GetNodeResponse
@@ -175,7 +217,7 @@ export type GetNodeResponse = Message<"fiberlb.v1.GetNodeResponse"> & {
  * Use `create(GetNodeResponseSchema)` to create a new message.
  */
 export const GetNodeResponseSchema: GenMessage<GetNodeResponse> = /*@__PURE__*/
-  messageDesc(file_fiberlb_v1_node, 5);
+  messageDesc(file_fiberlb_v1_node, 6);
 
 /**
  * @generated from message fiberlb.v1.DrainNodeRequest
@@ -192,7 +234,7 @@ export type DrainNodeRequest = Message<"fiberlb.v1.DrainNodeRequest"> & {
  * Use `create(DrainNodeRequestSchema)` to create a new message.
  */
 export const DrainNodeRequestSchema: GenMessage<DrainNodeRequest> = /*@__PURE__*/
-  messageDesc(file_fiberlb_v1_node, 6);
+  messageDesc(file_fiberlb_v1_node, 7);
 
 /**
  * @generated from message fiberlb.v1.DrainNodeResponse
@@ -209,7 +251,7 @@ export type DrainNodeResponse = Message<"fiberlb.v1.DrainNodeResponse"> & {
  * Use `create(DrainNodeResponseSchema)` to create a new message.
  */
 export const DrainNodeResponseSchema: GenMessage<DrainNodeResponse> = /*@__PURE__*/
-  messageDesc(file_fiberlb_v1_node, 7);
+  messageDesc(file_fiberlb_v1_node, 8);
 
 /**
  * @generated from message fiberlb.v1.UndrainNodeRequest
@@ -226,7 +268,7 @@ export type UndrainNodeRequest = Message<"fiberlb.v1.UndrainNodeRequest"> & {
  * Use `create(UndrainNodeRequestSchema)` to create a new message.
  */
 export const UndrainNodeRequestSchema: GenMessage<UndrainNodeRequest> = /*@__PURE__*/
-  messageDesc(file_fiberlb_v1_node, 8);
+  messageDesc(file_fiberlb_v1_node, 9);
 
 /**
  * @generated from message fiberlb.v1.UndrainNodeResponse
@@ -243,7 +285,7 @@ export type UndrainNodeResponse = Message<"fiberlb.v1.UndrainNodeResponse"> & {
  * Use `create(UndrainNodeResponseSchema)` to create a new message.
  */
 export const UndrainNodeResponseSchema: GenMessage<UndrainNodeResponse> = /*@__PURE__*/
-  messageDesc(file_fiberlb_v1_node, 9);
+  messageDesc(file_fiberlb_v1_node, 10);
 
 /**
  * @generated from enum fiberlb.v1.NodeState
@@ -304,7 +346,8 @@ export const NodeService: GenService<{
     output: typeof GetNodeResponseSchema;
   },
   /**
-   * Withdraws the node's VIPs and waits for its connections.
+   * Has the node withdraw its VIPs and finish its connections, until UndrainNode, also over restarts. Answers at once;
+   * GetNode tells how far it is.
    *
    * @generated from rpc fiberlb.v1.NodeService.DrainNode
    */
