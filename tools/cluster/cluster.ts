@@ -93,3 +93,13 @@ export class Cluster {
     await this.untilRouted(allNodes);
   }
 }
+
+/** Names of the nodes that say of themselves that they serve, sorted; asked of the first node. */
+export async function readyNodes({ operator }: Cluster, asked = allNodes[0]!): Promise<readonly string[]> {
+  const { nodes = [] } = await operator.call(asked, "NodeService/ListNodes");
+  const known = nodes as readonly { readonly name: string; readonly state: string }[];
+  return known
+    .filter(({ state }) => state === "NODE_STATE_READY")
+    .map(({ name }) => name)
+    .toSorted();
+}

@@ -57,7 +57,7 @@ export function startMachine(
   { own, bin }: MachineFolders,
 ): Promise<ChildProcess> {
   for (const folder of OWN_FOLDERS) mkdirSync(join(own, folder), { recursive: true });
-  const [program = "", ...args] = [
+  const [program, ...args] = [
     ...prefix,
     "unshare",
     "--mount",

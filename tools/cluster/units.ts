@@ -68,7 +68,10 @@ export class Units {
     const file = this.#host.path(logOf(unit));
     if (!existsSync(file)) return "";
     const all = readFileSync(file, "utf8").trimEnd().split("\n");
-    return all.slice(-lines).map((line) => line.slice(0, LINE_LENGTH)).join("\n");
+    return all
+      .slice(-lines)
+      .map((line) => line.slice(0, LINE_LENGTH))
+      .join("\n");
   }
 
   /** The units that were ever started here. */
