@@ -40,7 +40,11 @@ test.each([
   ["no address", "api: { listen: nowhere }\n", /api\.listen: "nowhere" is no address to listen on; write host:port/],
   ["an open API", "api: { listen: 0.0.0.0:9080 }\n", /anybody could change anything; listen on 127\.0\.0\.1 or set/],
   ["a future feature", "auth: { kind: jwt }\n", /"jwt" is not in this release; use "none"/],
-  ["half an etcd store", "store: { kind: etcd }\nsecrets: { keyFile: key }\n", /store\.endpoints: store\.kind etcd needs the members' URLs/],
+  [
+    "half an etcd store",
+    "store: { kind: etcd }\nsecrets: { keyFile: key }\n",
+    /store\.endpoints: store\.kind etcd needs the members' URLs/,
+  ],
 ])("a configuration file with %s exits 2 with one line that helps", async (_what, text, message) => {
   const { code, line } = await refusal(configText(text));
   expect(line).toMatch(message);

@@ -7,6 +7,7 @@ import { Backoff } from "./backoff.ts";
 import type { Credentials } from "./credentials.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { classify, type Failure, NoAnswer, reason, refusal } from "./failure.ts";
+import { Wakefulness } from "./wakefulness.ts";
 
 export interface ClusterOptions {
   readonly endpoints: readonly Endpoint[];
@@ -41,6 +42,7 @@ export class Cluster {
   readonly #options: ClusterOptions;
   readonly #stop = new AbortController();
   readonly #running = new Set<Promise<unknown>>();
+  readonly #wakefulness = new Wakefulness();
   #current: number;
   /** Members whose loss has been reported and that have not answered since. */
   readonly #lost = new Set<Endpoint>();
@@ -62,7 +64,13 @@ export class Cluster {
     if (this.#closing) return Promise.reject(closed());
     const answer = this.#call(request);
     this.#running.add(answer);
-    void answer.catch(() => {}).finally(() => this.#running.delete(answer));
+    this.#wakefulness.begin();
+    void answer
+      .catch(() => {})
+      .finally(() => {
+        this.#running.delete(answer);
+        this.#wakefulness.end();
+      });
     return answer;
   }
 
@@ -89,6 +97,7 @@ export class Cluster {
   /** Drops all connections. */
   disconnect(): void {
     this.#stop.abort();
+    this.#wakefulness.close();
     for (const endpoint of this.#options.endpoints) endpoint.abort(new NoAnswer("the store is closed"));
   }
 
