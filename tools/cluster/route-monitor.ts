@@ -42,9 +42,10 @@ export class RouteMonitor {
     return this.#history.get(prefix)?.at(-1)?.nodes ?? [];
   }
 
-  /** How many prefixes have at least so many nodes. */
-  prefixesWith(nodes: number): number {
-    return [...this.#nextHops.values()].filter((hops) => hops.size >= nodes).length;
+  /** How many prefixes the router sends to a node. */
+  prefixesVia(node: string): number {
+    const isIts = (hop: string): boolean => nodeWithNextHop(hop) === node;
+    return [...this.#nextHops.values()].filter((hops) => [...hops].some(isIts)).length;
   }
 
   /** Every state of a prefix since that time, the one that was there included. */
@@ -75,12 +76,12 @@ export class RouteMonitor {
     });
   }
 
-  /** Waits until so many prefixes have at least so many nodes. @returns when that was seen */
-  untilPrefixes(count: number, nodes: number): Promise<number> {
+  /** Waits until the router sends at least so many prefixes to a node. @returns when that was seen */
+  untilVia(node: string, count: number, deadlineMs = DEADLINE_MS): Promise<number> {
     return this.#when(
-      () => (this.prefixesWith(nodes) >= count ? nowMs() : undefined),
-      DEADLINE_MS,
-      () => `only ${this.prefixesWith(nodes)} of ${count} prefixes have ${nodes} next hops`,
+      () => (this.prefixesVia(node) >= count ? nowMs() : undefined),
+      deadlineMs,
+      () => `the router sends only ${this.prefixesVia(node)} of ${count} prefixes to ${node}`,
     );
   }
 

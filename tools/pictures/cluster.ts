@@ -50,10 +50,7 @@ const svg = picture({
   label:
     "Clients' connections reach a router, which spreads them over three nodes by equal-cost paths; each node announces the VIPs that it can serve over BGP, keeps the cluster's state in etcd with the others, and forwards to the servers.",
   frames: [{ x: 235, y: 175, w: 730, h: 142 }],
-  texts: [
-    text(285, 166, 13, 600, "three nodes", "#57606a"),
-    text(510, 348, 12, 400, "checks, connections", "#57606a"),
-  ],
+  texts: [text(285, 166, 13, 600, "three nodes", "#57606a"), text(510, 348, 12, 400, "checks, connections", "#57606a")],
   boxes,
   arrows,
 });

@@ -9,6 +9,7 @@ interface Load {
 }
 
 const TICK_MS = 10;
+const AWAIT_MS = 30_000;
 const loads = new Map<number, Load>();
 
 type Told<K extends ToClient["kind"]> = Extract<ToClient, { readonly kind: K }>;
@@ -44,6 +45,19 @@ async function stop(number: number): Promise<object> {
   return { tally: counter.tally() };
 }
 
+/** Asks without a pause until that server answers. */
+async function untilAnsweredBy({ target, server }: Told<"await">): Promise<object> {
+  const counter = new Counter();
+  const manner = { timeoutMs: 2000, retries: 0, retryPauseMs: 0 };
+  const deadline = performance.now() + AWAIT_MS;
+  while (performance.now() < deadline) {
+    const outcome = await send(target, manner, { counter });
+    if (typeof outcome !== "string" && outcome.server === server)
+      return { atMs: performance.timeOrigin + performance.now() };
+  }
+  throw new Error(`no answer of ${server} within ${AWAIT_MS / 1000} s`);
+}
+
 function answer(message: ToClient): object | Promise<object> {
   switch (message.kind) {
     case "ask":
@@ -52,6 +66,8 @@ function answer(message: ToClient): object | Promise<object> {
       return start(message);
     case "peek":
       return { tally: loads.get(message.load)!.counter.tally() };
+    case "await":
+      return untilAnsweredBy(message);
     case "stop":
       return stop(message.load);
   }

@@ -52,11 +52,24 @@ export class TrafficClient {
     };
   }
 
+  /** Asks again and again until that server answers. @returns when it did, since 1970 */
+  async untilAnsweredBy(target: Target, server: string): Promise<number> {
+    const reply = await this.#send({ kind: "await", target, server });
+    if (!("atMs" in reply)) throw new Error("no time in the answer");
+    return reply.atMs;
+  }
+
   close(): Promise<void> {
     return this.#peer.close();
   }
 
   async #ask(message: ToClient) {
+    const reply = await this.#send(message);
+    if (!("tally" in reply)) throw new Error("no tally in the answer");
+    return reply;
+  }
+
+  async #send(message: ToClient) {
     const reply = await this.#peer.ask(message);
     if ("error" in reply) throw new Error(reply.error);
     return reply;

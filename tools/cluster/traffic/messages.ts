@@ -50,7 +50,8 @@ export type ToClient =
       readonly perSecond: number;
       readonly manner: Manner;
     }
-  | { readonly kind: "peek" | "stop"; readonly load: number };
+  | { readonly kind: "peek" | "stop"; readonly load: number }
+  | { readonly kind: "await"; readonly target: Target; readonly server: string };
 
 /** A question with the number that its answer carries. */
 export type Numbered<T> = T & { readonly id: number };
@@ -58,5 +59,6 @@ export type Numbered<T> = T & { readonly id: number };
 /** What a client's process answers. */
 export type FromClient = { readonly id: number } & (
   | { readonly tally: Tally; readonly answers?: readonly (Answer | string)[] }
+  | { readonly atMs: number }
   | { readonly error: string }
 );
