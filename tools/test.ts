@@ -15,7 +15,7 @@ import { type Package, packages } from "./test-run/workspace.ts";
 
 /** Tests of tools/ with stages of their own, by the beginnings of their paths. */
 const packed = "tools/packed.test.ts";
-const cluster = "tools/cluster/cluster.";
+const cluster = "tools/cluster/e2e/";
 
 interface Stage {
   name: string;

@@ -1,10 +1,10 @@
 // The machines: built, handed out, and removed again whatever happens.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import type { Server } from "node:http";
 import { join } from "node:path";
 
 import { Host } from "./host.ts";
-import { namespacesOf, removeNamespaces, sweepDeadRuns } from "./namespaces.ts";
+import { isAlive, namespacesOf, removeNamespaces, sweepDeadRuns } from "./namespaces.ts";
 import { buildNetwork } from "./network.ts";
 import { hostPlans } from "./plan.ts";
 import { writePrograms } from "./programs.ts";
@@ -17,6 +17,19 @@ RuntimeDirectory=bird
 ExecStart=/usr/sbin/bird -f -c /etc/bird/bird.conf -s /run/bird/bird.ctl -P /run/bird/bird.pid
 `;
 
+/** Not below tmpdir(), which may be below /var or /run: of those the machines have their own. */
+const FOLDERS = "/tmp/flb-";
+
+/** Removes what runs left that were killed: namespaces and folders. */
+function sweep(): void {
+  sweepDeadRuns();
+  const folders = readdirSync("/tmp").map((name) => join("/tmp", name));
+  for (const folder of folders.filter((path) => path.startsWith(FOLDERS))) {
+    const owner = Number(folder.slice(FOLDERS.length).split("-", 1)[0]);
+    if (!isAlive(owner)) rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 /** Cabled machines on which nothing runs yet. */
 export class Lab {
   readonly folder: string;
@@ -25,12 +38,12 @@ export class Lab {
   #systemctl: Server | undefined;
 
   private constructor() {
-    this.folder = mkdtempSync("/tmp/flb-"); // not tmpdir(): the machines have /var and /run of their own
+    this.folder = mkdtempSync(`${FOLDERS}${process.pid}-`);
   }
 
   /** Builds one, after removing what dead runs left. One at a time in a process. */
   static async open(): Promise<Lab> {
-    sweepDeadRuns();
+    sweep();
     const lab = new Lab();
     process.once("exit", lab.#removeOnExit);
     try {

@@ -2,18 +2,18 @@
 // than a CI should wait for is in cluster.long.test.ts.
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 
-import { allNodes, bothVips, Cluster, readyNodes, VIP_PORT } from "./cluster.ts";
-import { reachesAll } from "./demo/check.ts";
-import { etcdLeader } from "./etcd.ts";
-import { crash } from "./faults.ts";
-import { declareMaglev, serversOf } from "./maglev.ts";
-import { describeMeasure, failures, type Measure, takeOut } from "./measure.ts";
-import { whyNoLab } from "./provide.ts";
-import { nowMs } from "./route-monitor.ts";
-import { runSection } from "./run-runbook.ts";
-import type { Tally } from "./traffic/messages.ts";
-import { underLoad } from "./traffic/under-load.ts";
-import { until } from "./until.ts";
+import { allNodes, bothVips, Cluster, readyNodes, VIP_PORT } from "../cluster.ts";
+import { reachesAll } from "../demo/check.ts";
+import { etcdLeader } from "../etcd.ts";
+import { crash } from "../faults.ts";
+import { declareMaglev, serversOf } from "../maglev.ts";
+import { describeMeasure, failures, type Measure, takeOut } from "../measure.ts";
+import { whyNoLab } from "../provide.ts";
+import { nowMs } from "../route-monitor.ts";
+import { runSection } from "../run-runbook.ts";
+import type { Tally } from "../traffic/messages.ts";
+import { underLoad } from "../traffic/under-load.ts";
+import { until } from "../until.ts";
 
 jest.setTimeout(120_000);
 
