@@ -19,6 +19,7 @@ import { terminalProgress } from "./progress.ts";
 import { benchScale } from "./scale.ts";
 import { benchStore } from "./store.ts";
 import { type BenchTable, renderTable } from "./table.ts";
+import { benchVerdicts } from "./verdicts/verdicts.ts";
 
 const PAGE = fileURLToPath(new URL("../../docs/benchmarks.md", import.meta.url));
 
@@ -29,6 +30,7 @@ Suites (default: all, in this order; together about 21 minutes)
   store     transactions and reads of the stores                         15 s
   l4        CPU per request and per connection against HAProxy            2 min
   l4-kernel requests and connections through both drivers and HAProxy    2 min
+  verdicts  how fast the kernel's table follows, 5,000 listeners         1 min
   udp       CPU per datagram and per flow, datagrams a second             2 min
   l7        CPU per HTTP request against HAProxy, nginx, http-proxy       6 min
   memory    of the balancer: idle clients, slow and large uploads         2 min
@@ -75,6 +77,7 @@ const suites: Readonly<Record<string, Suite>> = {
   store: async () => ({ store: await benchStore() }),
   l4: isolated("l4"),
   "l4-kernel": async ({ quick }) => ({ "l4-kernel": await benchL4Kernel(quick ? { rounds: 1, seconds: 1 } : {}) }),
+  verdicts: async ({ quick }) => ({ verdicts: await benchVerdicts({ quick }) }),
   udp: isolated("udp"),
   l7: isolated("l7"),
   memory: isolated("memory"),

@@ -6,6 +6,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const RUNNER = join(import.meta.dirname, "l4-kernel-runner.ts");
+/** Whom the balancer sees as the client. */
+export const CLIENT = "10.1.0.2";
 const VIP = "203.0.113.1";
 const BACKEND = "10.2.0.2";
 const BACKEND_PORT = 8080;
@@ -26,7 +28,8 @@ export interface Measured {
   readonly p99Ms: number;
 }
 
-type Place = "client" | "balancer" | "backend";
+/** A namespace of the bed. */
+export type Place = "client" | "balancer" | "backend";
 
 /** Client – balancer – backend, each a network namespace of its own, over veth. */
 export class KernelBed {
@@ -60,7 +63,7 @@ export class KernelBed {
   }
 
   async startBackend(): Promise<void> {
-    this.#start("backend", ["nginx", "-p", this.#folder, "-c", this.#file("nginx.conf", NGINX_CONFIG)]);
+    this.start("backend", ["nginx", "-p", this.#folder, "-c", this.#file("nginx.conf", NGINX_CONFIG)]);
     await this.#answers(`http://${BACKEND}:${BACKEND_PORT}/`);
   }
 
@@ -69,7 +72,7 @@ export class KernelBed {
     path: Path,
     options: { readonly seconds: number; readonly newConnections: boolean },
   ): Promise<Measured> {
-    const carrier = path.command === undefined ? undefined : this.#start("balancer", path.command);
+    const carrier = path.command === undefined ? undefined : this.start("balancer", path.command);
     await this.#answers(path.url);
     const close = options.newConnections ? ["-H", "Connection: close"] : [];
     const wrk = ["wrk", "-t1", "-c64", `-d${options.seconds}s`, "--latency", ...close, path.url];
@@ -95,8 +98,15 @@ export class KernelBed {
     ip("-n", there, "route", "add", "default", "via", `${network}.1`);
   }
 
-  #start(place: Place, command: readonly string[]): ChildProcess {
-    const child = spawn("ip", ["netns", "exec", nameOf(place), ...command], { stdio: ["ignore", "ignore", "inherit"] });
+  /** Gives a namespace one more address. */
+  address(place: Exclude<Place, "balancer">, address: string): void {
+    ip("-n", nameOf(place), "addr", "add", address, "dev", "up0");
+  }
+
+  /** Starts a program in a namespace. @param ipc whether it takes and sends messages */
+  start(place: Place, command: readonly string[], { ipc = false } = {}): ChildProcess {
+    const stdio = ["ignore", "ignore", "inherit", ...(ipc ? ["ipc" as const] : [])] as const;
+    const child = spawn("ip", ["netns", "exec", nameOf(place), ...command], { stdio: [...stdio] });
     this.#started.push(child);
     return child;
   }
@@ -115,6 +125,13 @@ export class KernelBed {
     writeFileSync(path, text);
     return path;
   }
+}
+
+/** Why the bed cannot be made here; empty when it can. */
+export function whyNotHere(programs: readonly string[]): string {
+  if (process.getuid?.() !== 0) return "needs root";
+  const missing = ["ip", ...programs].filter((one) => spawnSync("sh", ["-c", `command -v ${one}`]).status !== 0);
+  return missing.length > 0 ? `not installed: ${missing.join(", ")}` : "";
 }
 
 const nameOf = (place: Place): string => `fiberlb-bench-${process.pid}-${place}`;

@@ -1,6 +1,4 @@
-import { spawnSync } from "node:child_process";
-
-import { KernelBed, type Measured, type Path } from "./l4-kernel-bed.ts";
+import { KernelBed, type Measured, type Path, whyNotHere } from "./l4-kernel-bed.ts";
 import { median } from "./load.ts";
 import type { BenchTable } from "./table.ts";
 
@@ -15,17 +13,14 @@ export interface BenchL4KernelOptions {
 const TITLE =
   "L4 over the network: one HTTP client (64 connections), one balancer, one backend, in three network namespaces";
 const COLUMNS = ["path", "requests/s", "× HAProxy", "× no balancer", "p99 ms", "connections/s", "× HAProxy"];
-const NEEDED = ["ip", "nft", "haproxy", "nginx", "wrk", "curl"];
+const NEEDED = ["nft", "haproxy", "nginx", "wrk", "curl"];
 
 type Results = ReadonlyMap<string, { readonly keepAlive: Measured[]; readonly connections: Measured[] }>;
 
 /** HAProxy's TCP mode, both drivers of FiberLB, and the same way without a balancer. */
 export async function benchL4Kernel({ rounds = 5, seconds = 2 }: BenchL4KernelOptions = {}): Promise<BenchTable> {
-  const missing = NEEDED.filter((program) => spawnSync("sh", ["-c", `command -v ${program}`]).status !== 0);
-  if (process.getuid?.() !== 0 || missing.length > 0) {
-    const why = missing.length > 0 ? `not installed: ${missing.join(", ")}` : "needs root";
-    return { title: TITLE, columns: COLUMNS, rows: [], notes: [`skipped: ${why}`] };
-  }
+  const why = whyNotHere(NEEDED);
+  if (why !== "") return { title: TITLE, columns: COLUMNS, rows: [], notes: [`skipped: ${why}`] };
   const bed = new KernelBed();
   try {
     await bed.startBackend();

@@ -24,6 +24,8 @@ const enums: readonly (readonly [DescEnum, readonly string[]])[] = [
   [api.ForwardedHeadersSchema, domain.forwardedHeaderModes],
   [api.PathNormalizationSchema, domain.pathNormalizations],
   [api.IpFamilySchema, domain.ipFamilies],
+  [api.AnnounceKindSchema, domain.announceKinds],
+  [api.WhenAllDownSchema, domain.whenAllDownActions],
   [api.ProvisioningStatusSchema, domain.provisioningStatuses],
   [api.OperatingStatusSchema, domain.operatingStatuses],
   [api.NodeStateSchema, domain.nodeStates],

@@ -1,4 +1,5 @@
 import {
+  announceKinds,
   clientAuths,
   completeEntity,
   type Entities,
@@ -23,6 +24,7 @@ import {
   sessionPersistenceTypes,
   tlsVersions,
   toCamelCase,
+  whenAllDownActions,
 } from "@fiberlb/types";
 import fc from "fast-check";
 
@@ -229,6 +231,18 @@ const specs: { readonly [K in ResourceKind]: fc.Arbitrary<object> } = {
       description: word,
       cidrs: fc.uniqueArray(cidr, { minLength: 1, maxLength: 3 }),
       autoAssign: flag,
+      announce: some({ kind: maybe(announceKinds), interface: fc.constantFrom("eth0", "bond0.17") }),
+      bgp: some({
+        nextHop: fc.oneof(fc.constant("self"), ipv4),
+        nextHopV6: fc.oneof(fc.constant("self"), ipv6),
+        communities: unique(fc.tuple(fc.nat(65_535), fc.nat(65_535)).map((parts) => parts.join(":"))),
+        largeCommunities: unique(fc.tuple(uint32, uint32, uint32).map((parts) => parts.join(":"))),
+        localPref: uint32,
+        med: uint32,
+        aggregateV4: fc.integer({ min: 8, max: 32 }),
+        aggregateV6: fc.integer({ min: 16, max: 128 }),
+        whenAllDown: maybe(whenAllDownActions),
+      }),
     },
     ["name", "cidrs"],
   ),

@@ -43,7 +43,8 @@ export interface AnnounceReport {
 export interface Speaker {
   /**
    * Makes exactly these the routes that the daemon announces for us; the empty set withdraws all. The set is recorded at once,
-   * also while the daemon can't be reached, and the latest one rules. Resolves when the daemon holds it, or a later one.
+   * also while the daemon can't be reached, and the latest one rules. Resolves when the daemon holds it, or a later one. Before
+   * the first call nothing is withdrawn: routes that an earlier process left behind stay until it is known what should be.
    * @throws RouteError when a route is not valid; nothing is changed
    * @throws SpeakerError when the daemon does not have the set now; the speaker goes on trying
    */

@@ -43,5 +43,7 @@ export { buildTable, createBuilder, TableBuilder } from "./table/builder.ts";
 export type { BuilderOptions, TableOptions } from "./table/builder.ts";
 export { slotsByteLength } from "./table/slots.ts";
 export type { AllocateSlots, SlotArray } from "./table/slots.ts";
+export { successor, withUsable } from "./table/succession.ts";
+export type { Succession } from "./table/succession.ts";
 export { MaglevTable, tableFromSlots } from "./table/table.ts";
 export type { ViewOptions } from "./table/table.ts";

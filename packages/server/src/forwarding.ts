@@ -2,6 +2,7 @@
  * The forwarding half of a node: what the store says → VIPs, Maglev tables, sockets, health checks; and back, what became
  * of it. Knows no RPC.
  */
+import type { Serving } from "./announce/serving.ts";
 import type { Clock } from "./clock.ts";
 import type { ApplyReport, DataPlane } from "./data/data-plane.ts";
 import { routeProblems } from "./data/l7/route-problems.ts";
@@ -28,6 +29,8 @@ export interface ForwardingParts {
   readonly monitor: HealthMonitor;
   readonly binder: VipBinder;
   readonly session: Pick<NodeSession, "recordHealth" | "forgetHealth">;
+  /** Learns what this node can serve. Default: nobody asks. */
+  readonly serving?: Serving;
   readonly lookups: Lookups;
   /** Names that backends are called by: to be resolved from now on. */
   readonly followNames: (hosts: ReadonlySet<string>) => void;
@@ -53,6 +56,7 @@ export class Forwarding {
   /** Policies that can't be carried out, by load balancer. */
   readonly #routeProblems = new Map<string, readonly Problem[]>();
   #appliedRevision = 0;
+  #isReady = false;
   #snapshot: Snapshot = { revision: 0, units: new Map() };
 
   constructor(parts: ForwardingParts) {
@@ -61,7 +65,7 @@ export class Forwarding {
 
   /** Whether a configuration has been applied, since start. */
   get ready(): boolean {
-    return this.#appliedRevision > 0;
+    return this.#isReady;
   }
 
   /** What the data plane serves now. */
@@ -88,8 +92,14 @@ export class Forwarding {
       this.#noteRouteProblems(snapshot);
       this.#follow(names);
       this.#check(trees);
+      const touched = [...this.#touched];
       this.#touched.clear();
+      this.#isReady = true;
       this.report(report);
+      this.#parts.serving?.applied(
+        { units: snapshot.units, trees, touched },
+        { ...report, vipProblems: this.#vipProblems },
+      );
       log.debug("configuration applied", {
         revision: snapshot.revision,
         loadBalancers: snapshot.units.size,
@@ -104,8 +114,10 @@ export class Forwarding {
   }
 
   /** What the data plane says of itself, at an apply or later: published to the other nodes and the API. */
-  report({ revision, problems }: ApplyReport): void {
-    const { report, log } = this.#parts;
+  report(said: ApplyReport): void {
+    const { revision, problems } = said;
+    const { report, serving, log } = this.#parts;
+    serving?.reported({ ...said, vipProblems: this.#vipProblems });
     const withoutVip = new Set(this.#vipProblems.map(({ loadBalancerId }) => loadBalancerId));
     // A VIP that is missing is why its listeners cannot be bound: one reason, not two.
     const all = [
@@ -116,14 +128,19 @@ export class Forwarding {
     ];
     this.#appliedRevision = Math.max(this.#appliedRevision, revision);
     for (const line of this.#changes(all)) log.warn(line.event, line.fields);
-    report.applied({ revision: this.#appliedRevision, problems: all });
+    report.applied({
+      revision: this.#appliedRevision,
+      problems: all.map(({ isClosed: _, ...problem }) => problem),
+    });
   }
 
   /** A backend's health has changed: the data path, the tables and the store hear of it, in this order. */
   verdict({ backendId, loadBalancerId, health, reason, target, previous, atMs }: Verdict): void {
-    const { dataPlane, tables, session, log } = this.#parts;
-    dataPlane.setHealth(backendId, health);
+    const { dataPlane, tables, session, serving, log } = this.#parts;
+    // The table first: what a verdict changes of both is loaded in one go.
     tables.setHealth(backendId, health);
+    dataPlane.setHealth(backendId, health);
+    serving?.verdict(loadBalancerId, backendId, health);
     this.#noteVerdict(loadBalancerId, backendId);
     session.recordHealth([{ backendId, loadBalancerId, health, reason, since: new Date(atMs).toISOString() }]);
     const fields = {

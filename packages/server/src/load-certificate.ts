@@ -12,6 +12,8 @@ import type { CertificateAnswer, NamedCertificate } from "./snapshot/certificate
 export interface CertificateSource {
   readonly repository: Pick<Repository, "reader">;
   readonly keyRing: KeyRing;
+  /** One that is at hand without the store: what is behind an id never changes. */
+  readonly kept?: (id: string) => Certificate | undefined;
 }
 
 /**
@@ -19,10 +21,12 @@ export interface CertificateSource {
  * @throws StoreError when the store cannot be asked.
  */
 export async function loadCertificate(
-  { repository, keyRing }: CertificateSource,
+  { repository, keyRing, kept }: CertificateSource,
   { owner, id }: NamedCertificate,
 ): Promise<CertificateAnswer> {
   try {
+    const keptEntity = kept?.(id);
+    if (keptEntity !== undefined) return openCertificate(keptEntity, keyRing);
     const { orgId, projectId } = owner;
     const location = { kind: "certificate", id, loadBalancerId: "", parentId: "" } as const;
     const stored = await repository.reader.at<"certificate">({ orgId, projectId }, location);
@@ -36,7 +40,7 @@ export async function loadCertificate(
 
 function openCertificate(entity: Certificate, keyRing: KeyRing): CertificateAnswer {
   const { id, name, certificatePem, sealedPrivateKey } = entity;
-  if (sealedPrivateKey === undefined) return { ok: true, material: { certificatePem } };
+  if (sealedPrivateKey === undefined) return { ok: true, material: { certificatePem, stored: entity } };
   const label = `certificate ${name} (${id})`;
   const key = openKey({ ...entity, sealedPrivateKey }, keyRing);
   if (!key.ok) return refusal(label, key.problem);
@@ -45,7 +49,7 @@ function openCertificate(entity: Certificate, keyRing: KeyRing): CertificateAnsw
   const fault = tlsFault({ certificatePem, privateKeyPem });
   if (fault !== undefined) return refusal(label, `cannot be used for TLS: ${fault}; upload another one and name that`);
   const keyPair = { id, chainPem: certificatePem, privateKeyPem, names: certificateNames(certificatePem) };
-  return { ok: true, material: { certificatePem, keyPair } };
+  return { ok: true, material: { certificatePem, keyPair, stored: entity } };
 }
 
 type OpenedKey =

@@ -5,17 +5,20 @@
 import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 
-import type { Cidr, VipPoolSpec } from "@fiberlb/types";
+import { type Cidr, invalid, parseSpec, type VipPoolSpec } from "@fiberlb/types";
 
 import { startAdminServer } from "./admin-server.ts";
 import type { Clock } from "./clock.ts";
 import { type Config, DEFAULT_VIP_POOLS, parseListen } from "./config/config.ts";
+import { vipPoolSpecs } from "./config/vip-pools.ts";
 import { type ControlPlane, createControlPlane } from "./control/control-plane.ts";
 import type { TlsMaterial } from "./control/http/one-port.ts";
 import { nodeName } from "./data-folder.ts";
 import type { DataPlane } from "./data/data-plane.ts";
+import { enterStore } from "./enter-store.ts";
 import type { Forwarding } from "./forwarding.ts";
 import type { HealthMonitor } from "./health/monitor.ts";
+import type { LastApplied } from "./last-applied/last-applied.ts";
 import type { Log } from "./log.ts";
 import { ApiCalls } from "./metrics/api-calls.ts";
 import { renderMetrics } from "./metrics/exposition.ts";
@@ -44,6 +47,8 @@ export interface ManagementOptions {
   readonly store: OpenedStore;
   readonly dataPlane: DataPlane;
   readonly keyRing: KeyRing;
+  /** Keeps what is applied on this node's disk; absent: it does not start without its store. */
+  readonly lastApplied?: LastApplied;
   /** Names the key that secrets are sealed with. */
   readonly keyFingerprint: string;
   /** What the process before this one knew; VIPs and traffic are then left alone when the start fails. */
@@ -82,19 +87,27 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
   const { config, store, dataPlane, inheritance } = options;
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(() => store.close());
-  if (config.store.kind === "etcd") await claimKey(options);
   const apiCalls = new ApiCalls();
   const control = createNodeControlPlane({ ...options, apiCalls });
-  await control.start();
   cleanup.defer(() => control.close({ graceMs: 0 }));
   const identity = { name: nodeName(config), version: options.version, startedAt: options.instance.startedAt };
   const session = control.repository.openNodeSession(identity.name, options.instance);
   cleanup.defer(() => session.close());
-  await session.claim();
+  const entry = await enterStore({
+    ...options,
+    mayWait: options.lastApplied !== undefined,
+    enter: async () => {
+      if (config.store.kind === "etcd") await claimKey(options);
+      await control.start();
+      await session.claim();
+    },
+  });
+  cleanup.defer(() => entry.stop());
   // Whoever cannot have the ports should know before taking over any listener.
   if (inheritance !== undefined) await lookAtPorts(config);
   await options.startDataPlane();
-  const started = await startForwarding({ ...options, repository: control.repository, session, identity });
+  const isStoreAway = entry.isAway;
+  const started = await startForwarding({ ...options, repository: control.repository, session, identity, isStoreAway });
   options.onForwarding(started.forwarding);
   cleanup.defer(() => (inheritance === undefined ? started.stop() : forsake(started)));
   const api = parseListen(config.api.listen)!;
@@ -109,6 +122,7 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
     known: () => started.known(),
     halt: () => started.halt(),
     async stop() {
+      await entry.stop();
       // Before everything else, so that nobody is told of changes that nobody applies any more.
       await control.close({ graceMs: API_GRACE_MS });
       await started.stop();
@@ -118,6 +132,7 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
     async release() {
       // Each of them, whatever becomes of the others: what stays open keeps the next process from starting.
       await using closing = new AsyncDisposableStack();
+      await entry.stop();
       closing.defer(() => admin.close());
       closing.defer(() => store.close());
       closing.defer(() => started.detach());
@@ -147,7 +162,7 @@ function createNodeControlPlane(parts: ManagementOptions & { readonly apiCalls: 
     store,
     clock,
     keyRing,
-    vipPools: (config.vipPools ?? DEFAULT_VIP_POOLS) as readonly unknown[] as readonly VipPoolSpec[],
+    vipPools: configuredPools(config),
     vipReuseDelayMs: config.vipReuseDelayS * 1000,
     deniedCidrs: (config.backends.deniedCidrs ?? []) as readonly string[] as readonly Cidr[],
     traffic: dataPlane,
@@ -161,6 +176,15 @@ function createNodeControlPlane(parts: ManagementOptions & { readonly apiCalls: 
       warn: (message) => log.warn(message),
       error: (what, error) => log.error(`${what} failed`, { error }),
     },
+  });
+}
+
+/** Checked with the configuration. */
+function configuredPools({ vipPools }: Config): readonly VipPoolSpec[] {
+  return vipPoolSpecs(vipPools ?? DEFAULT_VIP_POOLS).map((pool) => {
+    const spec = parseSpec("vipPool", pool);
+    if (!spec.ok) throw invalid(spec.violations);
+    return spec.value;
   });
 }
 
@@ -227,6 +251,7 @@ function metricsText({ dataPlane, forwarding, monitor, apiCalls }: AdminParts): 
         health.get(id) === undefined || health.get(id) === "UNKNOWN" ? undefined : health.get(id) === "ONLINE",
       health: monitor.figures(),
       workerLosses: dataPlane.workerLosses,
+      conntrackEntries: dataPlane.conntrackEntries?.() ?? new Map(),
       apiRequests: apiCalls.samples(),
     }),
   );

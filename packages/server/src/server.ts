@@ -3,6 +3,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
+import { join } from "node:path";
 import type { Duplex } from "node:stream";
 
 import { type Clock, delay, systemClock } from "./clock.ts";
@@ -15,6 +16,8 @@ import type { DataPlane } from "./data/data-plane.ts";
 import { createDataPlane, type DataPlaneOptions } from "./data/pool.ts";
 import type { Forwarding } from "./forwarding.ts";
 import { deriveSessionKey, deriveTicketSecret, loadKey } from "./key-file.ts";
+import { LastApplied } from "./last-applied/last-applied.ts";
+import { SavedFiles } from "./last-applied/saved-files.ts";
 import type { Log } from "./log.ts";
 import { type Management, startManagement } from "./management.ts";
 import { type OpenedStore, openStore } from "./open-store.ts";
@@ -63,6 +66,8 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
+/** After a takeover nothing is urgent: clients that are about to ask on an idle connection are waited for. */
+const HANDED_OVER_IDLE_GRACE_MS = 5000;
 /** Between two attempts to get the store back from a process that is about to end. */
 const TAKE_BACK_INTERVAL_MS = 500;
 
@@ -199,7 +204,8 @@ class RunningNode implements RunningServer {
     await this.#handOver?.done;
     if (this.#phase === "managing") return this.#management?.stop();
     this.#management?.halt();
-    await this.dataPlane.stop({ drainTimeoutMs: this.#parts.config.shutdown.drainTimeoutMs });
+    const { drainTimeoutMs } = this.#parts.config.shutdown;
+    await this.dataPlane.stop({ drainTimeoutMs, idleGraceMs: HANDED_OVER_IDLE_GRACE_MS });
   }
 
   async #manage(store: Management["store"], inheritance?: Inheritance): Promise<void> {
@@ -218,6 +224,7 @@ class RunningNode implements RunningServer {
       keyRing: this.#keyRing,
       keyFingerprint: this.#keyFingerprint,
       instance: this.#instance,
+      ...keepLastApplied(this.#parts),
       ...(inheritance !== undefined && { inheritance }),
       onForwarding: (forwarding) => (this.#forwarding = forwarding),
       startDataPlane: async () => {
@@ -302,6 +309,13 @@ class RunningNode implements RunningServer {
     await this.#manage(store, inheritance);
     this.#phase = "managing";
   }
+}
+
+/** A store on this host's disk needs no copy beside it. */
+function keepLastApplied({ config, clock, log }: Parts): { readonly lastApplied?: LastApplied } {
+  const folder = config.store.kind === "etcd" ? dataFolder(config) : undefined;
+  if (folder === undefined) return {};
+  return { lastApplied: new LastApplied({ files: new SavedFiles(join(folder, "last-applied")), clock, log }) };
 }
 
 type DataPlaneParts = Required<

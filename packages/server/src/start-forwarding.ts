@@ -3,12 +3,15 @@
  */
 import { networkInterfaces } from "node:os";
 
+import type { Certificate } from "@fiberlb/types";
+
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config/config.ts";
 import { dataFile } from "./data-folder.ts";
 import type { DataPlane } from "./data/data-plane.ts";
 import { Forwarding } from "./forwarding.ts";
 import { createHealthMonitor, type HealthMonitor } from "./health/monitor.ts";
+import type { LastApplied, SavedConfiguration } from "./last-applied/last-applied.ts";
 import { loadCertificate } from "./load-certificate.ts";
 import type { Log } from "./log.ts";
 import { DrainWatch, type Withdrawable } from "./node-drain.ts";
@@ -46,6 +49,10 @@ export interface ForwardingInputs {
   readonly announcers?: readonly Withdrawable[];
   /** What the process before this one knew. */
   readonly inheritance?: Inheritance;
+  /** Keeps what is applied on disk; absent: without the store nothing is forwarded. */
+  readonly lastApplied?: LastApplied;
+  /** The store was found away. */
+  readonly isStoreAway?: boolean;
 }
 
 /** What was started, and the way to end it. */
@@ -69,10 +76,9 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
   const { health } = parts.inheritance ?? NO_INHERITANCE;
   const election = repository.openElection(identity.name, session);
   const capabilities = ["userspace", ...((await dataPlane.capabilities?.()) ?? [])];
-  const { forwarding, publisher, monitor, resolver, tables, binder, report, names } = wire(parts, {
-    election,
-    capabilities,
-  });
+  const saved = parts.isStoreAway === true ? await loadLastApplied(parts) : undefined;
+  const wired = wire(parts, { election, capabilities, saved });
+  const { forwarding, publisher, monitor, resolver, tables, binder, report } = wired;
   const drain = new DrainWatch({
     name: identity.name,
     maintenance: repository.maintenance,
@@ -83,10 +89,11 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
     log,
   });
   for (const [backendId, verdict] of health) {
-    dataPlane.setHealth(backendId, verdict);
+    // The table first: what a verdict changes of both is loaded in one go.
     tables.setHealth(backendId, verdict);
+    dataPlane.setHealth(backendId, verdict);
   }
-  await publisher.start();
+  await publisher.start({ isAway: saved !== undefined });
   const halt = (): void => {
     monitor.stop();
     resolver.stop();
@@ -96,6 +103,7 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
     drain.stop();
     election.stop();
     await publisher.stop();
+    await parts.lastApplied?.stop();
   };
   return {
     forwarding,
@@ -106,7 +114,7 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
       await endPublishing();
       await session.close();
     },
-    known: () => ({ health: verdictsOf(monitor), addresses: addressesOf(names(), resolver) }),
+    known: () => ({ health: verdictsOf(monitor), addresses: wired.addresses() }),
     async stop() {
       await endPublishing();
       halt();
@@ -121,22 +129,25 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
 interface NodeTraits {
   readonly election: Election;
   readonly capabilities: readonly string[];
+  /** To begin with, while the store is away. */
+  readonly saved: SavedConfiguration | undefined;
 }
 
 /** The parts that know each other. */
-function wire(parts: ForwardingInputs, { election, capabilities }: NodeTraits) {
-  const { config, log, clock, identity, dataPlane, repository, session, random = systemRandom } = parts;
-  const tables = new MaglevTables({ clock, onTable: (table) => dataPlane.setTable(table) });
+function wire(parts: ForwardingInputs, { election, capabilities, saved }: NodeTraits) {
+  const { config, log, clock, identity, dataPlane, repository, session, lastApplied, random = systemRandom } = parts;
+  const tables = new MaglevTables({ onTable: (table) => dataPlane.setTable(table) });
   const binder = createNodeBinder(config, log);
   const resolver = startNames({
     ...parts,
     random,
     election,
-    known: new Map((parts.inheritance ?? NO_INHERITANCE).addresses),
+    known: new Map([...(saved?.addresses ?? []), ...(parts.inheritance ?? NO_INHERITANCE).addresses]),
     onChange: (name) => publisher.resolved(new Set([name])),
   });
   const monitor = createHealthMonitor({ clock, random, onVerdict: (verdict) => forwarding.verdict(verdict) });
-  const certificates = new CertificateShelf((named) => loadCertificate(parts, named));
+  const kept = (id: string): Certificate | undefined => saved?.certificates.get(id);
+  const certificates = new CertificateShelf((named) => loadCertificate({ ...parts, kept }, named));
   const lookups: Lookups = {
     resolveHost: (host) => resolver.resolve(host),
     findCertificate: (id) => certificates.find(id),
@@ -151,17 +162,40 @@ function wire(parts: ForwardingInputs, { election, capabilities }: NodeTraits) {
     names = hosts;
     resolver.apply(hosts);
   };
+  const addresses = (): Inheritance["addresses"] => addressesOf(names, resolver);
+  lastApplied?.use({ names: addresses, certificate: (id) => storedForm(certificates, id) });
   const shared = { dataPlane, tables, monitor, binder, session, lookups, clock, log };
   const forwarding = new Forwarding({ ...shared, report, followNames });
   const publisher = new Publisher({
     source: repository,
     resolveHost: lookups.resolveHost,
     certificates,
-    onSnapshot: (published) => forwarding.apply(published),
+    ...(saved !== undefined && { saved: saved.trees }),
+    onSnapshot: async (published) => {
+      await forwarding.apply(published);
+      lastApplied?.note(published);
+    },
     clock,
     log,
   });
-  return { forwarding, publisher, monitor, resolver, tables, binder, report, names: () => names };
+  return { forwarding, publisher, monitor, resolver, tables, binder, report, addresses };
+}
+
+const storedForm = (certificates: CertificateShelf, id: string): Certificate | undefined => {
+  const found = certificates.find(id);
+  return found.ok ? found.material.stored : undefined;
+};
+
+async function loadLastApplied({ lastApplied, log }: ForwardingInputs): Promise<SavedConfiguration | undefined> {
+  const saved = await lastApplied?.load();
+  if (saved === undefined) return undefined;
+  if (saved.trees.length === 0) log.warn("nothing is forwarded until the store can be reached: nothing was kept here");
+  else
+    log.warn("what was applied last is forwarded until the store can be reached", {
+      loadBalancers: saved.trees.length,
+      savedAt: new Date(saved.savedAtMs).toISOString(),
+    });
+  return saved;
 }
 
 function createNodeBinder(config: Config, log: Log): VipBinder {

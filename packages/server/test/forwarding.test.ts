@@ -183,12 +183,12 @@ describe("Forwarding", () => {
     expect(names).toEqual([["app.internal"], ["app.internal", "db.internal"]]);
   });
 
-  it("tells a verdict to the data path, the tables and the store, in this order", async () => {
+  it("tells a verdict to the tables, the data path and the store, in this order", async () => {
     const a = tree("127.10.0.1", "10.0.0.1");
     await apply([a]);
     steps = [];
     const id = judge(a);
-    expect(steps).toEqual([`data plane: ${id} ONLINE`, `tables: ${id} ONLINE`, "session"]);
+    expect(steps).toEqual([`tables: ${id} ONLINE`, `data plane: ${id} ONLINE`, "session"]);
   });
 
   it("takes verdicts back on backends that are gone or no longer checked", async () => {

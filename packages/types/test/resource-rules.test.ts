@@ -118,5 +118,23 @@ describe("VIP pool", () => {
     [{ cidrs: ["10.0.0.0/24", "10.0.0.7-10.0.1.1"] }, "cidrs[1] must not overlap: 10.0.0.7-10.0.1.1 and 10.0.0.0/24"],
     [{ cidrs: ["10.0.0.0/24", "10.0.0.0/24"] }, 'cidrs[1] must not be there twice: "10.0.0.0/24"'],
     [{ name: "" }, "name is required"],
+    [
+      { announce: { kind: "L2" } },
+      "announce.interface is required with kind L2: the network interface that gets the addresses",
+    ],
+    [{ announce: { kind: "bgp" } }, 'announce.kind must be one of BGP, L2, NONE, not "bgp"'],
+    [{ announce: { interface: "eth 0" } }, 'announce.interface must be the name of a network interface, not "eth 0"'],
+    [{ bgp: { nextHop: "fd00::1" } }, 'bgp.next_hop must be "self" or an IPv4 address, not "fd00::1"'],
+    [{ bgp: { nextHopV6: "10.0.0.1" } }, 'bgp.next_hop_v6 must be "self" or an IPv6 address, not "10.0.0.1"'],
+    [
+      { bgp: { communities: ["64500:65536"] } },
+      'bgp.communities[0] must be 2 numbers of 0 to 65535 with colons between them, such as 64500:100, not "64500:65536"',
+    ],
+    [
+      { bgp: { largeCommunities: ["1:2"] } },
+      'bgp.large_communities[0] must be 3 numbers of 0 to 4294967295 with colons between them, such as 64500:1:2, not "1:2"',
+    ],
+    [{ bgp: { aggregateV4: 33 } }, "bgp.aggregate_v4 must be 8 to 32, not 33"],
+    [{ bgp: { whenAllDown: "GO" } }, 'bgp.when_all_down must be one of ANNOUNCE, WITHDRAW, not "GO"'],
   ]);
 });

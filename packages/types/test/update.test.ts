@@ -121,7 +121,7 @@ describe("applyUpdate", () => {
 describe("masks", () => {
   it("must not be empty", () => {
     expect(sentences(update("vipPool", { cidrs: [] }))).toEqual([
-      "update_mask must name the fields that change; a VIP pool has description, cidrs, auto_assign",
+      "update_mask must name the fields that change; a VIP pool has description, cidrs, auto_assign, announce, bgp",
     ]);
   });
 

@@ -14,7 +14,8 @@ export interface RefusedPath {
  * changes and tells what came of them.
  */
 export class RouteBook {
-  #desired: PathTable = new Map();
+  /** Undefined until the first announcement: what an earlier process left in the daemon stays until we know better. */
+  #desired: PathTable | undefined;
   #held = new Map<Cidr, Path>();
   /** Whether `#held` is what the daemon said, and not what it was before the connection was lost. */
   #known = false;
@@ -25,7 +26,7 @@ export class RouteBook {
   #changedSinceListing: Set<Cidr> | undefined;
 
   get desiredCount(): number {
-    return this.#desired.size;
+    return this.#desired?.size ?? 0;
   }
 
   get heldCount(): number {
@@ -43,7 +44,7 @@ export class RouteBook {
   }
 
   isDesired(prefix: Cidr): boolean {
-    return this.#desired.has(prefix);
+    return this.#desired?.has(prefix) === true;
   }
 
   setDesired(desired: PathTable): void {
@@ -84,7 +85,7 @@ export class RouteBook {
 
   /** Up to `atMost` changes, withdrawals first; undefined when nothing is to be done or nothing is known yet. */
   next(atMost: number): RouteChanges | undefined {
-    if (!this.#known) return undefined;
+    if (!this.#known || this.#desired === undefined) return undefined;
     this.#plan ??= diffRoutes(this.#desired, this.#held);
     const changes = nextChanges(this.#plan, atMost);
     return noChanges(changes) ? undefined : changes;

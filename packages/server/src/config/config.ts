@@ -2,9 +2,11 @@ import { parseCidr, parseSpec } from "@fiberlb/types";
 import { parse as parseYaml, YAMLParseError } from "yaml";
 import type { z } from "zod";
 
-import { configKeys } from "./keys.ts";
+import { bgpProblems } from "./bgp-schema.ts";
+import { configKeys, namesAt } from "./keys.ts";
 import { nearest } from "./nearest.ts";
 import { type Config, configSchema, parseListen } from "./schema.ts";
+import { vipPoolSpecs } from "./vip-pools.ts";
 
 export { type Config, configSchema, DEFAULT_VIP_POOLS, type ListenAddress, parseListen } from "./schema.ts";
 
@@ -120,22 +122,11 @@ function explain(issue: z.core.$ZodIssue, where: string): string[] {
   if (issue.code !== "unrecognized_keys") return [`${where}${path}: ${issue.message}`];
   return issue.keys.map((key) => {
     const full = path === "" ? key : `${path}.${key}`;
-    const siblings = knownKeys(path.replaceAll(/\.?\d+(?=\.|$)/g, ""));
+    const siblings = namesAt(configSchema, issue.path);
     const close = nearest(key, siblings);
-    const hint = close === undefined ? `known here: ${[...siblings].join(", ")}` : `did you mean "${close}"?`;
+    const hint = close === undefined ? `known here: ${siblings.join(", ")}` : `did you mean "${close}"?`;
     return `${where}unknown key "${full}"; ${hint}`;
   });
-}
-
-/** Names that may stand below a path of the file. */
-function knownKeys(path: string): Set<string> {
-  if (path === "vipPools") return new Set(["name", "cidrs", "autoAssign"]);
-  const prefix = path === "" ? "" : `${path}.`;
-  return new Set(
-    configKeys(configSchema)
-      .filter((key) => key.path.startsWith(prefix))
-      .map((key) => key.path.slice(prefix.length).split(".")[0]!),
-  );
 }
 
 /** What each key allows but the keys together do not. */
@@ -151,7 +142,15 @@ function contradictions(config: Config): string[] {
   if (config.store.kind === "etcd") problems.push(...etcdProblems(config));
   if (config.dataPlane.engine === "linux")
     problems.push('dataPlane.engine: "linux" is not in this release; use "auto" or "node"');
-  return [...problems, ...addressProblems(config)];
+  return [...problems, ...bgpProblems(config.bgp), ...announceProblems(config), ...addressProblems(config)];
+}
+
+function announceProblems({ vipPools = [], bgp }: Config): string[] {
+  if (bgp !== undefined) return [];
+  return vipPools.flatMap(({ announce, bgp: own }, index) => [
+    ...(announce?.kind === "bgp" ? [`vipPools.${index}.announce.kind: bgp needs the section bgp`] : []),
+    ...(own === undefined ? [] : [`vipPools.${index}.bgp: is without effect without the section bgp`]),
+  ]);
 }
 
 /** What a cluster needs that a node alone does not. */
@@ -179,8 +178,8 @@ function etcdProblems({ store, secrets }: Config): string[] {
 }
 
 /** Addresses are checked as the API would check them. */
-function addressProblems({ vipPools = [], backends }: Config): string[] {
-  const pools = vipPools.flatMap((pool, index) => {
+function addressProblems({ vipPools, backends }: Config): string[] {
+  const pools = vipPoolSpecs(vipPools ?? []).flatMap((pool, index) => {
     const spec = parseSpec("vipPool", pool);
     return spec.ok ? [] : spec.violations.map(({ field, description }) => `vipPools.${index}.${field} ${description}`);
   });

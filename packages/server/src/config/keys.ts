@@ -16,6 +16,7 @@ export interface ConfigKey {
 interface JsonSchema {
   readonly type?: string;
   readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly items?: JsonSchema;
   readonly enum?: readonly unknown[];
   readonly const?: unknown;
   readonly anyOf?: readonly JsonSchema[];
@@ -27,8 +28,19 @@ interface JsonSchema {
 
 /** Every leaf of a configuration schema, in file order. */
 export function configKeys(schema: z.ZodType): readonly ConfigKey[] {
-  return leaves(z.toJSONSchema(schema, { io: "input" }) as JsonSchema, []);
+  return leaves(jsonSchemaOf(schema), []);
 }
+
+/** Names that may stand in the mapping at a path; that of a list's entries is the list's, or one with indices. */
+export function namesAt(schema: z.ZodType, path: readonly PropertyKey[]): readonly string[] {
+  const at = path.reduce<JsonSchema | undefined>(
+    (inner, step) => (typeof step === "number" ? inner?.items : inner?.properties?.[String(step)]),
+    jsonSchemaOf(schema),
+  );
+  return Object.keys(at?.properties ?? {});
+}
+
+const jsonSchemaOf = (schema: z.ZodType): JsonSchema => z.toJSONSchema(schema, { io: "input" }) as JsonSchema;
 
 function leaves(schema: JsonSchema, path: readonly string[]): ConfigKey[] {
   if (schema.properties !== undefined)

@@ -1,4 +1,7 @@
+import { routeSettings } from "@fiberlb/types";
 import { z } from "zod";
+
+import { bgpSchema } from "./bgp-schema.ts";
 
 const MAX_MS = 3_600_000;
 
@@ -46,10 +49,23 @@ const vipPool = z.strictObject({
     .boolean()
     .default(true)
     .meta({ description: "Whether a load balancer that names no pool may get an address from it" }),
+  announce: z
+    .strictObject({
+      kind: z.enum(["bgp", "l2", "none"]).optional(),
+      interface: z.string().min(1).max(15).optional(),
+    })
+    .optional()
+    .meta({ description: "How its VIPs are announced; kind is bgp where there is a bgp section, else none" }),
+  bgp: z
+    .strictObject({ ...routeSettings, whenAllDown: z.enum(["announce", "withdraw"]).optional() })
+    .optional()
+    .meta({ description: "What differs from the bgp section for its VIPs" }),
 });
 
 /** The pool of a node that was given none: only this host can reach it. */
-export const DEFAULT_VIP_POOLS = [{ name: "default", cidrs: ["127.10.0.0/16"], autoAssign: true }] as const;
+export const DEFAULT_VIP_POOLS: readonly z.infer<typeof vipPool>[] = [
+  { name: "default", cidrs: ["127.10.0.0/16"], autoAssign: true },
+];
 
 const node = z.strictObject({
   name: z
@@ -185,7 +201,8 @@ export const configSchema = z.strictObject({
   store: section(store),
   auth: section(auth),
   vipPools: z.array(vipPool).min(1).optional().meta({
-    description: "First start only: later the store's pools rule. Absent: one pool, 127.10.0.0/16, for this host alone",
+    description:
+      "First start only: later the store's pools rule. Absent: one pool, 127.10.0.0/16, for this host alone. Each has name, cidrs, autoAssign, announce {kind: bgp, l2 or none; interface}, bgp {nextHop, nextHopV6, communities, largeCommunities, localPref, med, aggregateV4, aggregateV6, whenAllDown}",
   }),
   vipReuseDelayS: z
     .int()
@@ -194,6 +211,7 @@ export const configSchema = z.strictObject({
     .default(60)
     .meta({ description: "How long a freed VIP is not handed out again unless asked for" }),
   dataPlane: section(dataPlane),
+  bgp: bgpSchema.optional(),
   shutdown: section(shutdown),
   secrets: section(secrets),
   backends: section(backends),

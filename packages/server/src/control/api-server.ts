@@ -9,12 +9,20 @@ import type { Authenticator } from "./auth/authenticator.ts";
 import { HealthState, healthRoutes } from "./health.ts";
 import { connectHandler } from "./http/connect-handler.ts";
 import { createOnePortServer, type OnePortOptions, type OnePortServer, type TlsMaterial } from "./http/one-port.ts";
-import { type ApiCall, authInterceptor, errorInterceptor, observingInterceptor } from "./interceptors.ts";
+import {
+  type ApiCall,
+  authInterceptor,
+  errorInterceptor,
+  gateInterceptor,
+  observingInterceptor,
+} from "./interceptors.ts";
 import { reflectionRoutes } from "./reflection.ts";
 
 export interface ApiServerOptions extends Omit<OnePortOptions, "clock"> {
   readonly clock: Clock;
   readonly authenticator: Authenticator;
+  /** Why nothing can be served now, if so. */
+  readonly whyClosed: () => string | undefined;
   /** Of `routes`, for reflection and health. */
   readonly services: readonly DescService[];
   readonly routes: (router: ConnectRouter) => void;
@@ -52,6 +60,7 @@ export class ApiServer {
       interceptors: [
         observingInterceptor(options.clock, options.onCall),
         errorInterceptor(options.onUnexpected),
+        gateInterceptor(options.whyClosed, OPEN_SERVICES),
         authInterceptor(options.authenticator, OPEN_SERVICES),
       ],
       jsonOptions: { alwaysEmitImplicit: true, ignoreUnknownFields: false },

@@ -22,6 +22,7 @@ import type { Cidr, VipPoolSpec } from "@fiberlb/types";
 import type { Clock } from "../clock.ts";
 import type { KeyRing } from "../repository/key-ring.ts";
 import { Repository } from "../repository/repository.ts";
+import { checkSchema } from "../repository/schema-version.ts";
 import { ApiServer } from "./api-server.ts";
 import { type Authenticator, openAuthenticator } from "./auth/authenticator.ts";
 import { backendService } from "./backend-service.ts";
@@ -79,7 +80,10 @@ export interface ControlPlaneLog {
 export interface ControlPlane {
   /** For the snapshot publisher, the node's session, and the announcer. */
   readonly repository: Repository;
-  /** Loads what is kept in memory and goes on with what a crash interrupted. Call before {@link listen}. */
+  /**
+   * Loads what is kept in memory and goes on with what a crash interrupted. Until it has, the API answers UNAVAILABLE; after
+   * a failure it may be called again.
+   */
   start(): Promise<void>;
   /** Opens the API. Rejects with the system's error, for example EADDRINUSE. */
   listen(port: number, host: string): Promise<AddressInfo>;
@@ -103,6 +107,7 @@ const SERVICES: readonly DescService[] = [
   DiscoveryService,
 ];
 
+const NOT_STARTED = "the store has not been reached since this node started; it forwards what it applied last";
 const DEFAULT_REUSE_DELAY_MS = 60_000;
 
 /** Puts the control plane together; nothing runs before `start`. */
@@ -116,8 +121,10 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     onError: (error, what) => log.error(what, error),
     ...(options.isIdle !== undefined && { isIdle: options.isIdle }),
   });
+  let isStarted = false;
   const api = new ApiServer({
     clock,
+    whyClosed: () => (isStarted ? undefined : NOT_STARTED),
     tls: options.tls,
     authenticator: options.authenticator ?? openAuthenticator,
     services: SERVICES,
@@ -135,8 +142,11 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   return {
     repository,
     async start() {
+      // Before anything is written.
+      await checkSchema(store);
       for (const difference of await repository.seedVipPools(options.vipPools)) log.warn(difference);
       await repository.start();
+      isStarted = true;
     },
     listen: (port, host) => api.listen(port, host),
     replaceTls: (material) => api.replaceTls(material),

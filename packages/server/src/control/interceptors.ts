@@ -1,4 +1,5 @@
 import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
+import { DomainError } from "@fiberlb/types";
 
 import type { Clock } from "../clock.ts";
 import type { Authenticator } from "./auth/authenticator.ts";
@@ -22,6 +23,15 @@ export function authInterceptor(authenticator: Authenticator, open: ReadonlySet<
     if (!open.has(req.service.typeName)) {
       req.contextValues.set(tenantKey, await authenticator.authenticate(req.header));
     }
+    return next(req);
+  };
+}
+
+/** Answers UNAVAILABLE, with the reason, for as long as there is one. Services in `open` are served all the same. */
+export function gateInterceptor(whyClosed: () => string | undefined, open: ReadonlySet<string>): Interceptor {
+  return (next) => async (req) => {
+    const reason = open.has(req.service.typeName) ? undefined : whyClosed();
+    if (reason !== undefined) throw new DomainError({ kind: "unavailable" }, reason);
     return next(req);
   };
 }

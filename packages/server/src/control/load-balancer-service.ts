@@ -33,6 +33,7 @@ export function loadBalancerService(options: ServiceOptions): ServiceImpl<typeof
     async getLoadBalancerStats({ id }, context) {
       const tree = await repository.readTree(await locate(id, context));
       if (tree === undefined) throw gone(id);
+      await traffic.refreshFigures?.();
       const figures = tree.listeners.map((listener) => traffic.listenerFigures(listener.id));
       const sum = (pick: (one: (typeof figures)[number]) => number): bigint =>
         BigInt(figures.reduce((total, one) => total + pick(one), 0));

@@ -11,6 +11,8 @@ export interface ListenerTraffic {
 /** Where the control plane reads traffic figures: the data plane's `listenerFigures`. */
 export interface TrafficReader {
   listenerFigures(listenerId: string): ListenerTraffic;
+  /** Reads what must be asked for, if it is not fresh. Never rejects. */
+  refreshFigures?(): Promise<void>;
 }
 
 /** For a process without a data plane. */

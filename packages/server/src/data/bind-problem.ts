@@ -3,11 +3,11 @@ import type { ListenerUnit, Problem, Unit } from "../snapshot/snapshot.ts";
 /** Ports below this need a privilege, unless the system says otherwise. */
 const FIRST_FREE_PORT = 1024;
 
-/** Why a listener is not open, and what to do about it. @param code the system's error name. */
+/** Why a listener is not open anywhere, and what to do about it. @param code the system's error name. */
 export function bindProblem(unit: Unit, listener: ListenerUnit, code: string): Problem {
   const { loadBalancerId, vip } = unit;
   const reason = `Cannot bind listener ${unit.name}/${listener.name}: ${explain(vip, listener, code)}`;
-  return { loadBalancerId, listenerId: listener.id, reason };
+  return { loadBalancerId, listenerId: listener.id, reason, isClosed: true };
 }
 
 /** Why a listener that is open does not serve as it should. @param problem in a worker's words. */

@@ -9,6 +9,7 @@ import { DsrForwarder } from "./l4/nftables/dsr-forwarder.ts";
 import type { HostFacts } from "./l4/nftables/eligibility.ts";
 import { KernelForwarder } from "./l4/nftables/forwarder.ts";
 import { readHost } from "./l4/nftables/host.ts";
+import { KernelConnections } from "./l4/nftables/kernel-connections.ts";
 import { KernelCounters } from "./l4/nftables/kernel-counters.ts";
 import { KernelFigures } from "./l4/nftables/kernel-figures.ts";
 import { knock as knockBy } from "./l4/nftables/knock.ts";
@@ -72,7 +73,12 @@ export function createKernelDataPlane(options: KernelDataPlaneOptions): KernelDa
     onUnsettled,
   });
   const workers = createWorkers((report) => onReport(dataPlane.complete(report)));
-  const figures = new KernelFigures({ driver: new KernelCounters(driver, dsr), clock, log });
+  const figures = new KernelFigures({
+    driver: new KernelCounters(driver, dsr),
+    connections: new KernelConnections({ run, clock, log }),
+    clock,
+    log,
+  });
   const { removeOnStop } = options;
   const probe = async (): Promise<readonly string[]> =>
     mode === "userspace" ? [] : probeKernel(driver, dsrDriver).catch(() => []);

@@ -1,5 +1,16 @@
 import type { BackendHealth, MaglevTableUnit, Problem, Snapshot } from "../snapshot/snapshot.ts";
 
+/** How connections may end when a process, or a listener, stops. */
+export interface DrainOptions {
+  /** What is still there after so long is ended with a reset. */
+  readonly drainTimeoutMs: number;
+  /**
+   * How long HTTP/1 clients that ask nothing keep their connection: a request may be on its way, and would be lost. One
+   * that comes is answered, and closes. Default 0.
+   */
+  readonly idleGraceMs?: number;
+}
+
 /** The data plane as the rest of the process sees it: desired state in, figures out. */
 export interface DataPlane {
   /** Starts the workers. Resolves when all of them run. @throws Error when one can't start, with its reason. */
@@ -22,6 +33,8 @@ export interface DataPlane {
   backendFigures(backendId: string): BackendFigures;
   /** Fetches figures that have to be asked for, before they are read. Absent: there are none. Never rejects. */
   refreshFigures?(): Promise<void>;
+  /** Connections that the kernel tracks for listeners that it serves, by conntrack's state. */
+  conntrackEntries?(): ReadonlyMap<string, number>;
   /** Workers that died and were replaced, since start. */
   readonly workerLosses: number;
   /** What this host lets it do beside forwarding in user space: `nftables`, `dsr`. Asks the kernel; never rejects. */
@@ -35,8 +48,8 @@ export interface DataPlane {
   leaveKernel?(): Promise<void>;
   /** Takes them back, whatever became of them meanwhile: the next apply makes them so. */
   reclaimKernel?(): Promise<void>;
-  /** Stops accepting, lets connections finish for up to `drainTimeoutMs`, ends the rest, stops the workers. */
-  stop(options: { readonly drainTimeoutMs: number }): Promise<void>;
+  /** Stops accepting, lets connections finish, ends the rest, stops the workers. */
+  stop(options: DrainOptions): Promise<void>;
 }
 
 /** Where the data plane's events go: one line an event. */
@@ -46,11 +59,15 @@ export interface DataPlaneLog {
   error(event: string, fields?: Readonly<Record<string, unknown>>): void;
 }
 
-/** What came of an `apply`. */
+/** What came of an `apply`, or has changed since. */
 export interface ApplyReport {
   readonly revision: number;
   /** Everything that does not work now, not only what this apply touched. */
   readonly problems: readonly Problem[];
+  /** Ids of listeners that the kernel forwards without this process, by load balancer. Absent: none. */
+  readonly inKernel?: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Why nobody serves what the kernel does not forward; absent while a worker runs. */
+  readonly failure?: string;
 }
 
 /** Why a listener turned a connection away, or dropped a datagram, or, from `bad-request` on, an HTTP request alone. */

@@ -1,5 +1,5 @@
 import type { BackendHealth, MaglevTableUnit, Problem, Snapshot, Unit, Units } from "../snapshot/snapshot.ts";
-import type { ApplyReport, BackendFigures, DataPlane, ListenerFigures } from "./data-plane.ts";
+import type { ApplyReport, BackendFigures, DataPlane, DrainOptions, ListenerFigures } from "./data-plane.ts";
 import { type Assignment, servedByKernel } from "./l4/nftables/assignment.ts";
 import type { KernelForwarder } from "./l4/nftables/forwarder.ts";
 import type { KernelFigures } from "./l4/nftables/kernel-figures.ts";
@@ -53,8 +53,10 @@ export class KernelDataPlane implements DataPlane {
   }
 
   /** What the workers said of themselves, with what there is to say of the kernel. */
-  complete({ revision, problems }: ApplyReport): ApplyReport {
-    return { revision, problems: [...problems, ...this.#problems()] };
+  complete(report: ApplyReport): ApplyReport {
+    const served = [...this.#assignments].map(([id, one]) => [id, servedByKernel(one)] as const);
+    const inKernel = new Map(served.filter(([, listeners]) => listeners.size > 0));
+    return { ...report, problems: [...report.problems, ...this.#problems()], inKernel };
   }
 
   setHealth(backendId: string, health: BackendHealth): void {
@@ -73,6 +75,10 @@ export class KernelDataPlane implements DataPlane {
 
   backendFigures(backendId: string): BackendFigures {
     return this.#parts.figures.ofBackend(backendId, this.#parts.workers.backendFigures(backendId));
+  }
+
+  conntrackEntries(): ReadonlyMap<string, number> {
+    return this.#parts.figures.conntrackEntries;
   }
 
   refreshFigures(): Promise<void> {
@@ -98,7 +104,7 @@ export class KernelDataPlane implements DataPlane {
     return this.#parts.forwarder.reclaim();
   }
 
-  async stop(options: { readonly drainTimeoutMs: number }): Promise<void> {
+  async stop(options: DrainOptions): Promise<void> {
     this.#isStopping = true;
     await this.#parts.workers.stop(options);
     await this.#last;

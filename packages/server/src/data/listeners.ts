@@ -1,6 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { ListenerUnit } from "../snapshot/snapshot.ts";
 import type { Row } from "./counters.ts";
+import type { DrainOptions } from "./data-plane.ts";
 import type { ListenerAccount } from "./l4/listener-account.ts";
 import { ListenerCounter } from "./listener-counter.ts";
 import type { DatagramProxy, Proxy } from "./proxy.ts";
@@ -115,13 +116,13 @@ export class Listeners {
   }
 
   /** Stops accepting everywhere, lets connections finish for so long, ends the rest. */
-  async stop(drainTimeoutMs: number): Promise<void> {
+  async stop({ drainTimeoutMs, idleGraceMs }: DrainOptions): Promise<void> {
     const all = [...[...this.#served.values()].flatMap((served) => [...served.values()]), ...this.#draining];
     // Without a drain of their own: their pools' drain times are about changes, this one is about the process.
     this.#served.clear();
     const endpoints = [...this.#endpoints.values()];
     for (const endpoint of endpoints) endpoint.owner = undefined;
-    for (const { proxy } of all) proxy.drain();
+    for (const { proxy } of all) proxy.drain(idleGraceMs);
     await Promise.all(endpoints.map((endpoint) => this.#settle(endpoint)));
     const isIdle = (): boolean => all.every(({ proxy }) => proxy.active === 0);
     if (isIdle()) return;

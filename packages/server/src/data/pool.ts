@@ -3,7 +3,14 @@ import { availableParallelism } from "node:os";
 
 import type { Cancel, Clock } from "../clock.ts";
 import type { BackendHealth, MaglevTableUnit, Snapshot, Unit, Units } from "../snapshot/snapshot.ts";
-import type { ApplyReport, BackendFigures, DataPlane, DataPlaneLog, ListenerFigures } from "./data-plane.ts";
+import type {
+  ApplyReport,
+  BackendFigures,
+  DataPlane,
+  DataPlaneLog,
+  DrainOptions,
+  ListenerFigures,
+} from "./data-plane.ts";
 import { Ejections } from "./ejections.ts";
 import { Ledger } from "./ledger.ts";
 import { type Admission, ListenerGate } from "./listener-gate.ts";
@@ -76,6 +83,8 @@ class WorkerPool implements DataPlane {
   #workerLosses = 0;
   #cancelRetry: Cancel | undefined;
   #isShipping = false;
+  /** Why no worker serves; see {@link ApplyReport.failure}. */
+  #failure: string | undefined;
   #isStopping = false;
   /** The end of what is under way: one change is made after the other. */
   #last: Promise<unknown> = Promise.resolve();
@@ -156,11 +165,11 @@ class WorkerPool implements DataPlane {
     return this.#ledger.backendFigures(backendId);
   }
 
-  async stop({ drainTimeoutMs }: { readonly drainTimeoutMs: number }): Promise<void> {
+  async stop(drain: DrainOptions): Promise<void> {
     this.#isStopping = true;
     this.#cancelRetry?.();
     this.#ejections.stop();
-    await Promise.all(this.#handles.map((handle) => handle.stop(drainTimeoutMs, drainTimeoutMs + STOP_GRACE_MS)));
+    await Promise.all(this.#handles.map((handle) => handle.stop(drain, drain.drainTimeoutMs + STOP_GRACE_MS)));
   }
 
   #after<T>(work: () => Promise<T>): Promise<T> {
@@ -259,11 +268,19 @@ class WorkerPool implements DataPlane {
   }
 
   #report(): ApplyReport {
-    return { revision: this.#revision, problems: this.#problems.take(this.#units) };
+    const problems = this.#problems.take(this.#units);
+    return { revision: this.#revision, problems, ...(this.#failure !== undefined && { failure: this.#failure }) };
   }
 
   #reportChange(): void {
     if (this.#problems.haveChanged(this.#units)) this.#options.onReport?.(this.#report());
+  }
+
+  /** Tells when the last worker dies, and when one serves again. */
+  #noteFailure(failure: string | undefined): void {
+    if ((failure === undefined) === (this.#failure === undefined) || this.#isStopping) return;
+    this.#failure = failure;
+    this.#options.onReport?.(this.#report());
   }
 
   #createHandle(index: number): WorkerHandle {
@@ -300,13 +317,18 @@ class WorkerPool implements DataPlane {
       restartInMs: pauseMs,
       lossesTotal: this.#workerLosses,
     });
+    if (!this.#handles.some((handle) => handle.isReady))
+      this.#noteFailure(`no data plane worker runs: ${firstLine(reason)}`);
   }
 
   #noteApplied(worker: number, said: { readonly sequence: number; readonly failures: readonly BindFailure[] }): void {
     this.#problems.note(worker, said);
+    this.#noteFailure(undefined);
     // While a change is under way its report tells; this is about workers that are late, or were replaced.
     if (this.#isShipping) return;
     this.#retryLater();
     this.#reportChange();
   }
 }
+
+const firstLine = (text: string): string => text.split("\n", 1)[0] ?? "";

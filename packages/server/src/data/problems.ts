@@ -91,7 +91,9 @@ export class Problems {
     const bind = [...this.#failuresByListener(units).values()].map(({ unit, listener, code, said, workers }) => {
       const problem = said === undefined ? bindProblem(unit, listener, code) : servingProblem(unit, listener, said);
       const total = this.#failures.length;
-      return workers === total ? problem : { ...problem, reason: `${problem.reason} (${workers} of ${total} workers)` };
+      if (workers === total) return problem;
+      const { isClosed: _, ...open } = problem;
+      return { ...open, reason: `${problem.reason} (${workers} of ${total} workers)` };
     });
     const lags = [...this.#lags].flatMap(([worker, { loadBalancerIds, deadlineMs }]) =>
       loadBalancerIds.filter((id) => units.has(id)).map((id) => lagProblem(id, worker, deadlineMs)),

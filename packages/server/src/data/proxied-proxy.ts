@@ -85,8 +85,8 @@ export class ProxiedProxy implements Proxy {
     this.#options.inner.serve(client, received);
   }
 
-  drain(): void {
-    this.#options.inner.drain();
+  drain(idleGraceMs?: number): void {
+    this.#options.inner.drain(idleGraceMs);
   }
 
   closeAll(reason: RevokeReason): void {

@@ -11,8 +11,11 @@ export interface ListenerProxy {
   readonly problem?: string | undefined;
   /** Takes the listener's new configuration; what goes on is left alone, as far as the protocol has beginnings. */
   update(listener: ListenerUnit): void;
-  /** The listener goes: connections on which nothing is under way end now, where the protocol tells. */
-  drain(): void;
+  /**
+   * The listener goes: connections on which nothing is under way end now, where the protocol tells.
+   * @param idleGraceMs see `DrainOptions`; default 0.
+   */
+  drain(idleGraceMs?: number): void;
   /** Ends every connection. */
   closeAll(reason: RevokeReason): void;
 }

@@ -15,7 +15,7 @@ export interface Rotation {
  * UNKNOWN ones get traffic only while nothing is ONLINE. When fewer than the pool's panic threshold are left, health
  * checks are more likely wrong than the backends: then all primaries get traffic.
  *
- * Balancers and Maglev tables both follow this, so they agree. Limits on connections are not known here.
+ * Balancers, Maglev tables and the kernel's maps all follow this, so they agree. Limits on connections are not known here.
  */
 export function rotation(pool: PoolUnit, healthOf: (backend: BackendUnit) => BackendHealth): Rotation {
   const inService = pool.backends.filter(isInService);
@@ -34,6 +34,16 @@ export function rotation(pool: PoolUnit, healthOf: (backend: BackendUnit) => Bac
   if (primaries.length > 0) return { active: primaries, standby: backups, anyInService };
   const active = [backups, unknown, of(true, "UNKNOWN")].find((backends) => backends.length > 0) ?? [];
   return { active, standby: [], anyInService };
+}
+
+/**
+ * Who has slots in a pool's Maglev table: the primaries, or the backups while those are active, each whether it can
+ * serve now or not. The slots of one that cannot (down, disabled, its name not resolved) go to its successors until it
+ * is back, so that nobody else's flows move. One of weight 0 is leaving and has none.
+ */
+export function tableMembers({ backends }: PoolUnit, { active }: Pick<Rotation, "active">): readonly BackendUnit[] {
+  const isBackup = active[0]?.backup === true;
+  return backends.filter(({ weight, backup }) => weight > 0 && backup === isBackup);
 }
 
 /** Whether a backend takes new connections as far as its configuration goes. */

@@ -102,8 +102,8 @@ export class SecuredProxy implements Proxy, ConnectionHandlers {
     this.#handshakes.add(this.#options.transport.secure(client, options, this));
   }
 
-  drain(): void {
-    this.#options.inner.drain();
+  drain(idleGraceMs?: number): void {
+    this.#options.inner.drain(idleGraceMs);
   }
 
   closeAll(reason: RevokeReason): void {

@@ -5,6 +5,7 @@ import type { Random } from "../random.ts";
 import type { ListenerUnit, MaglevTableUnit, MaglevUnit, PoolUnit, TlsUnit, Unit } from "../snapshot/snapshot.ts";
 import type { Balancer } from "./balancer.ts";
 import { CounterTable, type Row } from "./counters.ts";
+import type { DrainOptions } from "./data-plane.ts";
 import { FlowBudget } from "./l4/flow-budget.ts";
 import { TcpProxy } from "./l4/tcp-proxy.ts";
 import { UdpProxy } from "./l4/udp-proxy.ts";
@@ -107,9 +108,9 @@ export class Serving {
   }
 
   /** Stops accepting, lets connections finish for so long, ends the rest. */
-  stop(drainTimeoutMs: number): Promise<void> {
+  stop(drain: DrainOptions): Promise<void> {
     return this.#after(async () => {
-      await this.#listeners.stop(drainTimeoutMs);
+      await this.#listeners.stop(drain);
       this.#upstreams.close();
     });
   }

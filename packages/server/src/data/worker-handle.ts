@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads";
 
 import type { Cancel, Clock } from "../clock.ts";
+import type { DrainOptions } from "./data-plane.ts";
 import type { ConnectFailure } from "./l7/connect-failures.ts";
 import type { BindFailure, FromWorker, ToWorker, WorkerStart } from "./worker-protocol.ts";
 
@@ -65,6 +66,11 @@ export class WorkerHandle {
     this.#options = options;
   }
 
+  /** Whether a worker runs. */
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
   /** Starts the first worker. @throws Error when it dies before it runs. */
   start(): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -84,7 +90,7 @@ export class WorkerHandle {
   }
 
   /** Lets connections finish for so long, then ends the thread. Waits no longer than `deadlineMs` for its answer. */
-  async stop(drainTimeoutMs: number, deadlineMs: number): Promise<void> {
+  async stop(drain: DrainOptions, deadlineMs: number): Promise<void> {
     this.#isStopping = true;
     this.#cancelRestart?.();
     if (this.#isReady) {
@@ -94,7 +100,7 @@ export class WorkerHandle {
           cancel();
           resolve();
         };
-        this.post({ kind: "stop", drainTimeoutMs });
+        this.post({ kind: "stop", drain });
       });
     }
     await this.#worker?.terminate();

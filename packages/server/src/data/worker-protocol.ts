@@ -1,6 +1,7 @@
 /** What the main thread and its workers say to each other. Everything here is structured-cloneable. */
 import type { MaglevTableUnit, Unit } from "../snapshot/snapshot.ts";
 import type { TableMemory } from "./counters.ts";
+import type { DrainOptions } from "./data-plane.ts";
 import type { ConnectFailure } from "./l7/connect-failures.ts";
 import type { RateMemory } from "./rate/source-rates.ts";
 
@@ -64,7 +65,7 @@ export type ToWorker =
   | ApplyMessage
   | { readonly kind: "table"; readonly table: MaglevTableUnit }
   | { readonly kind: "backend-down"; readonly poolId: string; readonly backendId: string }
-  | { readonly kind: "stop"; readonly drainTimeoutMs: number };
+  | { readonly kind: "stop"; readonly drain: DrainOptions };
 
 /** From a worker. */
 export type FromWorker =

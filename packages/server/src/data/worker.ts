@@ -40,7 +40,7 @@ async function obey(message: ToWorker): Promise<void> {
       serving.backendDown(message.poolId, message.backendId);
       break;
     case "stop":
-      await serving.stop(message.drainTimeoutMs);
+      await serving.stop(message.drain);
       answer({ kind: "stopped" });
       break;
   }

@@ -13,6 +13,8 @@ export interface MetricSources {
   readonly isUp: (backendId: string) => boolean | undefined;
   readonly health: HealthFigures;
   readonly workerLosses: number;
+  /** Connections that the kernel tracks for us, by conntrack's state; absent when nobody can tell. */
+  readonly conntrackEntries?: ReadonlyMap<string, number>;
   /** Calls of the API that ended, by `method` and `code`. */
   readonly apiRequests: readonly Sample[];
 }
@@ -40,6 +42,11 @@ export function nodeMetrics(sources: MetricSources): readonly MetricFamily[] {
     counter("fiberlb_worker_losses_total", "Data plane workers that died and were replaced.", [
       { labels: {}, value: sources.workerLosses },
     ]),
+    gauge(
+      "fiberlb_conntrack_entries",
+      "Connections of listeners in the kernel that conntrack knows, by its state.",
+      Array.from(sources.conntrackEntries ?? [], ([state, value]) => ({ labels: { state }, value })),
+    ),
     counter("fiberlb_api_requests_total", "Calls of the API that have ended.", sources.apiRequests),
   ];
 }

@@ -40,8 +40,9 @@ export class ChangeFeed {
     return () => this.#subscribers.delete(subscriber);
   }
 
-  /** Loads every subscriber, then follows. @throws StoreError when the first load fails. */
+  /** Loads every subscriber, then follows. Does nothing once it does. @throws StoreError when the first load fails. */
   async start(): Promise<void> {
+    if (this.#running !== undefined) return;
     const revision = await this.#load();
     this.#running = this.#follow(revision + 1);
   }

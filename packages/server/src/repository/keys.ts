@@ -26,6 +26,8 @@ import { type IpAddress, type IpFamily, ipFamily, ipFromBigInt, ipToBigInt, type
  * /lb/v1/dns/<name>                                        what a DNS name of a backend stands for, by the elected node
  * /lb/v1/schema                                            version of what is stored here
  * /lb/v1/health/<lb>/<backend>/<node>                      verdicts, under the node's lease
+ * /lb/v1/announce/<address>/<node>                        what a node can do for a VIP, under the node's lease
+ * /lb/v1/bgp/<node>                                       its sessions with routers, under the node's lease
  * /lb/v1/registered/<backend>, /lb/v1/registration/<backend>  registered backends; the second under a lease of ttl_s
  * ```
  */
@@ -151,6 +153,12 @@ export const backendHealthPrefix = (at: { loadBalancerId: string; backendId: str
   `${healthPrefix(at.loadBalancerId)}${at.backendId}/`;
 export const healthKey = (at: { loadBalancerId: string; backendId: string; node: string }): string =>
   `${backendHealthPrefix(at)}${part(at.node)}`;
+
+export const ANNOUNCE_PREFIX = `${ROOT}/announce/`;
+export const announceKey = (at: { vip: IpAddress; node: string }): string =>
+  `${ANNOUNCE_PREFIX}${addressPart(at.vip)}/${part(at.node)}`;
+export const BGP_PREFIX = `${ROOT}/bgp/`;
+export const bgpKey = (node: string): string => `${BGP_PREFIX}${part(node)}`;
 
 export const REGISTERED_PREFIX = `${ROOT}/registered/`;
 export const registeredKey = (backendId: string): string => `${REGISTERED_PREFIX}${backendId}`;

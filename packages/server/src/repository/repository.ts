@@ -1,7 +1,10 @@
+import { isDeepStrictEqual } from "node:util";
+
 import { prefixRange, type Store } from "@fiberlb/store";
-import type { Node, VipPool, VipPoolSpec } from "@fiberlb/types";
+import { DomainError, type Node, type VipPool, type VipPoolSpec } from "@fiberlb/types";
 
 import type { Clock } from "../clock.ts";
+import { AnnounceView } from "./announce-records.ts";
 import { CascadeSweeper } from "./cascade-sweeper.ts";
 import { ChangeFeed } from "./change-feed.ts";
 import { decodeJson, decodeText } from "./codec.ts";
@@ -29,6 +32,7 @@ import { type LoadBalancerTree, readTree, readUnits, type TreeAddress } from "./
 import { type UnitChange, watchUnits } from "./unit-changes.ts";
 import { updateOne, type UpdateRequest } from "./update.ts";
 import { VipLedger } from "./vip-ledger.ts";
+import { VipPoolView } from "./vip-pool-view.ts";
 import { VipPools } from "./vip-pools.ts";
 import type { WriteContext } from "./write-context.ts";
 
@@ -68,6 +72,10 @@ export class Repository {
   readonly elected: ElectedView;
   /** What DNS names of backends stand for. */
   readonly dns: DnsView;
+  /** What nodes say of the VIPs that they announce. */
+  readonly announcements: AnnounceView;
+  /** How VIPs are announced. */
+  readonly vipPoolView: VipPoolView;
   readonly #context: WriteContext;
   readonly #reaper: Reaper;
   readonly #options: RepositoryOptions;
@@ -83,6 +91,8 @@ export class Repository {
     this.maintenance = new Maintenance(store, { feed: this.feed, clock });
     this.elected = new ElectedView(store, this.feed);
     this.dns = new DnsView(store, this.feed);
+    this.announcements = new AnnounceView(store, this.feed);
+    this.vipPoolView = new VipPoolView(store, this.feed);
     const ids = createIds(clock, options.fillRandom);
     this.vipPools = new VipPools(store, { ids, clock });
     const ledger = new VipLedger(store, this.feed);
@@ -117,7 +127,10 @@ export class Repository {
     });
   }
 
-  /** Loads what is kept in memory, follows the store, and goes on with deletions that a crash interrupted. */
+  /**
+   * Loads what is kept in memory, follows the store, and goes on with deletions that a crash interrupted. After a failure
+   * it may be called again.
+   */
   async start(): Promise<void> {
     await this.feed.start();
     await this.#sweeper.resume();
@@ -217,6 +230,15 @@ export class Repository {
     return kvs.map(({ value }) => decodeJson(value) as Node).toSorted((a, b) => (a.name < b.name ? -1 : 1));
   }
 
+  /** Of nodes that start together on an empty store, one is faster. */
+  async #seedVipPool(spec: VipPoolSpec): Promise<void> {
+    try {
+      await this.vipPools.create(spec, { validateOnly: false });
+    } catch (error) {
+      if (!(error instanceof DomainError) || error.kind !== "already-exists") throw error;
+    }
+  }
+
   /** Has the node of this session stand for election. */
   openElection(name: string, { lease }: Pick<NodeSession, "lease">): Election {
     const { store, clock, onError } = this.#options;
@@ -244,7 +266,7 @@ export class Repository {
   async seedVipPools(configured: readonly VipPoolSpec[]): Promise<string[]> {
     const stored = await this.vipPools.list();
     if (stored.length === 0) {
-      for (const spec of configured) await this.vipPools.create(spec, { validateOnly: false });
+      for (const spec of configured) await this.#seedVipPool(spec);
       return [];
     }
     return differences(configured, stored);
@@ -253,19 +275,25 @@ export class Repository {
 
 function differences(configured: readonly VipPoolSpec[], stored: readonly VipPool[]): string[] {
   const byName = new Map(stored.map((pool) => [pool.name, pool]));
-  const told = configured.flatMap(({ name, cidrs, autoAssign }) => {
-    const pool = byName.get(name);
-    if (pool === undefined) return [`VIP pool ${name} of the configuration file is not in the store: ignored`];
-    const same = pool.autoAssign === autoAssign && pool.cidrs.join() === cidrs.join();
-    return same
-      ? []
-      : [
-          `VIP pool ${name} differs: the file says ${cidrs.join(", ")}, the store ${pool.cidrs.join(", ")}; the store's is used`,
-        ];
+  const told = configured.flatMap((wanted) => {
+    const pool = byName.get(wanted.name);
+    if (pool === undefined) return [`VIP pool ${wanted.name} of the configuration file is not in the store: ignored`];
+    return difference(wanted, pool) ?? [];
   });
   const names = new Set(configured.map(({ name }) => name));
   const extra = stored
     .filter(({ name }) => !names.has(name))
     .map(({ name }) => `VIP pool ${name} is in the store, not in the file`);
   return [...told, ...extra];
+}
+
+function difference(wanted: VipPoolSpec, pool: VipPool): string | undefined {
+  const { name } = wanted;
+  const isSame = (["autoAssign", "announce", "bgp", "cidrs"] as const).every((key) =>
+    isDeepStrictEqual(wanted[key], pool[key]),
+  );
+  if (isSame) return undefined;
+  const [file, store] = [wanted.cidrs.join(", "), pool.cidrs.join(", ")];
+  if (file !== store) return `VIP pool ${name} differs: the file says ${file}, the store ${store}; the store's is used`;
+  return `VIP pool ${name} differs from the file in autoAssign, announce or bgp; the store's is used`;
 }

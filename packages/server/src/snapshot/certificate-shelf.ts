@@ -1,3 +1,5 @@
+import type { Certificate } from "@fiberlb/types";
+
 import type { CertificateUnit } from "./snapshot.ts";
 
 /** A certificate as it is used: its chain, and its key if it has one. */
@@ -9,6 +11,8 @@ export interface CertificateMaterial {
    * Absent for type CLIENT_CA.
    */
   readonly keyPair?: CertificateUnit;
+  /** As the store keeps it, its key sealed: for whoever has to keep it, too. */
+  readonly stored?: Certificate;
 }
 
 /** A certificate, or why it cannot be used. */

@@ -1,16 +1,11 @@
 import { createBuilder, type TableBuilder } from "@fiberlb/maglev";
 
-import type { Cancel, Clock } from "../clock.ts";
-import { rotation } from "../data/rotation.ts";
+import { rotation, tableMembers } from "../data/rotation.ts";
 import { diffUnits } from "../data/unit-diff.ts";
 import type { BackendHealth, BackendUnit, MaglevTableUnit, PoolUnit, Snapshot, Units } from "./snapshot.ts";
 
-/** Verdicts that come within this time are built into one table. Selectors skip a dead backend's slots meanwhile. */
-const GATHER_MS = 5;
-
 /** What {@link MaglevTables} needs. */
 export interface MaglevTablesOptions {
-  readonly clock: Clock;
   /** Takes a table that differs from the pool's last one. */
   readonly onTable: (table: MaglevTableUnit) => void;
 }
@@ -23,9 +18,9 @@ interface PoolTable {
 }
 
 /**
- * Keeps the Maglev table of every pool that needs one: built from the backends in rotation, in shared memory, anew when
- * that set or a weight changes. The same backends give the same table on every node, because a table depends on ids,
- * weights and size alone.
+ * Keeps the Maglev table of every pool that needs one: built from the backends of the tier that serves, in shared
+ * memory, anew when that set or a weight changes. A verdict changes no table, unless it turns a pool to its backups or
+ * back. The same backends give the same table on every node, because a table depends on ids, weights and size alone.
  */
 export class MaglevTables {
   readonly #options: MaglevTablesOptions;
@@ -34,7 +29,7 @@ export class MaglevTables {
   readonly #health = new Map<string, BackendHealth>();
   readonly #stale = new Set<string>();
   #units: Units = new Map();
-  #cancelBuild: Cancel | undefined;
+  #isStopped = false;
 
   constructor(options: MaglevTablesOptions) {
     this.#options = options;
@@ -63,14 +58,13 @@ export class MaglevTables {
     this.#health.set(backendId, health);
     const poolId = this.#poolOf.get(backendId);
     if (poolId === undefined) return;
+    if (this.#stale.size === 0) queueMicrotask(() => this.#buildStale());
     this.#stale.add(poolId);
-    this.#cancelBuild ??= this.#options.clock.after(GATHER_MS, () => this.#buildStale());
   }
 
   /** Builds no more. */
   stop(): void {
-    this.#cancelBuild?.();
-    this.#stale.clear();
+    this.#isStopped = true;
   }
 
   #forget(before: readonly PoolUnit[], after: readonly PoolUnit[]): void {
@@ -85,21 +79,24 @@ export class MaglevTables {
   }
 
   #buildStale(): void {
-    this.#cancelBuild = undefined;
     const pools = [...this.#stale].flatMap((poolId) => this.#pools.get(poolId)?.pool ?? []);
     this.#stale.clear();
+    if (this.#isStopped) return;
     for (const pool of pools) this.#build(pool);
   }
 
   #build(pool: PoolUnit): void {
     const size = pool.maglev?.tableSize ?? 0;
     const last = this.#pools.get(pool.id);
-    const active = rotation(pool, (backend) => this.#healthOf(backend)).active;
-    const builtOf = JSON.stringify([size, ...active.map(({ id, weight }) => [id, weight])]);
+    const members = tableMembers(
+      pool,
+      rotation(pool, (backend) => this.#healthOf(backend)),
+    );
+    const builtOf = JSON.stringify([size, ...members.map(({ id, weight }) => [id, weight])]);
     const isSameSize = last?.pool.maglev?.tableSize === size;
     const builder = isSameSize && last !== undefined ? last.builder : createBuilder({ size, allocate: shared });
     this.#pools.set(pool.id, { pool, builder, builtOf });
-    if (builtOf !== last?.builtOf) this.#options.onTable(tableOf(pool.id, active, builder));
+    if (builtOf !== last?.builtOf) this.#options.onTable(tableOf(pool.id, members, builder));
   }
 
   #healthOf({ id, monitored }: BackendUnit): BackendHealth {
@@ -110,8 +107,8 @@ export class MaglevTables {
 const shared = (byteLength: number): SharedArrayBuffer => new SharedArrayBuffer(byteLength);
 
 /** A pool has at most 65,535 backends, so that an index fits 16 bits. */
-function tableOf(poolId: string, active: readonly BackendUnit[], builder: TableBuilder): MaglevTableUnit {
-  if (active.length === 0) return { poolId, backendIds: [], slots: new Uint16Array(shared(0)) };
-  const { backends, slots } = builder.build(active.map(({ id, weight }) => ({ name: id, weight })));
+function tableOf(poolId: string, members: readonly BackendUnit[], builder: TableBuilder): MaglevTableUnit {
+  if (members.length === 0) return { poolId, backendIds: [], slots: new Uint16Array(shared(0)) };
+  const { backends, slots } = builder.build(members.map(({ id, weight }) => ({ name: id, weight })));
   return { poolId, backendIds: backends.map(({ name }) => name), slots: slots as Uint16Array<SharedArrayBuffer> };
 }

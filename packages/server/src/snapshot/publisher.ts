@@ -43,6 +43,8 @@ export interface PublisherOptions {
   readonly resolveHost: ResolveHost;
   /** Filled with what a load balancer names before it is compiled, and relieved of what none names any more. */
   readonly certificates: CertificateShelf;
+  /** What was applied before this process, for a start while the store is away. Default: nothing. */
+  readonly saved?: readonly UnitSource[];
   /** Makes it so. Called one at a time; changes that come meanwhile are gathered into the next call. Must not reject. */
   readonly onSnapshot: (published: Published) => Promise<void>;
   readonly clock: Clock;
@@ -66,16 +68,27 @@ export class Publisher {
   readonly #stale = new Set<string>();
   #handingOver: Promise<void> | undefined;
   #again = false;
+  /** The store has not been read so far. */
+  #isBehind = false;
+  #isCutOff = false;
   #watching: Promise<void> | undefined;
 
   constructor(options: PublisherOptions) {
     this.#options = options;
   }
 
-  /** Reads everything, hands it over, then follows the changes. @throws when the store cannot be read. */
-  async start(): Promise<void> {
-    await this.#reload();
-    await this.#handOver();
+  /**
+   * Reads everything, hands it over, then follows the changes. While the store is away it is what was saved that is handed
+   * over.
+   *
+   * @param isAway the store was found away: it is not asked for now
+   * @throws when the store cannot be read
+   */
+  async start({ isAway = false }: { readonly isAway?: boolean } = {}): Promise<void> {
+    if (isAway) await this.#takeSaved();
+    else await this.#reload();
+    // Without anything to forward there is nothing to be ready with.
+    if (!this.#isBehind || this.#trees.size > 0) await this.#handOver();
     this.#watching = this.#follow();
   }
 
@@ -92,6 +105,13 @@ export class Publisher {
     await this.#handingOver;
   }
 
+  async #takeSaved(): Promise<void> {
+    const { saved: trees = [] } = this.#options;
+    await this.#fetchCertificates(trees);
+    for (const tree of trees) this.#take(tree);
+    this.#isBehind = true;
+  }
+
   async #reload(): Promise<void> {
     const { revision, trees } = await this.#options.source.loadAll();
     const ids = new Set<string>(trees.map((tree) => tree.loadBalancer.id));
@@ -106,17 +126,32 @@ export class Publisher {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       try {
+        if (this.#isBehind) await this.#catchUp();
         await this.#followOnce(signal);
       } catch (error) {
         if (signal.aborted) return;
-        log.warn("the store cannot be followed; forwarding goes on as configured last", { error });
+        if (!this.#isCutOff && !this.#isBehind)
+          log.warn("the store cannot be followed; forwarding goes on as configured last", { error });
+        this.#isCutOff = true;
         await delay(clock, RETRY_MS, signal).catch(() => undefined);
       }
     }
   }
 
+  async #catchUp(): Promise<void> {
+    await this.#reload();
+    this.#isBehind = false;
+    this.#options.log.info("the store is there: its configuration is applied from now on", {
+      revision: this.#revision,
+      loadBalancers: this.#trees.size,
+    });
+    void this.#handOver();
+  }
+
   async #followOnce(signal: AbortSignal): Promise<void> {
     for await (const change of this.#options.source.watch(this.#revision + 1, signal)) {
+      if (this.#isCutOff) this.#options.log.info("the store is followed again");
+      this.#isCutOff = false;
       if (change.type === "reload") {
         await this.#reload();
         void this.#handOver();

@@ -326,13 +326,18 @@ export interface Problem {
   readonly listenerId?: string;
   /** For people: what failed, why, what to do. */
   readonly reason: string;
+  /** Set when nobody can connect to the listener: it is open in no worker, and the kernel does not forward it. */
+  readonly isClosed?: true;
 }
 
-/** How a pool chooses among its backends: a Maglev table, shared by all workers, replaced whole. */
+/**
+ * How a pool chooses among its backends: a Maglev table of all that share a tier, usable or not, shared by all workers,
+ * replaced whole. Who may not get traffic now is skipped by `successor` of `@fiberlb/maglev`.
+ */
 export interface MaglevTableUnit {
   readonly poolId: string;
   /** Slots hold indices into this list. */
   readonly backendIds: readonly string[];
-  /** One index per slot, in shared memory; empty when no backend is usable. Never written after the hand-over. */
+  /** One index per slot, in shared memory; empty when there is no backend. Never written after the hand-over. */
   readonly slots: Uint16Array<SharedArrayBuffer>;
 }

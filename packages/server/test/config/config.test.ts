@@ -65,6 +65,14 @@ describe("parseConfig", () => {
       "vipPools: [{ name: a, cidr: [10.0.0.0/8] }]",
       'fiberlb.yaml: unknown key "vipPools.0.cidr"; did you mean "cidrs"?',
     ],
+    [
+      "vipPools: [{ name: a, cidrs: [10.0.0.0/8], announce: { kinds: l2 } }]",
+      'fiberlb.yaml: unknown key "vipPools.0.announce.kinds"; did you mean "kind"?',
+    ],
+    [
+      "bgp: { asn: 64512, routerId: 10.0.0.1, peers: [{ address: 10.0.0.254, asn: 64500, bfd: { intervalS: 1 } }] }",
+      'fiberlb.yaml: unknown key "bgp.peers.0.bfd.intervalS"; did you mean "intervalMs"?',
+    ],
     ["[1, 2]", 'fiberlb.yaml: expected a mapping of keys such as "api:" and "store:"'],
   ])("names what is wrong in %j", (text, message) => {
     expect(problems(fromFile(text))).toContain(message);

@@ -174,6 +174,40 @@ const why = whyNoKernel();
     await dataPlane.stop({ drainTimeoutMs: 0 });
   });
 
+  test("connections that are open in the kernel are counted, and forgotten when they end", async () => {
+    const dataPlane = create();
+    await dataPlane.apply(snapshot(1, [lb()]));
+    bed.balancer.exec("conntrack", "-F");
+    const held = (await client.open({ transport: "tcp", host: V4.vip, port: 80, count: 7, hold: true })).length;
+    await dataPlane.refreshFigures();
+    const active = (): number[] => ["b0", "b1"].map((id) => dataPlane.backendFigures(id).connectionsActive);
+    expect(dataPlane.listenerFigures("listener").connectionsActive).toBe(held);
+    expect(active().toSorted((a, b) => a - b)).toEqual([3, 4]);
+    expect(dataPlane.conntrackEntries().get("established")).toBe(held);
+    bed.balancer.exec("conntrack", "-F");
+    clock.advance(5000);
+    await dataPlane.refreshFigures();
+    expect([dataPlane.listenerFigures("listener").connectionsActive, ...active()]).toEqual([0, 0, 0]);
+    await dataPlane.stop({ drainTimeoutMs: 0 });
+  });
+
+  test("without conntrack figures go on without open connections, and the log says so once", async () => {
+    const run: KernelDataPlaneOptions["run"] = (command) =>
+      command.name === "conntrack"
+        ? Promise.reject(Object.assign(new Error("spawn"), { code: "ENOENT" }))
+        : bed.balancer.run(command);
+    const dataPlane = create({ run });
+    await dataPlane.apply(snapshot(1, [lb()]));
+    for (let time = 0; time < 2; time++) {
+      await dataPlane.refreshFigures();
+      clock.advance(5000);
+    }
+    expect(dataPlane.listenerFigures("listener").connectionsActive).toBe(0);
+    const what = "connections that the kernel has open cannot be counted";
+    expect(warnings).toEqual([`${what}: conntrack is not installed; install the package conntrack`]);
+    await dataPlane.stop({ drainTimeoutMs: 0 });
+  });
+
   describe("when the kernel can't be used", () => {
     const foreign = () => bed.balancer.exec("nft", "add table inet fiberlb; add chain inet fiberlb mine");
     const cases: [string, Partial<KernelDataPlaneOptions>, () => void, string][] = [

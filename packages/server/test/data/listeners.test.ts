@@ -288,7 +288,7 @@ describe("UDP listeners", () => {
   it("stop without waiting for flows, which have no end", async () => {
     await serve(udp());
     client();
-    await listeners.stop(60_000);
+    await listeners.stop({ drainTimeoutMs: 60_000 });
     expect(datagrams.bound.size).toBe(0);
     expect(datagrams.open).toEqual([]);
     expect(clock.pending).toBe(0);
@@ -320,7 +320,7 @@ describe("connections of a listener that goes", () => {
 describe("stop", () => {
   it("closes every socket and resolves at once without connections", async () => {
     await serve(wanted());
-    await listeners.stop(60_000);
+    await listeners.stop({ drainTimeoutMs: 60_000 });
     expect(transport.open.size).toBe(0);
     expect(clock.pending).toBe(0);
   });
@@ -330,7 +330,7 @@ describe("stop", () => {
     const [one, other] = [transport.client(80), transport.client(81)];
     await serve(wanted());
     let isStopped = false;
-    const stopped = listeners.stop(60_000).then(() => (isStopped = true));
+    const stopped = listeners.stop({ drainTimeoutMs: 60_000 }).then(() => (isStopped = true));
     await new Promise((resolve) => setImmediate(resolve));
     for (const connection of [one, other]) {
       expect(isStopped).toBe(false);
@@ -344,7 +344,7 @@ describe("stop", () => {
   it("resets what is left when its time is over, not the pool's drain time", async () => {
     await serve(wanted());
     const connection = transport.client(80);
-    const stopped = listeners.stop(5000);
+    const stopped = listeners.stop({ drainTimeoutMs: 5000 });
     await new Promise((resolve) => setImmediate(resolve));
     clock.advance(4999);
     expect(connection.ended).toBe("open");

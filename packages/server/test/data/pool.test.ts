@@ -244,7 +244,7 @@ describe("a port that can't be bound", () => {
     const reason =
       `Cannot bind listener web/tcp: ${VIP}:${port} is in use; stop what listens there ` +
       `(ss -ltnp "sport = :${port}" names it) or change the port`;
-    expect(problems).toEqual([{ loadBalancerId: "lb", listenerId: "listener", reason }]);
+    expect(problems).toEqual([{ loadBalancerId: "lb", listenerId: "listener", reason, isClosed: true }]);
     expect((await plane.apply(snapshot(2, [...snapshot(2, [web()]).units.values()]))).problems).toHaveLength(1);
     foreign.close();
     await once(foreign, "close");

@@ -2,6 +2,7 @@ import { ConnectError } from "@connectrpc/connect";
 
 import { systemClock } from "../clock.ts";
 import type { RangeResponse } from "../gen/etcd/etcd_pb.ts";
+import type { StoreLogger } from "../logger.ts";
 import { systemRandom } from "../random.ts";
 import { closed, compacted, futureRevision } from "../refusals.ts";
 import type * as contract from "../store.ts";
@@ -47,6 +48,8 @@ class EtcdStore implements contract.Store {
   readonly #leases: Leases;
   readonly #transactions: Transactions;
   readonly #watches: Watches;
+  readonly #logger: StoreLogger | undefined;
+  #warned = false;
   #closing: Promise<void> | undefined;
 
   constructor(urls: readonly string[], options: EtcdStoreOptions) {
@@ -57,14 +60,17 @@ class EtcdStore implements contract.Store {
     const endpoints = urls.map((url) => new Endpoint({ url, tls, connectTimeoutMs, clock, token }));
     const cluster = new Cluster({ endpoints, credentials, timeoutMs, attemptTimeoutMs, clock, random, logger });
     const keys = new KeySpace(options.prefix ?? "");
-    const revisions = new Revisions({ cluster, keys, random });
+    const revisions = new Revisions({ cluster, keys, random, onSetBack: (revision) => this.#setBack(revision) });
     this.#keys = keys;
     this.#nothing = { key: keys.encode("\0"), countOnly: true };
     this.#cluster = cluster;
     this.#revisions = revisions;
     this.#leases = new Leases({ cluster, keys, revisions });
     this.#transactions = new Transactions({ cluster, keys, revisions, leases: this.#leases });
-    this.#watches = new Watches({ cluster, credentials, keys, revisions, clock, random });
+    // Silence is also what a watch gets from a cluster that was set back.
+    const onSilence = (): void => void this.#tryRead(this.#nothing).catch(() => undefined);
+    this.#watches = new Watches({ cluster, credentials, keys, revisions, clock, random, onSilence });
+    this.#logger = logger;
   }
 
   async get(key: string, options: contract.GetOptions = {}): Promise<contract.GetResult> {
@@ -142,6 +148,7 @@ class EtcdStore implements contract.Store {
       repeatable: true,
       perform: (endpoint, signal) => endpoint.maintenance.status({}, { signal }),
     });
+    this.#warnOfDefects(value.version);
     const compactRevision = await this.#compactRevision();
     const { newest: revision } = this.#revisions;
     return { kind: "etcd", revision, compactRevision, sizeBytes: Number(value.dbSize) };
@@ -158,6 +165,17 @@ class EtcdStore implements contract.Store {
     this.#cluster.disconnect();
   }
 
+  #setBack(revision: number): void {
+    this.#logger?.warn(`etcd was put back to revision ${revision}, from a backup: everything is read afresh`);
+    this.#watches.fail((next) => compacted(next, revision));
+  }
+
+  #warnOfDefects(version: string): void {
+    if (this.#warned || !hasWatchDefects(version)) return;
+    this.#warned = true;
+    this.#logger?.warn(`etcd ${version} can lose changes that are watched; use 3.4.38, 3.5.8, 3.6 or newer`);
+  }
+
   #assertOpen(): void {
     if (this.#closing) throw closed();
   }
@@ -170,6 +188,7 @@ class EtcdStore implements contract.Store {
   }
 
   async #tryRead(request: ReadRequest, revision = 0): Promise<RangeResponse | RevisionRefusal> {
+    const before = this.#revisions.newest;
     const { value } = await this.#cluster.call({
       what: "the read",
       repeatable: true,
@@ -181,7 +200,7 @@ class EtcdStore implements contract.Store {
         }
       },
     });
-    if (typeof value !== "string") this.#revisions.heard(value.header);
+    if (typeof value !== "string") this.#revisions.heardLinearizable(value.header, before);
     return value;
   }
 
@@ -202,6 +221,13 @@ class EtcdStore implements contract.Store {
     const { header } = await this.#read(this.#nothing, undefined);
     return futureRevision(revision, Number(header?.revision ?? 0n));
   }
+}
+
+/** By etcd's changelogs: progress told out of order with events until 3.4.25 and 3.5.8, events lost until 3.4.38. */
+function hasWatchDefects(version: string): boolean {
+  const [major = 0, minor = 0, patch = 0] = version.split(".").map((part) => Number.parseInt(part, 10));
+  if (major !== 3) return major < 3;
+  return minor < 4 || (minor === 4 && patch < 38) || (minor === 5 && patch < 8);
 }
 
 /** Why a revision cannot be had. */

@@ -54,6 +54,11 @@ export class EtcdWatcher {
     return !this.#paused && !this.batches.ended;
   }
 
+  /** Whether its consumer waits to be told that it has caught up. */
+  get impatient(): boolean {
+    return this.watch.progress === true && !this.#caughtUp && this.wanting;
+  }
+
   /** A stream serves it now, from `revision` on where it had no beginning yet. */
   started(revision: number): void {
     this.#next ??= revision + 1;

@@ -7,19 +7,29 @@ import type { KeySpace } from "./key-space.ts";
 /** The history is compacted when it is about twice as long as what is kept. */
 const COMPACTION_SLACK = LIMITS.retainedRevisions;
 
+export interface RevisionsOptions {
+  readonly cluster: Cluster;
+  readonly keys: KeySpace;
+  readonly random: Random;
+  /** The cluster was put back to an earlier state, from a backup: what was read of it since then never was. */
+  readonly onSetBack: (revision: number) => void;
+}
+
 /** What is known of the cluster's revisions, from the answers that came by. */
 export class Revisions {
   readonly #cluster: Cluster;
   readonly #keys: KeySpace;
   readonly #random: Random;
+  readonly #onSetBack: (revision: number) => void;
   #newest = 0;
   #compacted = 0;
   #compactAt: number;
 
-  constructor(options: { readonly cluster: Cluster; readonly keys: KeySpace; readonly random: Random }) {
-    this.#cluster = options.cluster;
-    this.#keys = options.keys;
-    this.#random = options.random;
+  constructor({ cluster, keys, random, onSetBack }: RevisionsOptions) {
+    this.#cluster = cluster;
+    this.#keys = keys;
+    this.#random = random;
+    this.#onSetBack = onSetBack;
     this.#compactAt = this.#nextCompaction();
   }
 
@@ -39,6 +49,19 @@ export class Revisions {
     if (revision <= this.#newest) return;
     this.#newest = revision;
     if (revision >= this.#compactAt) this.#compactOld();
+  }
+
+  /**
+   * Takes note of an answer to a request that saw everything committed before it was made, when `before` was the newest.
+   * An older one can only come from a cluster that was put back to an earlier state.
+   */
+  heardLinearizable(header: { readonly revision: bigint } | undefined, before: number): void {
+    const revision = Number(header?.revision ?? 0n);
+    if (revision >= before) return this.heard(header);
+    this.#newest = revision;
+    this.#compacted = 0;
+    this.#compactAt = this.#nextCompaction();
+    this.#onSetBack(revision);
   }
 
   /** Takes note of a compaction. */

@@ -35,6 +35,7 @@ export class Transactions {
       success: requestsOf(branches.success),
       failure: requestsOf(branches.failure),
     };
+    const before = revisions.newest;
     const { value } = await cluster.call({
       what: "the transaction",
       repeatable: ![...success, ...failure].some(writes),
@@ -48,7 +49,7 @@ export class Transactions {
       },
     });
     if (value === undefined) throw await this.#leaseFailure(txn);
-    revisions.heard(value.header);
+    revisions.heardLinearizable(value.header, before);
     const { succeeded } = value;
     const results = resultsOf(succeeded ? branches.success : branches.failure, value);
     return { succeeded, revision: Number(value.header?.revision ?? 0n), results };

@@ -13,6 +13,8 @@ import type { Revisions } from "./revisions.ts";
 
 /** How often a member is asked how far the watches are: the heartbeat of the stream. */
 const HEARTBEAT_MS = 1000;
+/** The same while a consumer waits to hear that it has caught up: etcd looks at watches that lag ten times a second. */
+const IMPATIENT_MS = 100;
 /** A member that is silent for so long is taken for lost. */
 const SILENCE_MS = 2500;
 /** An answer to "how far?" that has not come after this was not sent: etcd answers at once, or not at all. */
@@ -123,12 +125,17 @@ export class WatchStream {
   }
 
   #beat(): void {
-    this.#heartbeat = this.#options.clock.after(HEARTBEAT_MS, () => {
+    const intervalMs = this.#impatient() ? IMPATIENT_MS : HEARTBEAT_MS;
+    this.#heartbeat = this.#options.clock.after(intervalMs, () => {
       const silentMs = this.#options.clock.now() - this.#heardMs;
       if (silentMs >= SILENCE_MS) return this.#giveUp(silentMs);
       this.askProgress();
       this.#beat();
     });
+  }
+
+  #impatient(): boolean {
+    return [...this.#served.values()].some(({ watcher }) => watcher.impatient);
   }
 
   #giveUp(silentMs: number): void {

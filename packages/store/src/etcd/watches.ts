@@ -7,7 +7,7 @@ import type { Cluster } from "./cluster.ts";
 import type { Credentials } from "./credentials.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { EtcdWatcher } from "./etcd-watcher.ts";
-import { isTokenRefusal, reason } from "./failure.ts";
+import { isTokenRefusal, NoAnswer, reason } from "./failure.ts";
 import type { KeySpace } from "./key-space.ts";
 import type { Revisions } from "./revisions.ts";
 import { WatchRefused, WatchStream } from "./watch-stream.ts";
@@ -26,6 +26,8 @@ export interface WatchesOptions {
   readonly revisions: Revisions;
   readonly clock: Clock;
   readonly random: Random;
+  /** A member said nothing for too long. */
+  readonly onSilence: () => void;
 }
 
 /** All watches of a store, over one stream that moves to another member when its own is lost. */
@@ -62,6 +64,11 @@ export class Watches {
     return watcher.batches;
   }
 
+  /** Ends all watches with an error that is made from the first revision each has not delivered. */
+  fail(errorFor: (next: number) => Error): void {
+    for (const watcher of this.#watchers) watcher.batches.end(errorFor(watcher.next ?? 0));
+  }
+
   /** Delivers what the store has heard of, then ends all watches with `CLOSED`. */
   async close(): Promise<void> {
     await this.#settle(this.#options.revisions.newest);
@@ -96,6 +103,7 @@ export class Watches {
       const end = await this.#converse(endpoint, () => backoff.reset());
       if (end === DONE || this.#stop.signal.aborted) continue;
       if (!this.#answered(end)) cluster.leave(endpoint, end);
+      if (end instanceof NoAnswer) this.#options.onSilence();
       await backoff.wait(this.#stop.signal);
     }
     this.#running = undefined;

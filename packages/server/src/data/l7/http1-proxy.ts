@@ -104,10 +104,14 @@ export class Http1Proxy implements Proxy, Http1Owner {
     session.turnAway();
   }
 
-  /** No request more: idle connections are closed, the others after the response at hand. */
-  drain(): void {
+  /** No request more than one: idle connections are closed, the others after the response at hand. */
+  drain(idleGraceMs = 0): void {
     this.#shared.isDraining = true;
-    for (const client of this.#clients) client.drain();
+    for (const client of this.#clients) {
+      // HTTP/2 tells the client, which then asks elsewhere.
+      if (idleGraceMs === 0 || client instanceof Http2Connection) client.drain();
+    }
+    if (idleGraceMs > 0) this.#shared.clock.after(idleGraceMs, () => this.drain());
   }
 
   /** Ends every connection with a reset, so that no peer takes a cut message for a complete one. */

@@ -46,11 +46,12 @@ export class Http2Upstreams implements SessionOwner, UpstreamOwner {
   readonly #waiting = new Map<Http2UpstreamStream, Waiting>();
   readonly #spare: Upstream[] = [];
   /** Connections that are being made, and sessions whose SETTINGS have not come. */
-  #opening = 0;
+  readonly #opening = new Set<Connection | Http2UpstreamSession>();
   /** What the last connection that was made carries at once. */
   #requestsPerConnection = Infinity;
   /** ALPN chose HTTP/1.1 last: every request needs a connection of its own. */
   #isHttp1 = false;
+  #isClosed = false;
 
   constructor(options: Http2UpstreamsOptions) {
     this.#options = options;
@@ -64,7 +65,7 @@ export class Http2Upstreams implements SessionOwner, UpstreamOwner {
 
   /** Nothing is left of it. */
   get isEmpty(): boolean {
-    return this.#sessions.size + this.#draining.size + this.#waiting.size + this.#opening === 0;
+    return this.#sessions.size + this.#draining.size + this.#waiting.size + this.#opening.size === 0;
   }
 
   /** A place in a session that stands. */
@@ -92,6 +93,13 @@ export class Http2Upstreams implements SessionOwner, UpstreamOwner {
     for (const session of this.#sessions) session.drain();
   }
 
+  /** {@link drain}, and what is being opened ends too, unless somebody waits for it. */
+  close(): void {
+    this.#isClosed = true;
+    this.drain();
+    this.#endOpening();
+  }
+
   /** Looks after what takes too long. */
   tick(nowMs: number): void {
     for (const session of this.#draining) session.tick(nowMs);
@@ -114,11 +122,12 @@ export class Http2Upstreams implements SessionOwner, UpstreamOwner {
   }
 
   sessionReady(session: Http2UpstreamSession): void {
-    this.#opening--;
+    this.#opening.delete(session);
     this.#sessions.add(session);
     this.#isHttp1 = false;
     this.#requestsPerConnection = Math.max(1, session.limit);
     this.#serve();
+    if (this.#isClosed) session.drain();
   }
 
   sessionFreed(): void {
@@ -126,7 +135,7 @@ export class Http2Upstreams implements SessionOwner, UpstreamOwner {
   }
 
   sessionLeft(session: Http2UpstreamSession, error: TransportError | undefined): void {
-    if (error !== undefined) return this.#openFailed(error);
+    if (error !== undefined) return this.#openFailed(session, error);
     this.#sessions.delete(session);
     if (session.isLost) this.#draining.delete(session);
     else this.#draining.add(session);
@@ -158,8 +167,9 @@ export class Http2Upstreams implements SessionOwner, UpstreamOwner {
       stream.connected();
     }
     for (const { timeoutMs } of this.#waiting.values()) {
-      const isCaredFor = this.#opening > 0 && this.#opening * this.#requestsPerConnection >= this.#waiting.size;
-      if (isCaredFor || (!this.#isHttp1 && this.#sessions.size + this.#opening >= MAX_SESSIONS)) break;
+      const opening = this.#opening.size;
+      const isCaredFor = opening > 0 && opening * this.#requestsPerConnection >= this.#waiting.size;
+      if (isCaredFor || (!this.#isHttp1 && this.#sessions.size + opening >= MAX_SESSIONS)) break;
       this.#open(timeoutMs);
     }
   }
@@ -168,26 +178,37 @@ export class Http2Upstreams implements SessionOwner, UpstreamOwner {
     const waiting = this.#waiting.get(stream);
     this.#waiting.delete(stream);
     waiting?.cancelTimeout();
+    if (this.#isClosed) queueMicrotask(() => this.#endOpening());
     return waiting;
   }
 
   #open(timeoutMs: number): void {
-    this.#opening++;
-    this.#options.transport.connect(connectOptionsOf(this.#options, timeoutMs), {
+    const connection = this.#options.transport.connect(connectOptionsOf(this.#options, timeoutMs), {
       ...noHandlers,
-      onConnect: (connection) => this.#opened(connection, timeoutMs),
-      onClose: (_connection, error) => this.#openFailed(error ?? this.#error("ECONNRESET", "it closed the connection")),
+      onConnect: (opened) => this.#opened(opened, timeoutMs),
+      onClose: (gone, error) => this.#openFailed(gone, error ?? this.#error("ECONNRESET", "it closed the connection")),
     });
+    this.#opening.add(connection);
+  }
+
+  #endOpening(): void {
+    if (this.#waiting.size > 0) return;
+    for (const opening of this.#opening) {
+      if (opening instanceof Http2UpstreamSession) opening.destroy("it was no longer needed");
+      else opening.reset();
+    }
   }
 
   #opened(connection: Connection, timeoutMs: number): void {
     const { backend, protocol, clock } = this.#options;
     if (protocol.kind === "h2c" || connection.tls?.alpnProtocol === "h2") {
       const { address = "", port } = backend;
+      const parts = { clock, address, port, timeoutMs, owner: this };
       // It says by itself when it is ready, or that it failed.
-      void new Http2UpstreamSession(connection.toDuplex(NOTHING), { clock, address, port, timeoutMs, owner: this });
+      this.#opening.add(new Http2UpstreamSession(connection.toDuplex(NOTHING), parts));
+      this.#opening.delete(connection);
     } else if (protocol.kind === "tls" && protocol.offersHttp1) {
-      this.#opening--;
+      this.#opening.delete(connection);
       this.#isHttp1 = true;
       this.#requestsPerConnection = 1;
       this.#handOver(connection);
@@ -195,7 +216,10 @@ export class Http2Upstreams implements SessionOwner, UpstreamOwner {
     } else {
       connection.handlers = noHandlers;
       connection.reset();
-      this.#openFailed(this.#error("EPROTO", "it did not choose HTTP/2 (ALPN h2), which is all that the pool offers"));
+      this.#openFailed(
+        connection,
+        this.#error("EPROTO", "it did not choose HTTP/2 (ALPN h2), which is all that the pool offers"),
+      );
     }
   }
 
@@ -213,9 +237,9 @@ export class Http2Upstreams implements SessionOwner, UpstreamOwner {
   }
 
   /** Those who wait go on waiting as long as something may free a place. */
-  #openFailed(error: TransportError): void {
-    this.#opening--;
-    if (!this.#isHttp1 && this.#sessions.size + this.#opening > 0) return;
+  #openFailed(opening: Connection | Http2UpstreamSession, error: TransportError): void {
+    this.#opening.delete(opening);
+    if (!this.#isHttp1 && this.#sessions.size + this.#opening.size > 0) return;
     const losers = Array.from(this.#waiting.keys()).slice(0, this.#isHttp1 ? 1 : undefined);
     for (const stream of losers) {
       this.#stopWaiting(stream);

@@ -38,6 +38,7 @@ export class Upstreams implements UpstreamOwner {
   /** Made for an address or protocol that the backend no longer has. */
   readonly #outdated = new Set<Http2Upstreams>();
   #cancelSweep: Cancel | undefined;
+  #isClosed = false;
 
   constructor(options: UpstreamsOptions) {
     this.#options = options;
@@ -95,6 +96,7 @@ export class Upstreams implements UpstreamOwner {
   give(upstream: Upstream): void {
     if (upstream.owner !== this) return upstream.owner.give(upstream);
     upstream.user = undefined;
+    if (this.#isClosed) return upstream.connection?.close();
     upstream.idleSinceMs = this.#options.clock.nowMs();
     const idle = this.#idle.get(upstream.key);
     if (idle === undefined) this.#idle.set(upstream.key, [upstream]);
@@ -125,11 +127,12 @@ export class Upstreams implements UpstreamOwner {
     for (const [key, http2] of this.#http2) if (isOurs(key)) http2.drain();
   }
 
-  /** Closes everything that nobody uses. */
+  /** For good: closes everything that nobody uses, and the rest as soon as that is so. */
   close(): void {
     for (const { connection } of [...this.#idle.values()].flat()) connection?.close();
     this.#idle.clear();
-    for (const http2 of this.#http2.values()) http2.drain();
+    this.#isClosed = true;
+    for (const http2 of [...this.#http2.values(), ...this.#outdated]) http2.close();
     this.#cancelSweep?.();
     this.#cancelSweep = undefined;
   }

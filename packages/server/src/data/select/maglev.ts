@@ -1,4 +1,4 @@
-import { scale } from "@fiberlb/maglev";
+import { scale, successor } from "@fiberlb/maglev";
 
 import type { MaglevTableUnit, MaglevUnit } from "../../snapshot/snapshot.ts";
 import { maglevHash } from "./flow-hash.ts";
@@ -9,9 +9,9 @@ import type { Candidate, Selector } from "./selector.ts";
  * The backend in the pool's Maglev table at the slot that the flow hashes to (Eisenbud et al., "Maglev", NSDI 2016,
  * §3.4). Table, hash and seed are the same on every worker and node and in the kernel's driver.
  *
- * A table can be older than a health bit: a slot whose backend is not a candidate is skipped for the next one. Slots of
- * a backend lie scattered, so its flows spread over all others. Without a table that knows any candidate (in the
- * moments before the first one arrives) the flow's hash ranks the candidates themselves.
+ * The table is that of all backends, usable or not: the slot of one that is no candidate goes to its `successor`, so a
+ * verdict moves the flows of its own backend alone. Without a table that knows any candidate (in the moments before the
+ * first one arrives) the flow's hash ranks the candidates themselves.
  *
  * @param table the pool's table as of now.
  */
@@ -21,6 +21,7 @@ export function maglev(unit: MaglevUnit, table: () => MaglevTableUnit | undefine
   let mappedTable: MaglevTableUnit | undefined;
   let mappedCandidates: readonly Candidate[] | undefined;
   let candidateOf = new Int32Array(0);
+  const isUsable = (index: number): boolean => (candidateOf[index] as number) >= 0;
   return {
     pick(candidates, flow) {
       const current = table();
@@ -31,12 +32,10 @@ export function maglev(unit: MaglevUnit, table: () => MaglevTableUnit | undefine
         mappedCandidates = candidates;
       }
       const { slots } = current;
-      const start = scale(hashOf(flow), slots.length);
-      for (let probe = 0; probe < slots.length; probe++) {
-        const slot = (start + probe) % slots.length;
-        const candidate = candidateOf[slots[slot] as number] as number;
-        if (candidate >= 0) return candidate;
-      }
+      if (slots.length === 0) return withoutTable.pick(candidates, flow);
+      const slot = scale(hashOf(flow), slots.length);
+      const index = successor(slot, { slots, backendCount: candidateOf.length, isUsable });
+      if (index >= 0) return candidateOf[index] as number;
       return withoutTable.pick(candidates, flow);
     },
   };

@@ -363,6 +363,32 @@ describe("what is ended from above", () => {
     expect(rig.proxy.active).toBe(0);
   });
 
+  it("a listener that goes in no hurry answers the request that is on its way, and closes then", async () => {
+    const silent = await rig.client();
+    await silent.send(get());
+    const backend = await server.next();
+    await backend.send(OK);
+    await receives(silent, /ok$/);
+    forget(silent);
+    rig.proxy.drain(5000);
+    await silent.send(get("/2"));
+    await receives(backend, /GET \/2/);
+    await backend.send(OK);
+    expect(await receives(silent, /ok$/)).toContain("Connection: close");
+    await silent.end();
+  });
+
+  it("a listener that goes in no hurry closes clients that ask nothing for so long", async () => {
+    await client.send(get());
+    await (await server.next()).send(OK);
+    await receives(client, /ok$/);
+    rig.proxy.drain(5000);
+    rig.clock.advance(4999);
+    expect(client.ended).toBe(false);
+    rig.clock.advance(1);
+    await client.end();
+  });
+
   it("a client that leaves takes its request along", async () => {
     const backend = await ask(get());
     client.socket.resetAndDestroy();

@@ -341,4 +341,15 @@ describe("timeouts and revocation", () => {
     // HEADERS would be of type 1.
     expect(frames(peer.received).filter((frame) => frame.startsWith("1:"))).toEqual([]);
   });
+
+  it("all are closed while one waits for SETTINGS that nobody needs any more: it ends at once", async () => {
+    rig.balancer.backends = [];
+    const silent = await rig.backend("silent");
+    await client.send(get());
+    const peer = (await silent.next()).read();
+    rig.balancer.revoke("shutdown");
+    expect(await response(client, ERROR)).toMatch(/^HTTP\/1.1 502 [^]*backend-lost/);
+    rig.upstreams.close();
+    await peer.end();
+  });
 });

@@ -1,4 +1,4 @@
-import { FlowHash, buildTable } from "@fiberlb/maglev";
+import { FlowHash, buildTable, withUsable } from "@fiberlb/maglev";
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 
@@ -64,6 +64,24 @@ describe("Maglev", () => {
       }),
     );
     for (const count of taken) expect(count).toBeGreaterThan(125);
+  });
+
+  it("picks what the library's table of those who are left says", () => {
+    const all = candidates(1, 2, 3, 1, 1);
+    const isLeft = (id: string): boolean => !["b", "d"].includes(id);
+    const left = all.filter(({ backend }) => isLeft(backend.id));
+    const table = tableOf(all);
+    const selector = maglev(unit, () => table);
+    const backends = all.map(({ backend }) => ({ name: backend.id, weight: backend.weight }));
+    const expected = withUsable(buildTable(backends, { size: unit.tableSize }), isLeft);
+    const hash = new FlowHash({ seed: unit.seed });
+    for (let client = 0; client < 2000; client++) {
+      const { clientAddress, clientPort, vip, vipPort } = flow(client);
+      const key = { sourceAddress: clientAddress, sourcePort: clientPort };
+      const picked = left[selector.pick(left, flow(client))]!.backend.id;
+      const said = expected.backendFor(hash.fiveTuple({ ...key, destinationAddress: vip, destinationPort: vipPort }));
+      expect(picked).toBe(said?.name);
+    }
   });
 
   it("takes a new table at once", () => {

@@ -66,7 +66,9 @@ export class Peer {
 
   /** Ends with a TCP reset. */
   reset(): void {
-    this.#tcp.resetAndDestroy();
+    // While FIN is being sent libuv refuses a reset, and the handle would stay open for good.
+    if (this.socket.writableEnded && !this.socket.writableFinished) this.#tcp.destroy();
+    else this.#tcp.resetAndDestroy();
   }
 
   /** Sends; resolves when the kernel has taken everything. */

@@ -12,10 +12,10 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file fiberlb/v1/bgp.proto.
  */
 export const file_fiberlb_v1_bgp: GenFile = /*@__PURE__*/
-  fileDesc("ChRmaWJlcmxiL3YxL2JncC5wcm90bxIKZmliZXJsYi52MSKrAQoKQmdwU2Vzc2lvbhIMCgRub2RlGAEgASgJEgwKBHBlZXIYAiABKAkSEQoJbG9jYWxfYXNuGAMgASgNEhAKCHBlZXJfYXNuGAQgASgNEg0KBXN0YXRlGAUgASgJEjIKDmVzdGFibGlzaGVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIZChFyb3V0ZXNfYWR2ZXJ0aXNlZBgHIAEoBCKMAQoIQmdwUm91dGUSDAoEbm9kZRgBIAEoCRIOCgZwcmVmaXgYAiABKAkSEAoIbmV4dF9ob3AYAyABKAkSEwoLY29tbXVuaXRpZXMYBCADKAkSGAoQbG9hZF9iYWxhbmNlcl9pZBgFIAEoCRIRCglhbm5vdW5jZWQYBiABKAgSDgoGcmVhc29uGAcgASgJIiMKE0xpc3RTZXNzaW9uc1JlcXVlc3QSDAoEbm9kZRgBIAEoCSJAChRMaXN0U2Vzc2lvbnNSZXNwb25zZRIoCghzZXNzaW9ucxgBIAMoCzIWLmZpYmVybGIudjEuQmdwU2Vzc2lvbiIhChFMaXN0Um91dGVzUmVxdWVzdBIMCgRub2RlGAEgASgJIjoKEkxpc3RSb3V0ZXNSZXNwb25zZRIkCgZyb3V0ZXMYASADKAsyFC5maWJlcmxiLnYxLkJncFJvdXRlMqwBCgpCZ3BTZXJ2aWNlElEKDExpc3RTZXNzaW9ucxIfLmZpYmVybGIudjEuTGlzdFNlc3Npb25zUmVxdWVzdBogLmZpYmVybGIudjEuTGlzdFNlc3Npb25zUmVzcG9uc2USSwoKTGlzdFJvdXRlcxIdLmZpYmVybGIudjEuTGlzdFJvdXRlc1JlcXVlc3QaHi5maWJlcmxiLnYxLkxpc3RSb3V0ZXNSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("ChRmaWJlcmxiL3YxL2JncC5wcm90bxIKZmliZXJsYi52MSK8AQoKQmdwU2Vzc2lvbhIMCgRub2RlGAEgASgJEgwKBHBlZXIYAiABKAkSEQoJbG9jYWxfYXNuGAMgASgNEhAKCHBlZXJfYXNuGAQgASgNEg0KBXN0YXRlGAUgASgJEjIKDmVzdGFibGlzaGVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIZChFyb3V0ZXNfYWR2ZXJ0aXNlZBgHIAEoBBIPCgdwcm9ibGVtGAggASgJIpkBCghCZ3BSb3V0ZRIMCgRub2RlGAEgASgJEg4KBnByZWZpeBgCIAEoCRIQCghuZXh0X2hvcBgDIAEoCRITCgtjb21tdW5pdGllcxgEIAMoCRIYChBsb2FkX2JhbGFuY2VyX2lkGAUgASgJEhEKCWFubm91bmNlZBgGIAEoCBIOCgZyZWFzb24YByABKAkSCwoDdmlwGAggASgJIiMKE0xpc3RTZXNzaW9uc1JlcXVlc3QSDAoEbm9kZRgBIAEoCSJAChRMaXN0U2Vzc2lvbnNSZXNwb25zZRIoCghzZXNzaW9ucxgBIAMoCzIWLmZpYmVybGIudjEuQmdwU2Vzc2lvbiIhChFMaXN0Um91dGVzUmVxdWVzdBIMCgRub2RlGAEgASgJIjoKEkxpc3RSb3V0ZXNSZXNwb25zZRIkCgZyb3V0ZXMYASADKAsyFC5maWJlcmxiLnYxLkJncFJvdXRlMqwBCgpCZ3BTZXJ2aWNlElEKDExpc3RTZXNzaW9ucxIfLmZpYmVybGIudjEuTGlzdFNlc3Npb25zUmVxdWVzdBogLmZpYmVybGIudjEuTGlzdFNlc3Npb25zUmVzcG9uc2USSwoKTGlzdFJvdXRlcxIdLmZpYmVybGIudjEuTGlzdFJvdXRlc1JlcXVlc3QaHi5maWJlcmxiLnYxLkxpc3RSb3V0ZXNSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
- * A node's session with one of its routers.
+ * A node's session with one of its routers. A node whose daemon cannot be used has one entry without a peer, which says why.
  *
  * @generated from message fiberlb.v1.BgpSession
  */
@@ -58,6 +58,13 @@ export type BgpSession = Message<"fiberlb.v1.BgpSession"> & {
    * @generated from field: uint64 routes_advertised = 7;
    */
   routesAdvertised: bigint;
+
+  /**
+   * What is wrong with the session, or with the node's daemon; empty when nothing is.
+   *
+   * @generated from field: string problem = 8;
+   */
+  problem: string;
 };
 
 /**
@@ -79,7 +86,7 @@ export type BgpRoute = Message<"fiberlb.v1.BgpRoute"> & {
   node: string;
 
   /**
-   * The VIP with /32 or /128.
+   * What is announced for the VIP: itself with /32 or /128, or the aggregate that it is in.
    *
    * @generated from field: string prefix = 2;
    */
@@ -106,11 +113,16 @@ export type BgpRoute = Message<"fiberlb.v1.BgpRoute"> & {
   announced: boolean;
 
   /**
-   * Why it is not announced; empty when it is.
+   * Why it is not announced, or why it is although this node cannot serve it; empty otherwise.
    *
    * @generated from field: string reason = 7;
    */
   reason: string;
+
+  /**
+   * @generated from field: string vip = 8;
+   */
+  vip: string;
 };
 
 /**

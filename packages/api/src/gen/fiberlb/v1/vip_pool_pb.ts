@@ -4,6 +4,8 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { AnnounceKind, WhenAllDown } from "./enums_pb.ts";
+import { file_fiberlb_v1_enums } from "./enums_pb.ts";
 import type { FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
@@ -12,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file fiberlb/v1/vip_pool.proto.
  */
 export const file_fiberlb_v1_vip_pool: GenFile = /*@__PURE__*/
-  fileDesc("ChlmaWJlcmxiL3YxL3ZpcF9wb29sLnByb3RvEgpmaWJlcmxiLnYxIpQCCgdWaXBQb29sEgoKAmlkGAEgASgJEgwKBG5hbWUYBCABKAkSEwoLZGVzY3JpcHRpb24YBSABKAkSEAoIcmV2aXNpb24YCCABKAQSLgoKY3JlYXRlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKdXBkYXRlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFY2lkcnMYFCADKAkSGAoLYXV0b19hc3NpZ24YFSABKAhIAIgBARIXCg9hZGRyZXNzZXNfdG90YWwYFiABKAQSFgoOYWRkcmVzc2VzX3VzZWQYFyABKARCDgoMX2F1dG9fYXNzaWduIp0BChRDcmVhdGVWaXBQb29sUmVxdWVzdBIMCgRuYW1lGAQgASgJEhMKC2Rlc2NyaXB0aW9uGAUgASgJEg0KBWNpZHJzGBQgAygJEhgKC2F1dG9fYXNzaWduGBUgASgISACIAQESEgoKcmVxdWVzdF9pZBhkIAEoCRIVCg12YWxpZGF0ZV9vbmx5GGUgASgIQg4KDF9hdXRvX2Fzc2lnbiI+ChVDcmVhdGVWaXBQb29sUmVzcG9uc2USJQoIdmlwX3Bvb2wYASABKAsyEy5maWJlcmxiLnYxLlZpcFBvb2wiHwoRR2V0VmlwUG9vbFJlcXVlc3QSCgoCaWQYASABKAkiOwoSR2V0VmlwUG9vbFJlc3BvbnNlEiUKCHZpcF9wb29sGAEgASgLMhMuZmliZXJsYi52MS5WaXBQb29sIkoKE0xpc3RWaXBQb29sc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgNEhIKCnBhZ2VfdG9rZW4YAiABKAkSDAoEbmFtZRgDIAEoCSJXChRMaXN0VmlwUG9vbHNSZXNwb25zZRImCgl2aXBfcG9vbHMYASADKAsyEy5maWJlcmxiLnYxLlZpcFBvb2wSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIoUBChRVcGRhdGVWaXBQb29sUmVxdWVzdBIlCgh2aXBfcG9vbBgBIAEoCzITLmZpYmVybGIudjEuVmlwUG9vbBIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2sSFQoNdmFsaWRhdGVfb25seRhlIAEoCCI+ChVVcGRhdGVWaXBQb29sUmVzcG9uc2USJQoIdmlwX3Bvb2wYASABKAsyEy5maWJlcmxiLnYxLlZpcFBvb2wiOQoURGVsZXRlVmlwUG9vbFJlcXVlc3QSCgoCaWQYASABKAkSFQoNdmFsaWRhdGVfb25seRhlIAEoCCIXChVEZWxldGVWaXBQb29sUmVzcG9uc2UysgMKDlZpcFBvb2xTZXJ2aWNlElQKDUNyZWF0ZVZpcFBvb2wSIC5maWJlcmxiLnYxLkNyZWF0ZVZpcFBvb2xSZXF1ZXN0GiEuZmliZXJsYi52MS5DcmVhdGVWaXBQb29sUmVzcG9uc2USSwoKR2V0VmlwUG9vbBIdLmZpYmVybGIudjEuR2V0VmlwUG9vbFJlcXVlc3QaHi5maWJlcmxiLnYxLkdldFZpcFBvb2xSZXNwb25zZRJRCgxMaXN0VmlwUG9vbHMSHy5maWJlcmxiLnYxLkxpc3RWaXBQb29sc1JlcXVlc3QaIC5maWJlcmxiLnYxLkxpc3RWaXBQb29sc1Jlc3BvbnNlElQKDVVwZGF0ZVZpcFBvb2wSIC5maWJlcmxiLnYxLlVwZGF0ZVZpcFBvb2xSZXF1ZXN0GiEuZmliZXJsYi52MS5VcGRhdGVWaXBQb29sUmVzcG9uc2USVAoNRGVsZXRlVmlwUG9vbBIgLmZpYmVybGIudjEuRGVsZXRlVmlwUG9vbFJlcXVlc3QaIS5maWJlcmxiLnYxLkRlbGV0ZVZpcFBvb2xSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_field_mask, file_google_protobuf_timestamp]);
+  fileDesc("ChlmaWJlcmxiL3YxL3ZpcF9wb29sLnByb3RvEgpmaWJlcmxiLnYxIuQCCgdWaXBQb29sEgoKAmlkGAEgASgJEgwKBG5hbWUYBCABKAkSEwoLZGVzY3JpcHRpb24YBSABKAkSEAoIcmV2aXNpb24YCCABKAQSLgoKY3JlYXRlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKdXBkYXRlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFY2lkcnMYFCADKAkSGAoLYXV0b19hc3NpZ24YFSABKAhIAIgBARIXCg9hZGRyZXNzZXNfdG90YWwYFiABKAQSFgoOYWRkcmVzc2VzX3VzZWQYFyABKAQSKQoIYW5ub3VuY2UYGCABKAsyFy5maWJlcmxiLnYxLlZpcEFubm91bmNlEiMKA2JncBgZIAEoCzIWLmZpYmVybGIudjEuVmlwUG9vbEJncEIOCgxfYXV0b19hc3NpZ24iSAoLVmlwQW5ub3VuY2USJgoEa2luZBgBIAEoDjIYLmZpYmVybGIudjEuQW5ub3VuY2VLaW5kEhEKCWludGVyZmFjZRgCIAEoCSKtAgoKVmlwUG9vbEJncBIQCghuZXh0X2hvcBgBIAEoCRITCgtuZXh0X2hvcF92NhgCIAEoCRITCgtjb21tdW5pdGllcxgDIAMoCRIZChFsYXJnZV9jb21tdW5pdGllcxgEIAMoCRIXCgpsb2NhbF9wcmVmGAUgASgNSACIAQESEAoDbWVkGAYgASgNSAGIAQESGQoMYWdncmVnYXRlX3Y0GAcgASgNSAKIAQESGQoMYWdncmVnYXRlX3Y2GAggASgNSAOIAQESLgoNd2hlbl9hbGxfZG93bhgJIAEoDjIXLmZpYmVybGIudjEuV2hlbkFsbERvd25CDQoLX2xvY2FsX3ByZWZCBgoEX21lZEIPCg1fYWdncmVnYXRlX3Y0Qg8KDV9hZ2dyZWdhdGVfdjYi7QEKFENyZWF0ZVZpcFBvb2xSZXF1ZXN0EgwKBG5hbWUYBCABKAkSEwoLZGVzY3JpcHRpb24YBSABKAkSDQoFY2lkcnMYFCADKAkSGAoLYXV0b19hc3NpZ24YFSABKAhIAIgBARIpCghhbm5vdW5jZRgYIAEoCzIXLmZpYmVybGIudjEuVmlwQW5ub3VuY2USIwoDYmdwGBkgASgLMhYuZmliZXJsYi52MS5WaXBQb29sQmdwEhIKCnJlcXVlc3RfaWQYZCABKAkSFQoNdmFsaWRhdGVfb25seRhlIAEoCEIOCgxfYXV0b19hc3NpZ24iPgoVQ3JlYXRlVmlwUG9vbFJlc3BvbnNlEiUKCHZpcF9wb29sGAEgASgLMhMuZmliZXJsYi52MS5WaXBQb29sIh8KEUdldFZpcFBvb2xSZXF1ZXN0EgoKAmlkGAEgASgJIjsKEkdldFZpcFBvb2xSZXNwb25zZRIlCgh2aXBfcG9vbBgBIAEoCzITLmZpYmVybGIudjEuVmlwUG9vbCJKChNMaXN0VmlwUG9vbHNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoDRISCgpwYWdlX3Rva2VuGAIgASgJEgwKBG5hbWUYAyABKAkiVwoUTGlzdFZpcFBvb2xzUmVzcG9uc2USJgoJdmlwX3Bvb2xzGAEgAygLMhMuZmliZXJsYi52MS5WaXBQb29sEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKFAQoUVXBkYXRlVmlwUG9vbFJlcXVlc3QSJQoIdmlwX3Bvb2wYASABKAsyEy5maWJlcmxiLnYxLlZpcFBvb2wSLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrEhUKDXZhbGlkYXRlX29ubHkYZSABKAgiPgoVVXBkYXRlVmlwUG9vbFJlc3BvbnNlEiUKCHZpcF9wb29sGAEgASgLMhMuZmliZXJsYi52MS5WaXBQb29sIjkKFERlbGV0ZVZpcFBvb2xSZXF1ZXN0EgoKAmlkGAEgASgJEhUKDXZhbGlkYXRlX29ubHkYZSABKAgiFwoVRGVsZXRlVmlwUG9vbFJlc3BvbnNlMrIDCg5WaXBQb29sU2VydmljZRJUCg1DcmVhdGVWaXBQb29sEiAuZmliZXJsYi52MS5DcmVhdGVWaXBQb29sUmVxdWVzdBohLmZpYmVybGIudjEuQ3JlYXRlVmlwUG9vbFJlc3BvbnNlEksKCkdldFZpcFBvb2wSHS5maWJlcmxiLnYxLkdldFZpcFBvb2xSZXF1ZXN0Gh4uZmliZXJsYi52MS5HZXRWaXBQb29sUmVzcG9uc2USUQoMTGlzdFZpcFBvb2xzEh8uZmliZXJsYi52MS5MaXN0VmlwUG9vbHNSZXF1ZXN0GiAuZmliZXJsYi52MS5MaXN0VmlwUG9vbHNSZXNwb25zZRJUCg1VcGRhdGVWaXBQb29sEiAuZmliZXJsYi52MS5VcGRhdGVWaXBQb29sUmVxdWVzdBohLmZpYmVybGIudjEuVXBkYXRlVmlwUG9vbFJlc3BvbnNlElQKDURlbGV0ZVZpcFBvb2wSIC5maWJlcmxiLnYxLkRlbGV0ZVZpcFBvb2xSZXF1ZXN0GiEuZmliZXJsYi52MS5EZWxldGVWaXBQb29sUmVzcG9uc2ViBnByb3RvMw", [file_fiberlb_v1_enums, file_google_protobuf_field_mask, file_google_protobuf_timestamp]);
 
 /**
  * Addresses that load balancers get.
@@ -75,6 +77,20 @@ export type VipPool = Message<"fiberlb.v1.VipPool"> & {
    * @generated from field: uint64 addresses_used = 23;
    */
   addressesUsed: bigint;
+
+  /**
+   * How VIPs of the pool are announced. Absent: as each node is configured.
+   *
+   * @generated from field: fiberlb.v1.VipAnnounce announce = 24;
+   */
+  announce?: VipAnnounce | undefined;
+
+  /**
+   * What differs from the nodes' bgp section for VIPs of the pool.
+   *
+   * @generated from field: fiberlb.v1.VipPoolBgp bgp = 25;
+   */
+  bgp?: VipPoolBgp | undefined;
 };
 
 /**
@@ -83,6 +99,107 @@ export type VipPool = Message<"fiberlb.v1.VipPool"> & {
  */
 export const VipPoolSchema: GenMessage<VipPool> = /*@__PURE__*/
   messageDesc(file_fiberlb_v1_vip_pool, 0);
+
+/**
+ * How VIPs of a pool are announced.
+ *
+ * @generated from message fiberlb.v1.VipAnnounce
+ */
+export type VipAnnounce = Message<"fiberlb.v1.VipAnnounce"> & {
+  /**
+   * @generated from field: fiberlb.v1.AnnounceKind kind = 1;
+   */
+  kind: AnnounceKind;
+
+  /**
+   * Name of the network interface that gets the addresses; with L2 only, and needed there.
+   *
+   * @generated from field: string interface = 2;
+   */
+  interface: string;
+};
+
+/**
+ * Describes the message fiberlb.v1.VipAnnounce.
+ * Use `create(VipAnnounceSchema)` to create a new message.
+ */
+export const VipAnnounceSchema: GenMessage<VipAnnounce> = /*@__PURE__*/
+  messageDesc(file_fiberlb_v1_vip_pool, 1);
+
+/**
+ * What differs from a node's bgp section. What is absent, or an empty list, is as it says there.
+ *
+ * @generated from message fiberlb.v1.VipPoolBgp
+ */
+export type VipPoolBgp = Message<"fiberlb.v1.VipPoolBgp"> & {
+  /**
+   * Where routers send packets for IPv4 VIPs: "self", or an IPv4 address.
+   *
+   * @generated from field: string next_hop = 1;
+   */
+  nextHop: string;
+
+  /**
+   * The same for IPv6 VIPs.
+   *
+   * @generated from field: string next_hop_v6 = 2;
+   */
+  nextHopV6: string;
+
+  /**
+   * RFC 1997, as asn:value.
+   *
+   * @generated from field: repeated string communities = 3;
+   */
+  communities: string[];
+
+  /**
+   * RFC 8092, as global:local1:local2.
+   *
+   * @generated from field: repeated string large_communities = 4;
+   */
+  largeCommunities: string[];
+
+  /**
+   * LOCAL_PREF; only iBGP peers see it.
+   *
+   * @generated from field: optional uint32 local_pref = 5;
+   */
+  localPref?: number | undefined;
+
+  /**
+   * MULTI_EXIT_DISC.
+   *
+   * @generated from field: optional uint32 med = 6;
+   */
+  med?: number | undefined;
+
+  /**
+   * Length of the prefix that is announced for IPv4 VIPs, 8 to 32, while any VIP inside is.
+   *
+   * @generated from field: optional uint32 aggregate_v4 = 7;
+   */
+  aggregateV4?: number | undefined;
+
+  /**
+   * The same for IPv6, 16 to 128.
+   *
+   * @generated from field: optional uint32 aggregate_v6 = 8;
+   */
+  aggregateV6?: number | undefined;
+
+  /**
+   * @generated from field: fiberlb.v1.WhenAllDown when_all_down = 9;
+   */
+  whenAllDown: WhenAllDown;
+};
+
+/**
+ * Describes the message fiberlb.v1.VipPoolBgp.
+ * Use `create(VipPoolBgpSchema)` to create a new message.
+ */
+export const VipPoolBgpSchema: GenMessage<VipPoolBgp> = /*@__PURE__*/
+  messageDesc(file_fiberlb_v1_vip_pool, 2);
 
 /**
  * @generated from message fiberlb.v1.CreateVipPoolRequest
@@ -109,6 +226,16 @@ export type CreateVipPoolRequest = Message<"fiberlb.v1.CreateVipPoolRequest"> & 
   autoAssign?: boolean | undefined;
 
   /**
+   * @generated from field: fiberlb.v1.VipAnnounce announce = 24;
+   */
+  announce?: VipAnnounce | undefined;
+
+  /**
+   * @generated from field: fiberlb.v1.VipPoolBgp bgp = 25;
+   */
+  bgp?: VipPoolBgp | undefined;
+
+  /**
    * @generated from field: string request_id = 100;
    */
   requestId: string;
@@ -124,7 +251,7 @@ export type CreateVipPoolRequest = Message<"fiberlb.v1.CreateVipPoolRequest"> & 
  * Use `create(CreateVipPoolRequestSchema)` to create a new message.
  */
 export const CreateVipPoolRequestSchema: GenMessage<CreateVipPoolRequest> = /*@__PURE__*/
-  messageDesc(file_fiberlb_v1_vip_pool, 1);
+  messageDesc(file_fiberlb_v1_vip_pool, 3);
 
 /**
  * @generated from message fiberlb.v1.CreateVipPoolResponse
@@ -141,7 +268,7 @@ export type CreateVipPoolResponse = Message<"fiberlb.v1.CreateVipPoolResponse"> 
  * Use `create(CreateVipPoolResponseSchema)` to create a new message.
  */
 export const CreateVipPoolResponseSchema: GenMessage<CreateVipPoolResponse> = /*@__PURE__*/
-  messageDesc(file_fiberlb_v1_vip_pool, 2);
+  messageDesc(file_fiberlb_v1_vip_pool, 4);
 
 /**
  * @generated from message fiberlb.v1.GetVipPoolRequest
@@ -160,7 +287,7 @@ export type GetVipPoolRequest = Message<"fiberlb.v1.GetVipPoolRequest"> & {
  * Use `create(GetVipPoolRequestSchema)` to create a new message.
  */
 export const GetVipPoolRequestSchema: GenMessage<GetVipPoolRequest> = /*@__PURE__*/
-  messageDesc(file_fiberlb_v1_vip_pool, 3);
+  messageDesc(file_fiberlb_v1_vip_pool, 5);
 
 /**
  * @generated from message fiberlb.v1.GetVipPoolResponse
@@ -177,7 +304,7 @@ export type GetVipPoolResponse = Message<"fiberlb.v1.GetVipPoolResponse"> & {
  * Use `create(GetVipPoolResponseSchema)` to create a new message.
  */
 export const GetVipPoolResponseSchema: GenMessage<GetVipPoolResponse> = /*@__PURE__*/
-  messageDesc(file_fiberlb_v1_vip_pool, 4);
+  messageDesc(file_fiberlb_v1_vip_pool, 6);
 
 /**
  * @generated from message fiberlb.v1.ListVipPoolsRequest
@@ -204,7 +331,7 @@ export type ListVipPoolsRequest = Message<"fiberlb.v1.ListVipPoolsRequest"> & {
  * Use `create(ListVipPoolsRequestSchema)` to create a new message.
  */
 export const ListVipPoolsRequestSchema: GenMessage<ListVipPoolsRequest> = /*@__PURE__*/
-  messageDesc(file_fiberlb_v1_vip_pool, 5);
+  messageDesc(file_fiberlb_v1_vip_pool, 7);
 
 /**
  * @generated from message fiberlb.v1.ListVipPoolsResponse
@@ -226,7 +353,7 @@ export type ListVipPoolsResponse = Message<"fiberlb.v1.ListVipPoolsResponse"> & 
  * Use `create(ListVipPoolsResponseSchema)` to create a new message.
  */
 export const ListVipPoolsResponseSchema: GenMessage<ListVipPoolsResponse> = /*@__PURE__*/
-  messageDesc(file_fiberlb_v1_vip_pool, 6);
+  messageDesc(file_fiberlb_v1_vip_pool, 8);
 
 /**
  * @generated from message fiberlb.v1.UpdateVipPoolRequest
@@ -253,7 +380,7 @@ export type UpdateVipPoolRequest = Message<"fiberlb.v1.UpdateVipPoolRequest"> & 
  * Use `create(UpdateVipPoolRequestSchema)` to create a new message.
  */
 export const UpdateVipPoolRequestSchema: GenMessage<UpdateVipPoolRequest> = /*@__PURE__*/
-  messageDesc(file_fiberlb_v1_vip_pool, 7);
+  messageDesc(file_fiberlb_v1_vip_pool, 9);
 
 /**
  * @generated from message fiberlb.v1.UpdateVipPoolResponse
@@ -270,7 +397,7 @@ export type UpdateVipPoolResponse = Message<"fiberlb.v1.UpdateVipPoolResponse"> 
  * Use `create(UpdateVipPoolResponseSchema)` to create a new message.
  */
 export const UpdateVipPoolResponseSchema: GenMessage<UpdateVipPoolResponse> = /*@__PURE__*/
-  messageDesc(file_fiberlb_v1_vip_pool, 8);
+  messageDesc(file_fiberlb_v1_vip_pool, 10);
 
 /**
  * @generated from message fiberlb.v1.DeleteVipPoolRequest
@@ -292,7 +419,7 @@ export type DeleteVipPoolRequest = Message<"fiberlb.v1.DeleteVipPoolRequest"> & 
  * Use `create(DeleteVipPoolRequestSchema)` to create a new message.
  */
 export const DeleteVipPoolRequestSchema: GenMessage<DeleteVipPoolRequest> = /*@__PURE__*/
-  messageDesc(file_fiberlb_v1_vip_pool, 9);
+  messageDesc(file_fiberlb_v1_vip_pool, 11);
 
 /**
  * @generated from message fiberlb.v1.DeleteVipPoolResponse
@@ -305,7 +432,7 @@ export type DeleteVipPoolResponse = Message<"fiberlb.v1.DeleteVipPoolResponse"> 
  * Use `create(DeleteVipPoolResponseSchema)` to create a new message.
  */
 export const DeleteVipPoolResponseSchema: GenMessage<DeleteVipPoolResponse> = /*@__PURE__*/
-  messageDesc(file_fiberlb_v1_vip_pool, 10);
+  messageDesc(file_fiberlb_v1_vip_pool, 12);
 
 /**
  * Admin only.

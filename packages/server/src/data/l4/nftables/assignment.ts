@@ -60,7 +60,12 @@ export function assign(unit: Unit, context: AssignmentContext): Assignment {
       ? `Cannot forward listener ${unit.name}/${listener.name}: ${why.reason}`
       : inVain(unit, listener, why.reason);
     if (problem !== undefined)
-      problems.push({ loadBalancerId: unit.loadBalancerId, listenerId: listener.id, reason: problem });
+      problems.push({
+        loadBalancerId: unit.loadBalancerId,
+        listenerId: listener.id,
+        reason: problem,
+        ...(must && { isClosed: true }),
+      });
   }
   const isElsewhere = ({ id }: ListenerUnit): boolean => inKernel.has(id) || byDsr.has(id) || held.has(id);
   const listeners = unit.listeners.filter((listener) => !isElsewhere(listener));
@@ -87,11 +92,19 @@ function whyNot(
 
 /** What a listener in user space asks for that only the kernel does. */
 function inVain(unit: Unit, listener: ListenerUnit, why: string): string | undefined {
-  const pool = unit.pools.find(({ id }) => id === listener.defaultPoolId);
-  if (pool?.forwarding !== undefined) {
-    return `pool ${pool.name}: forwarding ${pool.forwarding} needs the kernel driver, which does not serve listener ${listener.name}: ${why}`;
-  }
-  return undefined;
+  const reached = poolsOf(listener);
+  const pool = unit.pools.find(({ id, forwarding }) => forwarding !== undefined && reached.has(id));
+  if (pool === undefined) return undefined;
+  const needs = `pool ${pool.name}: forwarding ${pool.forwarding} needs the kernel driver`;
+  return `${needs}, which does not serve listener ${listener.name}: ${why}`;
+}
+
+/** The pools that a listener may send traffic to, by default or by its policies. */
+function poolsOf({ defaultPoolId, sniPolicies = [], http }: ListenerUnit): ReadonlySet<string> {
+  const byPolicy = [...sniPolicies, ...(http?.policies ?? [])].flatMap(({ action }) =>
+    action.type === "REDIRECT_TO_POOL" ? action.pools.map(({ poolId }) => poolId) : [],
+  );
+  return new Set(defaultPoolId === undefined ? byPolicy : [defaultPoolId, ...byPolicy]);
 }
 
 /** Ids of all listeners that the kernel serves, in one way or the other. */

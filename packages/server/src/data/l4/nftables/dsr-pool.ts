@@ -1,9 +1,9 @@
 /**
  * Whom a pool with direct server return sends packets to. Pure.
  */
-import { buildTable, encodeAddress, jhash } from "@fiberlb/maglev";
+import { encodeAddress, jhash } from "@fiberlb/maglev";
 
-import type { BackendHealth, BackendUnit, MaglevTableUnit, PoolUnit } from "../../../snapshot/snapshot.ts";
+import type { BackendHealth, BackendUnit } from "../../../snapshot/snapshot.ts";
 import { isInService } from "../../rotation.ts";
 import { familyOf } from "./family.ts";
 import type { PoolState } from "./pool-map.ts";
@@ -27,11 +27,9 @@ export interface DsrPoolFacts {
 
 /** Who may get packets, from who is in rotation. */
 export function dsrPoolState(state: PoolState, facts: DsrPoolFacts): DsrPoolState {
-  const { pool } = state;
+  const { pool, table } = state;
   const isReachable = ({ address }: BackendUnit): boolean => address !== undefined && !facts.isUnreachable(address);
   const active = state.active.filter(isReachable);
-  const table = state.table && reachableTable(state.table, pool, isReachable);
-  const chosen = table === undefined ? active : pool.backends.filter(({ id }) => table.backendIds.includes(id));
   const isLost = (backend: BackendUnit): boolean =>
     facts.healthOf(backend) === "OFFLINE" && (pool.protocol === "UDP" || pool.onBackendDown === "RESET");
   const lost = new Set(pool.backends.filter((backend) => isLost(backend)).map(({ address }) => address));
@@ -39,25 +37,8 @@ export function dsrPoolState(state: PoolState, facts: DsrPoolFacts): DsrPoolStat
   const kept = [...staying.map(({ address }) => address as string), ...facts.leaving].filter(
     (address) => !lost.has(address) && !facts.isUnreachable(address),
   );
-  const members = new Set([...chosen.map(({ address }) => address as string), ...kept]);
+  const members = new Set([...active.map(({ address }) => address as string), ...kept]);
   return { state: { pool, active, table }, members: [...members].toSorted() };
-}
-
-/** The table that its makers would have made, had health checks found out what the link says. */
-function reachableTable(
-  table: MaglevTableUnit,
-  pool: PoolUnit,
-  isReachable: (backend: BackendUnit) => boolean,
-): MaglevTableUnit {
-  const members = pool.backends.filter(({ id }) => table.backendIds.includes(id));
-  const reachable = members.filter(isReachable);
-  if (reachable.length === members.length || pool.maglev === undefined) return table;
-  if (reachable.length === 0) return { ...table, backendIds: [], slots: new Uint16Array(new SharedArrayBuffer(0)) };
-  const made = buildTable(
-    reachable.map(({ id, weight }) => ({ name: id, weight })),
-    { size: pool.maglev.tableSize, allocate: (bytes) => new SharedArrayBuffer(bytes) },
-  );
-  return { ...table, backendIds: made.backends.map(({ name }) => name), slots: made.slots as MaglevTableUnit["slots"] };
 }
 
 /**

@@ -5,6 +5,7 @@ import type { NftablesDriver } from "./driver.ts";
 import { endpointKey, type FamilyWords, familyOf } from "./family.ts";
 import { flowKey } from "./flows.ts";
 import type { Refusal } from "./hooks.ts";
+import type { KernelConnections } from "./kernel-connections.ts";
 import { NftError } from "./nft.ts";
 import { endpointOf } from "./ruleset.ts";
 import { COUNTING_SETS, Traffic } from "./traffic.ts";
@@ -15,6 +16,7 @@ const FRESH_FOR_MS = 5000;
 /** What {@link KernelFigures} needs. */
 export interface KernelFiguresOptions {
   readonly driver: Pick<NftablesDriver, "elements" | "isLoaded">;
+  readonly connections: KernelConnections;
   readonly clock: Clock;
   readonly log: DataPlaneLog;
 }
@@ -45,6 +47,8 @@ export class KernelFigures {
   #listeners = new Map<string, Place>();
   #backends = new Map<string, Place>();
   #families: readonly FamilyWords[] = [];
+  /** Of all listeners. */
+  #endpoints: ReadonlySet<string> = new Set();
   #refreshedMs = -Infinity;
   #refreshing: Promise<void> | undefined;
 
@@ -55,7 +59,7 @@ export class KernelFigures {
   /** What the kernel serves from now on. What it served before keeps its figures for as long as it is there. */
   serve(all: Iterable<KernelServed>): void {
     const [listeners, backends] = [new Map<string, Place>(), new Map<string, Place>()];
-    const families = new Set<FamilyWords>();
+    const [families, endpoints] = [new Set<FamilyWords>(), new Set<string>()];
     for (const { unit, inKernel } of all) {
       if (inKernel.size > 0) families.add(familyOf(unit.vip));
       for (const listener of unit.listeners) {
@@ -63,6 +67,7 @@ export class KernelFigures {
         if (!inKernel.has(listener.id) && known === undefined) continue;
         const endpoint = endpointOf(unit, listener);
         listeners.set(listener.id, { endpoints: [endpointKey(endpoint)], flows: [] });
+        endpoints.add(endpointKey(endpoint));
         const pool = unit.pools.find(({ id }) => id === listener.defaultPoolId);
         for (const { id, address, port } of pool?.backends ?? []) {
           if (address === undefined) continue;
@@ -73,9 +78,10 @@ export class KernelFigures {
     }
     [this.#listeners, this.#backends] = [listeners, backends];
     this.#families = [...families];
+    this.#endpoints = endpoints;
   }
 
-  /** The workers' figures of a listener and the kernel's. Connections that are open in the kernel are not known. */
+  /** The workers' figures of a listener and the kernel's. Of direct server return, what is open is not known. */
   ofListener(id: string, workers: ListenerFigures): ListenerFigures {
     const place = this.#listeners.get(id);
     if (place === undefined) return workers;
@@ -84,13 +90,22 @@ export class KernelFigures {
     for (const [refusal, reason] of Object.entries(REASONS)) {
       rejected[reason] += this.#sum(`refused.${refusal as Refusal}`, place.endpoints);
     }
-    return { ...workers, ...this.#flowFigures(place.endpoints, workers), rejected };
+    const connectionsActive = workers.connectionsActive + this.#open(place.endpoints);
+    return { ...workers, ...this.#flowFigures(place.endpoints, workers), connectionsActive, rejected };
   }
 
   /** The workers' figures of a backend and the kernel's. */
   ofBackend(id: string, workers: BackendFigures): BackendFigures {
     const place = this.#backends.get(id);
-    return place === undefined ? workers : { ...workers, ...this.#flowFigures(place.flows, workers) };
+    if (place === undefined) return workers;
+    this.#refreshSoon();
+    const connectionsActive = workers.connectionsActive + this.#open(place.flows);
+    return { ...workers, ...this.#flowFigures(place.flows, workers), connectionsActive };
+  }
+
+  /** Connections that the kernel tracks for our listeners, by conntrack's state; see {@link Census}. */
+  get conntrackEntries(): ReadonlyMap<string, number> {
+    return this.#options.connections.census.states;
   }
 
   /** Asks the kernel, unless that was done not long ago. Never rejects. */
@@ -108,7 +123,8 @@ export class KernelFigures {
   }
 
   async #read(): Promise<void> {
-    const { driver, log } = this.#options;
+    const { driver, log, connections } = this.#options;
+    await connections.refresh(this.#families, (key) => this.#endpoints.has(key));
     try {
       for (const { suffix } of this.#families) {
         for (const set of COUNTING_SETS)
@@ -130,6 +146,11 @@ export class KernelFigures {
       bytesIn: workers.bytesIn + this.#sum("traffic.in", keys),
       bytesOut: workers.bytesOut + this.#sum("traffic.out", keys),
     };
+  }
+
+  #open(keys: readonly string[]): number {
+    const { open } = this.#options.connections.census;
+    return keys.reduce((sum, key) => sum + (open.get(key) ?? 0), 0);
   }
 
   #sum(set: (typeof COUNTING_SETS)[number], keys: readonly string[]): number {

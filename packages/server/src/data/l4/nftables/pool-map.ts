@@ -1,9 +1,10 @@
 /**
  * How the kernel chooses a backend of a pool: one rule that translates, one map of slots that it looks in.
  */
-import { buildTable, chooseTableSize } from "@fiberlb/maglev";
+import { buildTable, chooseTableSize, type MaglevTable, type SlotArray, successor } from "@fiberlb/maglev";
 
 import type { BackendUnit, MaglevTableUnit, PoolUnit } from "../../../snapshot/snapshot.ts";
+import { tableMembers } from "../../rotation.ts";
 import { scheduleTurns } from "../../select/turn-schedule.ts";
 import type { FamilyWords, Transport } from "./family.ts";
 import type { Slotted } from "./fragment.ts";
@@ -13,7 +14,7 @@ export interface PoolState {
   readonly pool: PoolUnit;
   /** In the pool's order; see `rotation.ts`. */
   readonly active: readonly BackendUnit[];
-  /** Of a pool with a Maglev unit. */
+  /** Of a pool with a Maglev unit: of all its backends, those that are not active included. */
   readonly table?: MaglevTableUnit | undefined;
 }
 
@@ -73,28 +74,68 @@ function targetOf({ address, port }: BackendUnit): string {
 }
 
 /** The library's table, slot by slot. One that does not fit the pool leads to nobody, rather than to somebody else. */
-function tableSlots({ pool, table }: PoolState): Slotted {
+function tableSlots({ pool, table, active }: PoolState): Slotted {
   if (table === undefined || !fits(pool, table)) return NOBODY;
-  const backends = new Map(pool.backends.map((backend) => [backend.id, backend]));
-  return { slots: table.slots, targets: table.backendIds.map((id) => targetOf(backends.get(id) as BackendUnit)) };
+  return activeSlots(table.slots, table.backendIds, active);
+}
+
+/** What a table was made of last, while nothing of it changes. */
+interface Made {
+  readonly of: string;
+  readonly slotted: Slotted;
+}
+
+/** By the table: other pools of a load balancer are not worked out anew with the one that changed. */
+const made = new WeakMap<SlotArray, Made>();
+
+/** A table of all backends as it is while only some are active. */
+function activeSlots(slots: SlotArray, ids: readonly string[], active: readonly BackendUnit[]): Slotted {
+  const of = active.map((backend) => `${backend.id} ${targetOf(backend)}`).join();
+  const last = made.get(slots);
+  if (last?.of === of) return last.slotted;
+  const slotted = successorSlots(slots, ids, active);
+  made.set(slots, { of, slotted });
+  return slotted;
+}
+
+function successorSlots(slots: SlotArray, ids: readonly string[], active: readonly BackendUnit[]): Slotted {
+  const places = new Map(active.map(({ id }, place) => [id, place]));
+  const placeOf = Int32Array.from(ids, (id) => places.get(id) ?? -1);
+  if (placeOf.every((place) => place < 0)) return NOBODY;
+  const isUsable = (index: number): boolean => (placeOf[index] as number) >= 0;
+  const succession = { slots, backendCount: ids.length, isUsable };
+  const placed = Int32Array.from(slots, (_, slot) => placeOf[successor(slot, succession)] as number);
+  return { slots: placed, targets: active.map(targetOf) };
 }
 
 /** Whether a table is one of this pool as it is: it may be the next one's already, with a backend that comes with it. */
 export function fits({ maglev, backends }: PoolUnit, { slots, backendIds }: MaglevTableUnit): boolean {
-  const addressed = new Set(backends.flatMap(({ id, address }) => (address === undefined ? [] : [id])));
+  const known = new Set(backends.map(({ id }) => id));
   const isOfSize = slots.length === 0 || slots.length === maglev?.tableSize;
-  return isOfSize && backendIds.every((id) => addressed.has(id));
+  return isOfSize && backendIds.every((id) => known.has(id));
 }
 
+/** Tables of pools by source, as long as the pool is the same object; by whether they are of backups. */
+const sourceTables = new WeakMap<PoolUnit, Map<boolean, MaglevTable>>();
+
 /** A table like Maglev's, small and of the pool's own: the same promise as in user space, where no table is needed. */
-function sourceSlots({ active }: PoolState, size: number): Slotted {
+function sourceSlots({ pool, active }: PoolState, size: number): Slotted {
   if (active.length === 0) return NOBODY;
-  const addressed = new Map(active.map((backend) => [backend.id, targetOf(backend)]));
-  const { slots, backends } = buildTable(
-    active.map(({ id, weight }) => ({ name: id, weight })),
-    { size },
+  const { slots, backends } = sourceTable(pool, active, size);
+  return activeSlots(
+    slots,
+    backends.map(({ name }) => name),
+    active,
   );
-  return { slots, targets: backends.map(({ name }) => addressed.get(name) as string) };
+}
+
+function sourceTable(pool: PoolUnit, active: readonly BackendUnit[], size: number): MaglevTable {
+  const known = sourceTables.get(pool) ?? new Map<boolean, MaglevTable>();
+  const isBackup = active[0]?.backup === true;
+  const members = tableMembers(pool, { active }).map(({ id, weight }) => ({ name: id, weight }));
+  const table = known.get(isBackup) ?? buildTable(members, { size });
+  sourceTables.set(pool, known.set(isBackup, table));
+  return table;
 }
 
 /** One cycle of turns; without weights everybody has one. */

@@ -43,9 +43,8 @@ export class PoolStates {
   /** Whether new connections may still be sent to a backend. */
   isChosen(pool: PoolUnit, backendId: string): boolean {
     const { active, table } = this.stateOf(pool);
-    return pool.maglev === undefined
-      ? active.some(({ id }) => id === backendId)
-      : (table?.backendIds.includes(backendId) ?? false);
+    if (!active.some(({ id }) => id === backendId)) return false;
+    return pool.maglev === undefined || (table?.backendIds.includes(backendId) ?? false);
   }
 
   /** A table comes before the snapshot that it was made for: until that is here the one before goes on. */

@@ -1,6 +1,7 @@
 /** What a test asks of an agent in a network namespace. */
 export type AgentCall =
   | { readonly kind: "serve"; readonly addresses: readonly string[]; readonly port: number; readonly name?: string }
+  | { readonly kind: "serve-http"; readonly addresses: readonly string[]; readonly port: number }
   | {
       readonly kind: "open";
       readonly transport: "tcp" | "udp";
@@ -14,6 +15,7 @@ export type AgentCall =
       readonly hold?: boolean;
     }
   | { readonly kind: "echo-held" }
+  | { readonly kind: "drop-held" }
   | { readonly kind: "transfer"; readonly host: string; readonly port: number; readonly bytes: number };
 
 /** What came of one flow. */

@@ -1,6 +1,7 @@
 // Runs inside a network namespace of a test and does what its parent asks over IPC: serves, connects, sends datagrams.
 import { createHash } from "node:crypto";
 import { createSocket } from "node:dgram";
+import { createServer as createHttpServer } from "node:http";
 import { connect, createServer, type Socket } from "node:net";
 
 import type { AgentCall, EchoResult, FlowResult } from "./agent-protocol.ts";
@@ -21,6 +22,14 @@ async function serve({ addresses, port, name }: Extract<AgentCall, { kind: "serv
       udp.send(`${name ?? address} ${client}\n`, to, client),
     );
     await new Promise<void>((resolve) => udp.bind(port, address, resolve));
+  }
+}
+
+/** Answers each request with one line: our address, the client's as we see it. */
+async function serveHttp({ addresses, port }: Extract<AgentCall, { kind: "serve-http" }>): Promise<void> {
+  for (const address of addresses) {
+    const server = createHttpServer(({ socket }, response) => response.end(`${address} ${socket.remoteAddress}`));
+    await new Promise<void>((resolve) => server.listen(port, address, resolve));
   }
 }
 
@@ -69,6 +78,11 @@ function openUdp({ from, fromPort = 0, host, port }: Flow): Promise<FlowResult> 
 /** Sends a line through each connection that is held, and says what came of it. */
 function echoHeld(): Promise<EchoResult[]> {
   return Promise.all(held.map(async ({ socket, backend }) => ({ backend, outcome: await echo(socket) })));
+}
+
+/** Ends all connections that are held. */
+function dropHeld(): void {
+  for (const { socket } of held.splice(0)) socket.destroy();
 }
 
 function echo(socket: Socket): Promise<string> {
@@ -146,10 +160,14 @@ process.on("message", (call: AgentCall & { id: number }) => {
     switch (call.kind) {
       case "serve":
         return serve(call);
+      case "serve-http":
+        return serveHttp(call);
       case "open":
         return open(call);
       case "echo-held":
         return echoHeld();
+      case "drop-held":
+        return dropHeld();
       case "transfer":
         return transfer(call);
     }

@@ -4,6 +4,7 @@ import { assign, type AssignmentContext, isSameAssignment } from "../../../../sr
 import { type HostFacts, isOwnVip, whyNotInKernel } from "../../../../src/data/l4/nftables/eligibility.ts";
 import type { BackendUnit, ListenerUnit, PoolUnit, Unit } from "../../../../src/snapshot/snapshot.ts";
 import { backendUnit, listenerUnit, poolUnit, unit } from "../../units.ts";
+import { poolPolicy, sni } from "../sni-policies.ts";
 
 const HOST: HostFacts = {
   addresses: new Map([
@@ -118,6 +119,25 @@ describe("assign", () => {
     expect(inUserSpace.listeners).toHaveLength(1);
     expect(assign(unitOf(wanted), context()).problems).toEqual([]);
   });
+
+  test.each([
+    ["NAT", "TCP", { sniPolicies: [poolPolicy("special", sni({ value: "a.example" }))] }, "routing by SNI"],
+    ["DSR", "TCP", { sniPolicies: [poolPolicy("special", sni({ value: "a.example" }))] }, "routing by SNI"],
+    ["NAT", "HTTP", { http: { policies: [poolPolicy("special")] } }, "protocol HTTP is spoken in user space"],
+  ] as unknown as [PoolUnit["forwarding"], ListenerUnit["protocol"], Partial<ListenerUnit>, string][])(
+    "a pool with %s that only policies of a %s listener lead to is asked for in vain",
+    (forwarding, protocol, listener, why) => {
+      const one = unitOf({ listener: { protocol, ...listener } });
+      const special = poolUnit([], { id: "special", name: "special", forwarding: forwarding as "NAT" });
+      const idle = poolUnit([], { id: "idle", name: "idle", forwarding: "DSR" });
+      const { problems, inUserSpace } = assign({ ...one, pools: [...one.pools, idle, special] }, context());
+      const needs = `pool special: forwarding ${forwarding} needs the kernel driver, which does not serve listener tcp`;
+      expect(problems).toEqual([
+        { loadBalancerId: "lb", listenerId: "listener", reason: expect.stringMatching(`^${needs}: ${why}`) },
+      ]);
+      expect(inUserSpace.listeners).toHaveLength(1);
+    },
+  );
 
   test("is the same for as long as it comes to the same", () => {
     const one = unitOf({});

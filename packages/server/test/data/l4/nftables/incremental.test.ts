@@ -19,8 +19,10 @@ interface Shape {
   readonly algorithm: Algorithm | "SOURCE_IP";
   readonly udp: boolean;
   readonly forwarding: boolean;
-  /** Weight of each backend; 0 = it is out of rotation. */
+  /** Weight of each backend; 0 = it is leaving. */
   readonly weights: readonly number[];
+  /** Whether the backend of that place was found down. */
+  readonly down: readonly boolean[];
   readonly listeners: readonly {
     readonly inKernel: boolean;
     readonly acl: readonly string[];
@@ -35,6 +37,7 @@ const shape: fc.Arbitrary<Shape> = fc.record({
   udp: fc.boolean(),
   forwarding: fc.boolean(),
   weights: fc.array(fc.nat(2), { maxLength: 4 }),
+  down: fc.array(fc.boolean(), { maxLength: 4 }),
   listeners: fc.array(
     fc.record({
       inKernel: fc.boolean(),
@@ -89,13 +92,14 @@ function sourceOf(
       clientIdleTimeoutMs: idleS * 1000,
     }),
   );
-  const active = pool.backends.filter((_, at) => (of.weights[at] ?? 0) > 0);
+  const members = pool.backends.filter(({ weight }) => weight > 0);
+  const active = pool.backends.filter(({ weight }, at) => weight > 0 && of.down[at] !== true);
   return {
     unit: unit({ vip: isIpv6 ? "2001:db8::1" : `203.0.113.${index}`, listeners, pools: [pool] }),
     inKernel: new Set(listeners.filter((_, at) => forwards && of.listeners[at]?.inKernel === true).map(({ id }) => id)),
     hasIdleTimeouts: true,
     isGuarded: index > 0,
-    stateOf: (one) => ({ pool: one, active, table: tableOf(one, active) }),
+    stateOf: (one) => ({ pool: one, active, table: tableOf(one, members) }),
   };
 }
 
@@ -113,11 +117,11 @@ function poolOf({ algorithm, udp, forwarding, weights }: Shape, index: number): 
   });
 }
 
-function tableOf({ id, maglev }: PoolUnit, active: PoolUnit["backends"]): MaglevTableUnit | undefined {
+function tableOf({ id, maglev }: PoolUnit, members: PoolUnit["backends"]): MaglevTableUnit | undefined {
   if (maglev === undefined) return undefined;
-  if (active.length === 0) return { poolId: id, backendIds: [], slots: new Uint16Array(new SharedArrayBuffer(0)) };
+  if (members.length === 0) return { poolId: id, backendIds: [], slots: new Uint16Array(new SharedArrayBuffer(0)) };
   const { slots, backends } = buildTable(
-    active.map(({ id: name, weight }) => ({ name, weight })),
+    members.map(({ id: name, weight }) => ({ name, weight })),
     { size: maglev.tableSize, allocate: (bytes) => new SharedArrayBuffer(bytes) },
   );
   return { poolId: id, backendIds: backends.map(({ name }) => name), slots: slots as Uint16Array<SharedArrayBuffer> };

@@ -125,7 +125,11 @@ describe("a load balancer's fragment", () => {
     const table = { poolId: "pool", backendIds: ["a", "gone"], slots };
     const pools = [poolUnit(backends, { algorithm: "MAGLEV", maglev })];
     const at = (ids: readonly string[]): number => {
-      const stateOf: FragmentSource["stateOf"] = (pool) => ({ pool, active: [], table: { ...table, backendIds: ids } });
+      const stateOf: FragmentSource["stateOf"] = (pool) => ({
+        pool,
+        active: pool.backends,
+        table: { ...table, backendIds: ids },
+      });
       const fragment = loadBalancerFragment(source({ unit: { ...source().unit, pools }, stateOf }));
       return elementCount({ ...fragment, elements: new Map() });
     };

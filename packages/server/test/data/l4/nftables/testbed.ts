@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
 import type { Command, CommandResult, RunCommand } from "../../../../src/data/l4/nftables/command.ts";
@@ -57,11 +58,11 @@ export class Namespace {
 
   /** For the driver: its commands, in here. */
   get run(): RunCommand {
-    return ({ name, args, input }: Command): Promise<CommandResult> =>
+    return ({ name, args, ...rest }: Command): Promise<CommandResult> =>
       runCommand({
         name: "ip",
         args: ["netns", "exec", this.name, name, ...args],
-        ...(input !== undefined && { input }),
+        ...rest,
       });
   }
 
@@ -108,12 +109,29 @@ export class Agent {
     return this.#call({ kind: "serve", addresses, port, ...(name !== undefined && { name }) }) as Promise<void>;
   }
 
+  /** Answers requests with its address and the client's as it sees it. */
+  serveHttp(addresses: readonly string[], port: number): Promise<void> {
+    return this.#call({ kind: "serve-http", addresses, port }) as Promise<void>;
+  }
+
+  /** Ends the process, and with it all that it serves. */
+  async stop(): Promise<void> {
+    const ended = once(this.#child, "exit");
+    this.#child.kill("SIGKILL");
+    await ended;
+  }
+
   open(flow: Omit<Extract<AgentCall, { kind: "open" }>, "kind">): Promise<FlowResult[]> {
     return this.#call({ kind: "open", ...flow }) as Promise<FlowResult[]>;
   }
 
   echoHeld(): Promise<EchoResult[]> {
     return this.#call({ kind: "echo-held" }) as Promise<EchoResult[]>;
+  }
+
+  /** Ends the connections that are held. */
+  dropHeld(): Promise<void> {
+    return this.#call({ kind: "drop-held" }) as Promise<void>;
   }
 
   /** Sends bytes to an echo, and compares. */

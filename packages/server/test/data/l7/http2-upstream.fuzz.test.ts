@@ -1,5 +1,3 @@
-import type { Duplex } from "node:stream";
-
 import { afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import fc from "fast-check";
 
@@ -9,7 +7,6 @@ import { FrameType, PREFACE } from "../../../src/data/l7/http2/http2-frame.ts";
 import { PoolTls } from "../../../src/data/tls/tls-client.ts";
 import { createNodeTransport } from "../../../src/data/transport/node-transport.ts";
 import { loadTcpBinding } from "../../../src/data/transport/tcp-binding.ts";
-import type { Transport } from "../../../src/data/transport/transport.ts";
 import type { CertificateUnit } from "../../../src/snapshot/snapshot.ts";
 import { TestAuthority } from "../tls/authority.ts";
 import { Peer, PeerServer } from "../transport/peer.ts";
@@ -36,33 +33,7 @@ let server: PeerServer;
 afterEach(async () => {
   await rig.close();
   await server.close();
-  // One that waits for SETTINGS, or stands only now and idles, would keep the process of the tests alive: time is by hand.
-  isOver = true;
-  for (const duplex of duplexes) duplex.destroy();
-  duplexes.clear();
 });
-
-const duplexes = new Set<Duplex>();
-let isOver = false;
-
-/** The transport, with what it gave to Node's HTTP/2 remembered. */
-function tracked(transport: Transport): Transport {
-  return {
-    listen: (options, onConnection) => transport.listen(options, onConnection),
-    secure: (accepted, options, handlers) => transport.secure(accepted, options, handlers),
-    connect(options, handlers) {
-      const connection = transport.connect(options, handlers);
-      const toDuplex = connection.toDuplex.bind(connection);
-      connection.toDuplex = (unread) => {
-        const duplex = toDuplex(unread);
-        if (isOver) setImmediate(() => duplex.destroy());
-        else duplexes.add(duplex);
-        return duplex;
-      };
-      return connection;
-    },
-  };
-}
 
 /** What a backend does next; `waits`: once another request has come. */
 interface Step {
@@ -227,7 +198,6 @@ const ENGINES = [
   ["TLS", "TCP handles", loadTcpBinding()],
 ] as const;
 
-// In long runs only (FIBERLB_FUZZ_RUNS): what keeps the process alive now and then after the last test is not found yet.
 describe("a backend", () => {
   test.each(ENGINES)("may say anything: %s, %s", async (wire, _, binding) => {
     const http = { requestTimeoutMs: 20_000, backendIdleTimeoutMs: 20_000 };
@@ -235,8 +205,7 @@ describe("a backend", () => {
     const unit = { ...poolUnit([]), protocol: "HTTPS", backendTls } as const;
     const protocol =
       wire === "h2c" ? HTTP2_CLEARTEXT : new BackendProtocols((tls) => new PoolTls(tls)).of(unit as never)!;
-    isOver = false;
-    rig = new HttpRig({ http }, { protocol, transport: (clock) => tracked(createNodeTransport({ clock, binding })) });
+    rig = new HttpRig({ http }, { protocol, transport: (clock) => createNodeTransport({ clock, binding }) });
     const { chainPem: cert, privateKeyPem: key } = certificate;
     server = await PeerServer.listen("127.0.0.1", wire === "TLS" ? { cert, key, ALPNProtocols: ["h2"] } : undefined);
     rig.balancer.add("backend", server.port);

@@ -1,0 +1,72 @@
+/**
+ * What a node does with its store before the API can serve: at the start, or, while the store is away and the node has
+ * something to forward meanwhile, as soon as it is there.
+ */
+import { isStoreError } from "@fiberlb/store";
+
+import { type Clock, delay } from "./clock.ts";
+import type { Log } from "./log.ts";
+
+/** How {@link enterStore} goes about it. */
+export interface EnterStoreOptions {
+  /** May be called again after it failed. */
+  readonly enter: () => Promise<void>;
+  /** Whether a store that is away is waited for in the background. Otherwise it is an error. */
+  readonly mayWait: boolean;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** A store that was entered, or is going to be. */
+export interface StoreEntry {
+  /** Whether the start has to do without it. */
+  readonly isAway: boolean;
+  /** Waits no more. */
+  stop(): Promise<void>;
+}
+
+const RETRY_MS = 1_000;
+
+/** @throws what `enter` throws, unless the store is away and may be waited for */
+export async function enterStore({ enter, mayWait, clock, log }: EnterStoreOptions): Promise<StoreEntry> {
+  try {
+    await enter();
+    return { isAway: false, stop: async () => undefined };
+  } catch (error) {
+    if (!mayWait || !isStoreError(error, "UNAVAILABLE")) throw error;
+    log.warn("the store cannot be reached; until it can, the API answers UNAVAILABLE", { reason: error.message });
+    const stopped = new AbortController();
+    const waiting = keepTrying(enter, { clock, log, signal: stopped.signal });
+    return {
+      isAway: true,
+      async stop() {
+        stopped.abort();
+        await waiting;
+      },
+    };
+  }
+}
+
+interface Waiting {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+async function keepTrying(enter: () => Promise<void>, { clock, log, signal }: Waiting): Promise<void> {
+  let told = "";
+  while (!signal.aborted) {
+    try {
+      await delay(clock, RETRY_MS, signal);
+      await enter();
+      return log.info("the store can be reached: the API serves");
+    } catch (error) {
+      if (signal.aborted || isStoreError(error, "CLOSED")) return;
+      const { message } = error as Error;
+      // That it is away has been told. Anything else is a reason that does not go away by itself.
+      if (!isStoreError(error, "UNAVAILABLE") && message !== told)
+        log.error("the store can be reached and cannot be used; forwarding goes on", { reason: message });
+      told = message;
+    }
+  }
+}
