@@ -1,6 +1,6 @@
 import { allNodes, Cluster, VIP_PORT, vips } from "../cluster/cluster.ts";
 import { pin } from "../cluster/faults.ts";
-import { type Failure, failures, takeOut } from "../cluster/measure.ts";
+import { type Failure, failures, sufferOutage } from "../cluster/measure.ts";
 import { clientNames } from "../cluster/plan.ts";
 import { provideLab } from "../cluster/provide.ts";
 import { nowMs } from "../cluster/route-monitor.ts";
@@ -65,10 +65,8 @@ async function benchKills(
   const times: number[] = [];
   for (let kill = 0; kill < count; kill++) {
     progress(`${failure.what}: ${kill + 1} of ${count}`);
-    const { measure, fault } = await takeOut(cluster, allNodes[kill % 3]!, failure);
+    const { measure } = await sufferOutage(cluster, allNodes[kill % 3]!, failure);
     times.push(measure.tookMs);
-    await fault.repair();
-    await cluster.untilRouted(allNodes, { sinceMs: nowMs() });
   }
   const label = `failover, ${failure.what} (${count} times)`;
   return [label, ms(quantile(times, 0.5)), "", ms(quantile(times, 1)), `${failure.boundMs} ms`];

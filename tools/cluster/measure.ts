@@ -1,5 +1,5 @@
 // How long the router goes on sending to a node that something has happened to.
-import { bothVips, type Cluster } from "./cluster.ts";
+import { allNodes, bothVips, type Cluster } from "./cluster.ts";
 import { crash, type Fault, hang, partitionFromServers, unplug } from "./faults.ts";
 import { nowMs } from "./route-monitor.ts";
 
@@ -40,20 +40,31 @@ export const failures = {
   },
 } as const satisfies Record<string, Failure>;
 
+/** A failure and the way back from it. */
+export interface Outage {
+  /** Until the router sent the node nothing any more. */
+  readonly measure: Measure;
+  /** From the repair until the router sends to all nodes again. */
+  readonly backMs: number;
+}
+
 /**
- * Lets a failure happen to a node and waits until the router sends it nothing any more, of neither VIP, while it goes on sending
- * to others.
+ * Lets a failure happen to a node, waits until the router sends it nothing any more, of neither VIP, while it goes on sending to
+ * others, repairs it, and waits until all nodes are back. The repair is done whatever happens before.
  */
-export async function takeOut(
-  cluster: Cluster,
-  node: string,
-  { what, boundMs, cause }: Failure,
-): Promise<{ readonly measure: Measure; readonly fault: Fault }> {
+export async function sufferOutage(cluster: Cluster, node: string, { what, boundMs, cause }: Failure): Promise<Outage> {
   const sinceMs = nowMs();
   const fault = await cause(cluster, node);
-  const left = bothVips.map((vip) =>
-    cluster.routes.until(vip, (nodes) => nodes.length > 0 && !nodes.includes(node), { sinceMs }),
-  );
-  const tookMs = Math.max(...(await Promise.all(left))) - sinceMs;
-  return { measure: { what: `${what} on ${node}, until no route leads there`, tookMs, boundMs }, fault };
+  let tookMs: number;
+  try {
+    const left = bothVips.map((vip) =>
+      cluster.routes.until(vip, (nodes) => nodes.length > 0 && !nodes.includes(node), { sinceMs }),
+    );
+    tookMs = Math.max(...(await Promise.all(left))) - sinceMs;
+  } finally {
+    await fault.repair();
+  }
+  const repairedMs = nowMs();
+  const backMs = (await cluster.untilRouted(allNodes, { sinceMs: repairedMs })) - repairedMs;
+  return { measure: { what: `${what} on ${node}, until no route leads there`, tookMs, boundMs }, backMs };
 }

@@ -1,6 +1,6 @@
 // The short form: what the cluster promises, tried once.
 import { allNodes, type Cluster, VIP_PORT, vips } from "../cluster.ts";
-import { describeMeasure, failures, isWithinBound, type Measure, takeOut } from "../measure.ts";
+import { describeMeasure, failures, isWithinBound, type Measure, sufferOutage } from "../measure.ts";
 import { addressOf } from "../plan.ts";
 import { nowMs } from "../route-monitor.ts";
 import type { Tally } from "../traffic/messages.ts";
@@ -25,14 +25,15 @@ export async function check(cluster: Cluster, say: Say): Promise<boolean> {
     ["lb-2", failures.killFiberlb],
     ["lb-3", failures.killGobgpd],
   ] as const) {
-    const { measure, fault } = await takeOut(cluster, node, failure);
+    const { measure, backMs } = await sufferOutage(cluster, node, failure);
     verdict.judge(measure);
-    await fault.repair();
-    await back(cluster, node, verdict);
+    say(`     back in service ${Math.round(backMs)} ms after its restart`);
   }
   verdict.judge(await drain(cluster, "lb-1"));
   await cluster.operator.call("lb-2", "NodeService/UndrainNode", { name: "lb-1" });
-  await back(cluster, "lb-1", verdict);
+  const undrainedMs = nowMs();
+  const backMs = (await cluster.untilRouted(allNodes, { sinceMs: undrainedMs })) - undrainedMs;
+  say(`     back in service ${Math.round(backMs)} ms after the order`);
   const sum = addTallies(await Promise.all(loads.map((load) => load.stop())));
   const facts = `${sum.requests} requests meanwhile, ${total(sum.retried)} of them tried again, slowest ${Math.round(sum.slowestMs)} ms`;
   verdict.expect(`${facts}; ${total(sum.failed)} failed`, total(sum.failed) === 0);
@@ -46,12 +47,6 @@ export async function drain(cluster: Cluster, node: string): Promise<Measure> {
   await cluster.operator.call(others[0]!, "NodeService/DrainNode", { name: node });
   const tookMs = (await cluster.untilRouted(others, { sinceMs })) - sinceMs;
   return { what: `drain of ${node} ordered, until no route leads there`, tookMs, boundMs: 5000 };
-}
-
-async function back(cluster: Cluster, node: string, verdict: Verdict): Promise<void> {
-  const sinceMs = nowMs();
-  const tookMs = (await cluster.untilRouted(allNodes, { sinceMs })) - sinceMs;
-  verdict.say(`     ${node} started again, until routes lead there: ${Math.round(tookMs)} ms`);
 }
 
 /** Whether every node carried some of the requests, and none failed. */
