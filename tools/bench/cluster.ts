@@ -143,7 +143,7 @@ async function benchChanges(cluster: Cluster, count: number, progress: Progress)
       const l7Policy = { id, revision, fixedResponse: responseOf(name) };
       const calledMs = nowMs();
       const [{ answer }, seenMs] = await Promise.all([
-        call("L7PolicyService/UpdateL7Policy", { l7Policy, updateMask: "fixed_response" }),
+        call("L7PolicyService/UpdateL7Policy", { l7Policy, updateMask: "fixedResponse" }),
         cluster.client(0).untilAnsweredBy(target, name),
       ]);
       ({ id, revision } = answer["l7Policy"] as { readonly id: string; readonly revision: unknown });
