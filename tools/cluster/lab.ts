@@ -17,16 +17,15 @@ RuntimeDirectory=bird
 ExecStart=/usr/sbin/bird -f -c /etc/bird/bird.conf -s /run/bird/bird.ctl -P /run/bird/bird.pid
 `;
 
-/** Not below tmpdir(), which may be below /var or /run: of those the machines have their own. */
-const FOLDERS = "/tmp/flb-";
+/** Not tmpdir(), which may be below /var or /run: of those the machines have their own. */
+const FOLDERS = "/tmp";
 
 /** Removes what runs left that were killed: namespaces and folders. */
 function sweep(): void {
   sweepDeadRuns();
-  const folders = readdirSync("/tmp").map((name) => join("/tmp", name));
-  for (const folder of folders.filter((path) => path.startsWith(FOLDERS))) {
-    const owner = Number(folder.slice(FOLDERS.length).split("-", 1)[0]);
-    if (!isAlive(owner)) rmSync(folder, { recursive: true, force: true });
+  for (const name of readdirSync(FOLDERS)) {
+    const owner = /^flb-(\d+)-/.exec(name)?.[1];
+    if (owner !== undefined && !isAlive(Number(owner))) rmSync(join(FOLDERS, name), { recursive: true, force: true });
   }
 }
 
@@ -38,7 +37,7 @@ export class Lab {
   #systemctl: Server | undefined;
 
   private constructor() {
-    this.folder = mkdtempSync(`${FOLDERS}${process.pid}-`);
+    this.folder = mkdtempSync(join(FOLDERS, `flb-${process.pid}-`));
   }
 
   /** Builds one, after removing what dead runs left. One at a time in a process. */

@@ -1,8 +1,8 @@
 import { fileURLToPath } from "node:url";
 
 import type { Host } from "../host.ts";
+import { Peer } from "../peer.ts";
 import { addressOf } from "../plan.ts";
-import { Peer } from "../traffic/peer.ts";
 import type { Errand, ErrandResult } from "./operator-process.ts";
 
 const SCRIPT = fileURLToPath(new URL("operator-process.ts", import.meta.url));

@@ -1,8 +1,8 @@
 import { fileURLToPath } from "node:url";
 
 import type { Host } from "../host.ts";
+import { Peer } from "../peer.ts";
 import { type Answer, type FromClient, type Manner, type Tally, type Target, type ToClient } from "./messages.ts";
-import { Peer } from "./peer.ts";
 
 const SCRIPT = fileURLToPath(new URL("client-process.ts", import.meta.url));
 

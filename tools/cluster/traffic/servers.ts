@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 
 import type { Host } from "../host.ts";
-import { Peer } from "./peer.ts";
+import { Peer } from "../peer.ts";
 
 const SCRIPT = fileURLToPath(new URL("server-process.ts", import.meta.url));
 
