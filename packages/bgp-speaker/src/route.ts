@@ -3,7 +3,7 @@ import type { Cidr, IpAddress } from "@fiberlb/types";
 /** One route to announce: usually a VIP as a host route (/32 or /128). */
 export interface Route {
   readonly prefix: Cidr;
-  /** Of the same family as `prefix`. */
+  /** Of the same family as `prefix`. `0.0.0.0` (IPv4 only) is the daemon's own address on each session. */
   readonly nextHop: IpAddress;
   /** RFC 1997, as `asn:value`; 65535:0 is GRACEFUL_SHUTDOWN (RFC 8326). */
   readonly communities?: readonly string[];

@@ -92,12 +92,12 @@ export class Forwarding {
       this.#noteRouteProblems(snapshot);
       this.#follow(names);
       this.#check(trees);
-      const touched = [...this.#touched];
+      const dealtWith = [...this.#touched];
       this.#touched.clear();
       this.#isReady = true;
       this.report(report);
       this.#parts.serving?.applied(
-        { units: snapshot.units, trees, touched },
+        { units: snapshot.units, trees, touched: dealtWith },
         { ...report, vipProblems: this.#vipProblems },
       );
       log.debug("configuration applied", {
@@ -130,7 +130,11 @@ export class Forwarding {
     for (const line of this.#changes(all)) log.warn(line.event, line.fields);
     report.applied({
       revision: this.#appliedRevision,
-      problems: all.map(({ isClosed: _, ...problem }) => problem),
+      problems: all.map(({ loadBalancerId, listenerId, reason }) => ({
+        loadBalancerId,
+        ...(listenerId !== undefined && { listenerId }),
+        reason,
+      })),
     });
   }
 

@@ -16,5 +16,6 @@ export { examine, type Section } from "./doctor/examine.ts";
 export type { DoctorFacts } from "./doctor/facts.ts";
 export type { Finding } from "./doctor/finding.ts";
 export { probeHost } from "./doctor/probe.ts";
+export { etcdOptions } from "./open-store.ts";
 export { type Random, systemRandom } from "./random.ts";
 export { type RunningServer, type ServerOptions, startServer, type TakeoverRequest } from "./server.ts";

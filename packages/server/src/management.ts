@@ -8,6 +8,8 @@ import { createServer } from "node:net";
 import { type Cidr, invalid, parseSpec, type VipPoolSpec } from "@fiberlb/types";
 
 import { startAdminServer } from "./admin-server.ts";
+import type { Announcing } from "./announce/announcing.ts";
+import { startAnnouncing } from "./announce/start-announcing.ts";
 import type { Clock } from "./clock.ts";
 import { type Config, DEFAULT_VIP_POOLS, parseListen } from "./config/config.ts";
 import { vipPoolSpecs } from "./config/vip-pools.ts";
@@ -66,7 +68,7 @@ export interface Management {
   readonly store: OpenedStore;
   /** Where it listens, with the ports that were found for port 0. */
   readonly listens: { readonly api: string; readonly admin: string };
-  /** Ends in order: API, then the data plane with its connections and VIPs, store, admin port. */
+  /** Ends in order: API, announcements, then the data plane with its connections and VIPs, store, admin port. */
   stop(): Promise<void>;
   /** Ends API, admin port and store; traffic and health checks go on. */
   release(): Promise<void>;
@@ -95,7 +97,6 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
   cleanup.defer(() => session.close());
   const entry = await enterStore({
     ...options,
-    mayWait: options.lastApplied !== undefined,
     enter: async () => {
       if (config.store.kind === "etcd") await claimKey(options);
       await control.start();
@@ -106,10 +107,13 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
   // Whoever cannot have the ports should know before taking over any listener.
   if (inheritance !== undefined) await lookAtPorts(config);
   await options.startDataPlane();
-  const isStoreAway = entry.isAway;
-  const started = await startForwarding({ ...options, repository: control.repository, session, identity, isStoreAway });
+  const { repository } = control;
+  const announcing = startAnnouncing({ ...options, repository, session, node: identity.name });
+  cleanup.defer(() => announcing.stop());
+  const saved = entry.saved !== undefined && { saved: entry.saved };
+  const started = await startForwarding({ ...options, ...saved, repository, session, identity, announcing });
   options.onForwarding(started.forwarding);
-  cleanup.defer(() => (inheritance === undefined ? started.stop() : forsake(started)));
+  cleanup.defer(() => (inheritance === undefined ? end(announcing, started) : forsake(started)));
   const api = parseListen(config.api.listen)!;
   const { port } = await control.listen(api.port, api.host).catch(explainListen("API", config.api.listen));
   const admin = await startAdmin({ config, store, dataPlane, apiCalls, ...started });
@@ -125,7 +129,8 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
       await entry.stop();
       // Before everything else, so that nobody is told of changes that nobody applies any more.
       await control.close({ graceMs: API_GRACE_MS });
-      await started.stop();
+      await end(announcing, started);
+      await announcing.stop();
       await store.close();
       await admin.close();
     },
@@ -136,6 +141,8 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
       closing.defer(() => admin.close());
       closing.defer(() => store.close());
       closing.defer(() => started.detach());
+      // VIPs stay announced: whoever follows announces the same.
+      closing.defer(() => announcing.stop());
       closing.defer(() => control.close({ graceMs: API_GRACE_MS }));
     },
   };
@@ -145,6 +152,12 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
 function claimKey({ config, store, keyFingerprint }: ManagementOptions): Promise<void> {
   const keyFile = config.secrets.keyFile ?? "(none)";
   return claimClusterKey(store, { fingerprint: keyFingerprint, node: nodeName(config), keyFile });
+}
+
+/** Nobody stops to accept before the network sends its packets elsewhere. */
+async function end(announcing: Announcing, started: StartedForwarding): Promise<void> {
+  await announcing.leave();
+  await started.stop();
 }
 
 async function forsake(started: StartedForwarding): Promise<void> {

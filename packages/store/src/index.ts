@@ -1,4 +1,5 @@
 export { type Cancel, type Clock, systemClock } from "./clock.ts";
+export { copyStore, type CopyOptions, type CopyResult } from "./copy.ts";
 export { openEtcdStore } from "./etcd/etcd-store.ts";
 export type { EtcdStoreOptions, EtcdTls } from "./etcd/options.ts";
 export { isStoreError, StoreError, type StoreErrorCode, type StoreErrorOptions } from "./errors.ts";

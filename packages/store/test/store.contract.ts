@@ -29,6 +29,16 @@ export function describeServedStore(name: string, subject: StoreUnderTest): void
   });
 }
 
+/** What takes little time of {@link describeServedStore}. */
+export function describeServedStoreInShort(name: string, subject: StoreUnderTest): void {
+  describe(`${name} store`, () => {
+    describeReads(subject);
+    describeTransactions(subject);
+    describeLeases(subject);
+    describeLimits(subject);
+  });
+}
+
 function describeRules(subject: StoreUnderTest): void {
   describeReads(subject);
   describeTransactions(subject);

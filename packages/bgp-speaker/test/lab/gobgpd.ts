@@ -15,11 +15,12 @@ export interface GobgpRelease {
   readonly hasBfd: boolean;
 }
 
-export const gobgpReleases: readonly GobgpRelease[] = [
-  { version: "3.10", program: "gobgpd-bookworm", generation: 3, hasBfd: false },
-  { version: "3.36", program: "gobgpd-trixie", generation: 3, hasBfd: false },
-  { version: "4", program: "gobgpd-sid", generation: 4, hasBfd: true },
-];
+/** Debian 12's. */
+export const gobgp310: GobgpRelease = { version: "3.10", program: "gobgpd-bookworm", generation: 3, hasBfd: false };
+/** Debian 13's. */
+export const gobgp336: GobgpRelease = { version: "3.36", program: "gobgpd-trixie", generation: 3, hasBfd: false };
+/** Debian unstable's. */
+export const gobgp4: GobgpRelease = { version: "4", program: "gobgpd-sid", generation: 4, hasBfd: true };
 
 const bin = path.join(process.env["XDG_CACHE_HOME"] ?? path.join(homedir(), ".cache"), "fiberlb", "peers", "bin");
 

@@ -7,6 +7,7 @@ import type { Command } from "commander";
 
 import { failure } from "../failure.ts";
 import { readConfig } from "./serve.ts";
+import { addStoreCopy } from "./store-copy.ts";
 
 const EXAMPLES = `
 A backup can be made while the node runs; a restore needs it stopped. Private keys of certificates stay encrypted in
@@ -17,11 +18,11 @@ Examples:
   $ fiberlb store restore /var/backups/fiberlb-monday.db
 `;
 
-/** Adds `fiberlb store backup | restore`. */
+/** Adds `fiberlb store backup | restore | copy`. */
 export function addStore(program: Command): void {
   const store = program
     .command("store")
-    .description("back up and restore a node's SQLite store")
+    .description("back up, restore and copy stores")
     .addHelpText("afterAll", EXAMPLES);
   store
     .command("backup <file>")
@@ -37,6 +38,7 @@ export function addStore(program: Command): void {
     .action((file: string, { config }: { config?: string }) =>
       explained(() => restore(resolve(file), sqliteConfig(config))),
     );
+  addStoreCopy(store, explained);
 }
 
 function sqliteConfig(file: string | undefined): Config {

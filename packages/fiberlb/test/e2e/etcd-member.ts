@@ -32,12 +32,12 @@ export class EtcdMember {
   async start(): Promise<void> {
     this.#program = new Program([
       ETCD,
-      ...["--data-dir", join(this.folder, "etcd")],
-      ...["--listen-client-urls", this.url],
-      ...["--advertise-client-urls", this.url],
-      ...["--listen-peer-urls", this.#peerUrl],
-      ...["--initial-advertise-peer-urls", this.#peerUrl],
-      ...["--initial-cluster", `default=${this.#peerUrl}`],
+      `--data-dir=${join(this.folder, "etcd")}`,
+      `--listen-client-urls=${this.url}`,
+      `--advertise-client-urls=${this.url}`,
+      `--listen-peer-urls=${this.#peerUrl}`,
+      `--initial-advertise-peer-urls=${this.#peerUrl}`,
+      `--initial-cluster=default=${this.#peerUrl}`,
       "--unsafe-no-fsync",
     ]);
     await this.#program.untilLine(/ready to serve client requests/);

@@ -140,6 +140,37 @@ jest.setTimeout(120_000);
     connection.end();
   });
 
+  test("a single node's store is copied into the cluster, and back into a file", async () => {
+    const folder = makeFolder();
+    const single = await startNode({ folder, config: { shutdown: { drainTimeoutMs: 0 } } });
+    nodes.push(single);
+    for (const name of ["api", "web"]) await single.api.call("LoadBalancerService/CreateLoadBalancer", { name });
+    single.program.signal("SIGTERM");
+    await single.program.ended;
+    const cluster = { ...newCluster(), keyFile: join(folder, "fiberlb.key") };
+    const configFile = writeConfig(makeFolder(), configOf("one", cluster, makeFolder()));
+    const copy = (from: string, to: string, ...flags: readonly string[]) =>
+      runFiberlb(["store", "copy", "--from", from, "--to", to, "--config", configFile, ...flags]);
+    const file = `sqlite:${join(folder, "fiberlb.db")}`;
+
+    const copied = await copy(file, `etcd:${etcd.url}`);
+    expect(copied).toMatchObject({ code: 0, stderr: [] });
+    expect(copied.stdout[0]).toMatch(/^copied \d+ keys from sqlite:.*, and read them back: sha256 [0-9a-f]{64}$/);
+    expect(await names((await start("one", cluster)).api)).toEqual(["api", "web"]);
+
+    const again = await copy(file, `etcd:${etcd.url}`);
+    expect(again).toMatchObject({
+      code: 1,
+      stderr: [expect.stringMatching(/not empty: it holds \d+ keys; .*--overwrite/)],
+    });
+    const back = await copy(`etcd:${etcd.url}`, `sqlite:${join(folder, "back.db")}`);
+    expect(back).toMatchObject({ code: 0, stdout: [expect.any(String), expect.stringMatching(/keys under leases/)] });
+    const missing = await copy(`sqlite:${join(folder, "missing.db")}`, `sqlite:${join(folder, "new.db")}`);
+    expect(missing).toMatchObject({ code: 1, stderr: [expect.stringContaining("missing.db")] });
+    const wrong = await copy("mysql:x", file);
+    expect(wrong).toMatchObject({ code: 2, stderr: [expect.stringContaining('"mysql:x" names no store')] });
+  });
+
   test("an etcd that is not there: one line, with the member and why", async () => {
     const folder = makeFolder();
     const config = configOf("one", newCluster(), folder);

@@ -11,6 +11,7 @@ import {
   type ResourceKind,
 } from "@fiberlb/types";
 
+import type { DrainOrder } from "../repository/maintenance.ts";
 import type { UnitSource } from "../snapshot/compile.ts";
 
 /** Rises when an older release could not read it. */
@@ -76,10 +77,17 @@ function checkHead(line: string): void {
 
 const kindOf = (line: string): string => (JSON.parse(line) as { readonly kind: string }).kind;
 
-/** What DNS names of backends stand for, in the order of the names. */
-export const encodeNames = (addresses: Iterable<readonly [name: string, address: string]>): Buffer =>
-  Buffer.from(JSON.stringify([...addresses].toSorted(([a], [b]) => (a < b ? -1 : 1))));
+/** What a node knows besides load balancers. */
+export interface SavedNode {
+  /** What DNS names of backends stand for. */
+  readonly addresses: readonly (readonly [name: string, address: string])[];
+  /** That this node is to be out of service; absent: it is not. */
+  readonly drain?: DrainOrder | undefined;
+}
+
+/** Equal knowledge gives equal bytes. */
+export const encodeNode = ({ addresses, drain }: SavedNode): Buffer =>
+  Buffer.from(JSON.stringify({ addresses: addresses.toSorted(([a], [b]) => (a < b ? -1 : 1)), drain }));
 
 /** @throws SyntaxError */
-export const decodeNames = (content: Buffer): readonly (readonly [name: string, address: string])[] =>
-  JSON.parse(content.toString("utf8")) as readonly (readonly [string, string])[];
+export const decodeNode = (content: Buffer): SavedNode => JSON.parse(content.toString("utf8")) as SavedNode;

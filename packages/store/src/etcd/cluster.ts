@@ -34,6 +34,8 @@ export interface Answer<T> {
   readonly repeated: boolean;
 }
 
+/** An attempt with less time than this tells nothing but that it had none. */
+const LEAST_MS = 20;
 /** How many new tokens a call may need before something else is wrong. */
 const MAX_TOKENS = 2;
 
@@ -122,7 +124,7 @@ export class Cluster {
       if (kind === "lost" && !repeatable) throw ambiguous(what, endpoint, error);
       repeated ||= kind === "lost";
       if (tries >= endpoints.length) await backoff.wait(this.#stop.signal, deadlineMs - clock.now());
-      if (clock.now() >= deadlineMs || this.#stop.signal.aborted) throw unreachable(what, reasons, error);
+      if (deadlineMs - clock.now() < LEAST_MS || this.#stop.signal.aborted) throw unreachable(what, reasons, error);
     }
   }
 

@@ -1,4 +1,4 @@
-import { ConnectError } from "@connectrpc/connect";
+import { Code, ConnectError } from "@connectrpc/connect";
 
 import { systemClock } from "../clock.ts";
 import type { RangeResponse } from "../gen/etcd/etcd_pb.ts";
@@ -143,15 +143,16 @@ class EtcdStore implements contract.Store {
 
   async status(): Promise<contract.StoreStatus> {
     this.#assertOpen();
-    const { value } = await this.#cluster.call({
+    const { value: member } = await this.#cluster.call({
       what: "the store's status",
       repeatable: true,
-      perform: (endpoint, signal) => endpoint.maintenance.status({}, { signal }),
+      // Only root may ask a member that authenticates.
+      perform: (endpoint, signal) => endpoint.maintenance.status({}, { signal }).catch(unlessDenied),
     });
-    this.#warnOfDefects(value.version);
+    if (member) this.#warnOfDefects(member.version);
     const compactRevision = await this.#compactRevision();
     const { newest: revision } = this.#revisions;
-    return { kind: "etcd", revision, compactRevision, sizeBytes: Number(value.dbSize) };
+    return { kind: "etcd", revision, compactRevision, ...(member && { sizeBytes: Number(member.dbSize) }) };
   }
 
   close(): Promise<void> {
@@ -221,6 +222,12 @@ class EtcdStore implements contract.Store {
     const { header } = await this.#read(this.#nothing, undefined);
     return futureRevision(revision, Number(header?.revision ?? 0n));
   }
+}
+
+/** @throws the error, when it is another one */
+function unlessDenied(error: unknown): undefined {
+  if (error instanceof ConnectError && error.code === Code.PermissionDenied) return undefined;
+  throw error;
 }
 
 /** By etcd's changelogs: progress told out of order with events until 3.4.25 and 3.5.8, events lost until 3.4.38. */

@@ -22,7 +22,7 @@ export interface EtcdStoreOptions {
   readonly password?: string;
   /**
    * Comes before every key in etcd and is taken off again: several users can share a cluster, and a role can be
-   * limited to it. Ends with `/`. Default: none, so the store is the whole key space.
+   * limited to it. At most 32 bytes, ends with `/`. Default: none, so the store is the whole key space.
    */
   readonly prefix?: string;
   /** How long a call may take, all attempts together. Default 5000. */
@@ -44,7 +44,8 @@ export interface EtcdStoreOptions {
   readonly logger?: StoreLogger;
 }
 
-const MAX_PREFIX_BYTES = 256;
+/** What {@link LIMITS} counts for each operation leaves room for so much beside etcd's encoding. */
+const MAX_PREFIX_BYTES = 32;
 
 /** The endpoints' URLs, without a path. @throws StoreError `INVALID` that names the option and what it should be. */
 export function checkedEndpoints({ endpoints, tls }: EtcdStoreOptions): string[] {

@@ -11,10 +11,10 @@ import type { KeySpace } from "./key-space.ts";
 import { RequestQueue } from "./request-queue.ts";
 import type { Revisions } from "./revisions.ts";
 
-/** How often a member is asked how far the watches are: the heartbeat of the stream. */
-const HEARTBEAT_MS = 1000;
-/** The same while a consumer waits to hear that it has caught up: etcd looks at watches that lag ten times a second. */
-const IMPATIENT_MS = 100;
+/** How often the stream is looked after: often enough for a consumer that waits to hear that it has caught up. */
+const BEAT_MS = 100;
+/** How often a member is asked how far the watches are, so that it says something. */
+const ASK_MS = 1000;
 /** A member that is silent for so long is taken for lost. */
 const SILENCE_MS = 2500;
 /** An answer to "how far?" that has not come after this was not sent: etcd answers at once, or not at all. */
@@ -52,10 +52,12 @@ export class WatchStream {
   #lastId = 0n;
   #heartbeat: Cancel = () => {};
   #heardMs: number;
+  #askedMs: number;
 
   constructor(options: WatchStreamOptions) {
     this.#options = options;
     this.#heardMs = options.clock.now();
+    this.#askedMs = this.#heardMs;
   }
 
   get idle(): boolean {
@@ -121,15 +123,16 @@ export class WatchStream {
     const nowMs = this.#options.clock.now();
     this.#unanswered = this.#unanswered.filter((sentMs) => nowMs - sentMs < ANSWERED_WITHIN_MS);
     this.#unanswered.push(nowMs);
+    this.#askedMs = nowMs;
     this.#requests.push({ requestUnion: { case: "progressRequest", value: {} } });
   }
 
   #beat(): void {
-    const intervalMs = this.#impatient() ? IMPATIENT_MS : HEARTBEAT_MS;
-    this.#heartbeat = this.#options.clock.after(intervalMs, () => {
-      const silentMs = this.#options.clock.now() - this.#heardMs;
-      if (silentMs >= SILENCE_MS) return this.#giveUp(silentMs);
-      this.askProgress();
+    const { clock } = this.#options;
+    this.#heartbeat = clock.after(BEAT_MS, () => {
+      const nowMs = clock.now();
+      if (nowMs - this.#heardMs >= SILENCE_MS) return this.#giveUp(nowMs - this.#heardMs);
+      if (this.#impatient() || nowMs - this.#askedMs >= ASK_MS) this.askProgress();
       this.#beat();
     });
   }

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdtemp, open, readFile, rm } from "node:fs/promises";
+import { cp, mkdtemp, open, readFile, rename, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -33,16 +33,18 @@ export class Member {
   readonly url: string;
   readonly #args: readonly string[];
   readonly #log: string;
+  readonly #data: string;
   #process: ChildProcess | undefined;
 
   constructor({ name, clientPort, peerPort, initialCluster, directory, scheme = "http", extra = [] }: MemberOptions) {
     this.name = name;
     this.url = `${scheme}://127.0.0.1:${clientPort}`;
     this.#log = join(directory, `${name}.log`);
+    this.#data = join(directory, name);
     const peerUrl = `http://127.0.0.1:${peerPort}`;
     this.#args = [
       ["--name", name],
-      ["--data-dir", join(directory, name)],
+      ["--data-dir", this.#data],
       ["--listen-client-urls", this.url],
       ["--advertise-client-urls", this.url],
       ["--listen-peer-urls", peerUrl],
@@ -90,6 +92,17 @@ export class Member {
     const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
     child.kill(signal);
     await gone;
+  }
+
+  /** Keeps a copy of its data; only while it does not run. */
+  backUp(): Promise<void> {
+    return cp(this.#data, `${this.#data}.backup`, { recursive: true });
+  }
+
+  /** Puts the copy in the place of its data. */
+  async restore(): Promise<void> {
+    await rm(this.#data, { recursive: true });
+    await rename(`${this.#data}.backup`, this.#data);
   }
 
   /** Looks at the log until it says so. */

@@ -2,6 +2,10 @@ import { isStoreError, put, read, type Store, unchanged } from "../../src/index.
 import { bytes, text } from "../contract/fixture.ts";
 import type { Operation } from "./linearizability.ts";
 
+type Asked =
+  | { readonly type: "write"; readonly calledAt: number; readonly value: string }
+  | { readonly type: "swap"; readonly calledAt: number; readonly from: string | undefined; readonly value: string };
+
 /** What became of a value that a client has tried to write. */
 export type Fate = "acknowledged" | "refused" | "unsent" | "unknown";
 
@@ -108,10 +112,10 @@ export class Workload {
     return fate;
   }
 
-  #remember(key: string, fate: Fate, one: Pick<Operation, "calledAt"> & object): void {
+  #remember(key: string, fate: Fate, one: Asked): void {
     if (fate === "unsent") return;
     const answeredAt = fate === "unknown" ? Number.POSITIVE_INFINITY : performance.now();
-    this.#add(key, { ...one, answeredAt } as Operation);
+    this.#add(key, { ...one, answeredAt });
   }
 
   #add(key: string, one: Operation): void {

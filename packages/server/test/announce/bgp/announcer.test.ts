@@ -81,7 +81,8 @@ const able = (vip: string = V4, part: Partial<VipAbility> = {}): VipAbility => (
   ...part,
 });
 
-const unable = (vip: string = V4): VipAbility => able(vip, { canServe: false, reason: "no healthy backend on this node" });
+const unable = (vip: string = V4): VipAbility =>
+  able(vip, { canServe: false, reason: "no healthy backend on this node" });
 
 const otherServes: PeerAbility = { node: "lb-2", canServe: true, canAnswer: true, announced: true };
 
@@ -94,7 +95,8 @@ async function apply(...abilities: VipAbility[]): Promise<void> {
 }
 
 const follow = (): Promise<void> => nextHops.follow(["10.0.0.254", "fd00::fe"] as IpAddress[]);
-const reasonOf = (vip: string = V4): string => announcer.state().find((one) => one.vip === vip)?.reason ?? "no such VIP";
+const reasonOf = (vip: string = V4): string =>
+  announcer.state().find((one) => one.vip === vip)?.reason ?? "no such VIP";
 
 describe("BgpAnnouncer", () => {
   test("announces all that can be served, each family with its own next hop", async () => {
