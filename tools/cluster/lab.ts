@@ -4,11 +4,12 @@ import type { Server } from "node:http";
 import { join } from "node:path";
 
 import { Host } from "./host.ts";
-import { isAlive, namespacesOf, removeNamespaces, sweepDeadRuns } from "./namespaces.ts";
+import { isAlive, namespaceOf, namespacesOf, removeNamespaces, sweepDeadRuns } from "./namespaces.ts";
 import { buildNetwork } from "./network.ts";
 import { hostPlans } from "./plan.ts";
 import { writePrograms } from "./programs.ts";
 import { serveSystemctl } from "./systemctl.ts";
+import { appointUndertaker } from "./undertaker.ts";
 import { Units } from "./units.ts";
 
 /** Comes with Debian's package of BIRD. */
@@ -35,6 +36,7 @@ export class Lab {
   readonly #hosts = new Map<string, { readonly host: Host; readonly units: Units }>();
   readonly #removeOnExit = (): void => this.#remove();
   #systemctl: Server | undefined;
+  #dismissUndertaker = (): void => undefined;
 
   private constructor() {
     this.folder = mkdtempSync(join(FOLDERS, `flb-${process.pid}-`));
@@ -97,6 +99,10 @@ export class Lab {
   async #build(): Promise<void> {
     const bin = join(this.folder, "bin");
     writePrograms(bin);
+    this.#dismissUndertaker = appointUndertaker(
+      this.folder,
+      hostPlans.map(({ name }) => namespaceOf(name)),
+    );
     buildNetwork();
     const hosts = await Promise.all(hostPlans.map(({ name }) => Host.start(name, { folder: this.folder, bin })));
     for (const host of hosts) this.#hosts.set(host.name, { host, units: new Units(host) });
@@ -108,5 +114,6 @@ export class Lab {
   #remove(): void {
     removeNamespaces(namespacesOf(process.pid));
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+    this.#dismissUndertaker();
   }
 }

@@ -10,6 +10,7 @@ import { Lab } from "../lab.ts";
 import { namespacesOf, sweepDeadRuns } from "../namespaces.ts";
 import { hostPlans } from "../plan.ts";
 import { whyNoLab } from "../provide.ts";
+import { until } from "../until.ts";
 
 jest.setTimeout(60_000);
 
@@ -59,14 +60,16 @@ const why = whyNoLab();
     expect([namespacesOf(process.pid), existsSync(closed.folder)]).toEqual([[], false]);
   });
 
-  test("what a run left that was killed, the next one removes; a run that lives is left alone", async () => {
-    const killed = await start("killed-run.ts", 1);
+  test("a run that lives is left alone; one that is killed leaves nothing", async () => {
+    const run = await start("killed-run.ts", 1);
     expect(sweepDeadRuns()).toEqual([]);
-    expect(namespacesOf(killed.child.pid!)).toHaveLength(hostPlans.length);
-    await end(killed.child, "SIGKILL");
-    lab = await Lab.open();
-    expect(namespacesOf(killed.child.pid!)).toEqual([]);
-    expect(existsSync(killed.line)).toBe(false);
+    expect(namespacesOf(run.child.pid!)).toHaveLength(hostPlans.length);
+    await end(run.child, "SIGKILL");
+    await until(
+      "the undertaker has removed it",
+      () => [...namespacesOf(run.child.pid!), ...(existsSync(run.line) ? [run.line] : [])],
+      (left) => left.length === 0,
+    );
   });
 
   test.each(["SIGINT", "SIGTERM"] as const)(
