@@ -108,7 +108,7 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
   if (inheritance !== undefined) await lookAtPorts(config);
   await options.startDataPlane();
   const { repository } = control;
-  const announcing = startAnnouncing({ ...options, repository, session, node: identity.name });
+  const announcing = await startAnnouncing({ ...options, repository, session, node: identity.name });
   cleanup.defer(() => announcing.stop());
   const saved = entry.saved !== undefined && { saved: entry.saved };
   const started = await startForwarding({ ...options, ...saved, repository, session, identity, announcing });
