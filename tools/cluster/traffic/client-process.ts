@@ -52,8 +52,7 @@ async function untilAnsweredBy({ target, server }: Told<"await">): Promise<objec
   const deadline = performance.now() + AWAIT_MS;
   while (performance.now() < deadline) {
     const outcome = await send(target, manner, { counter });
-    if (typeof outcome !== "string" && outcome.server === server)
-      return { atMs: performance.timeOrigin + performance.now() };
+    if (typeof outcome !== "string" && outcome.server === server) return { atMs: Date.now() };
   }
   throw new Error(`no answer of ${server} within ${AWAIT_MS / 1000} s`);
 }
