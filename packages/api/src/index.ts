@@ -1,4 +1,4 @@
-export * from "./client.ts";
+export { createFiberlbClient, type FiberlbClient, type FiberlbClientOptions } from "./client.ts";
 export * from "./errors.ts";
 export * from "./gen/fiberlb/v1/backend_pb.ts";
 export * from "./gen/fiberlb/v1/bgp_pb.ts";
@@ -22,3 +22,4 @@ export * as grpcReflectionAlpha from "./gen/grpc/reflection/v1alpha/reflection_p
 export * from "./mapping.ts";
 export * from "./resources.ts";
 export { type Plain, shortName } from "./convert.ts";
+export type { ClientTls } from "./transport.ts";

@@ -15,7 +15,7 @@ import type { SpeakerLogger } from "./logger.ts";
 import type { WantedBgp } from "./peers/check-managed.ts";
 import type { Random } from "./random.ts";
 import type { Route } from "./route.ts";
-import { checkRoutes } from "./routes/check-routes.ts";
+import { RouteReader } from "./routes/check-routes.ts";
 import { RouteBook } from "./routes/route-book.ts";
 import { RefusedError } from "./session/refused.ts";
 import { Session } from "./session/session.ts";
@@ -40,6 +40,7 @@ export interface SpeakerSettings {
 /** The one loop: connect, keep the daemon as desired until something fails, wait, again. */
 export class GobgpSpeaker implements Speaker {
   readonly #settings: SpeakerSettings;
+  readonly #reader = new RouteReader();
   readonly #book = new RouteBook();
   readonly #announcements = new Announcements();
   readonly #closed = new AbortController();
@@ -59,7 +60,7 @@ export class GobgpSpeaker implements Speaker {
   }
 
   async announce(routes: readonly Route[]): Promise<AnnounceReport> {
-    const desired = checkRoutes(routes);
+    const desired = this.#reader.read(routes);
     if (this.#closed.signal.aborted) throw new SpeakerError("Cannot announce: the speaker is closed");
     this.#book.setDesired(desired);
     this.#tell();

@@ -1,14 +1,17 @@
+import { writeFileSync } from "node:fs";
+
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 
 import { identifierOf } from "../src/gobgp/ownership.ts";
-import { createSpeaker, type Route, type Speaker, type SpeakerOptions } from "../src/index.ts";
-import { Gobgpd, type GobgpRelease } from "./lab/gobgpd.ts";
+import { createSpeaker, type Peer, type Route, type Speaker, type SpeakerOptions } from "../src/index.ts";
+import { freePort, Gobgpd, type GobgpRelease } from "./lab/gobgpd.ts";
 import { OtherProgram } from "./lab/other-program.ts";
 import { byPrefix, manyRoutes, route } from "./lab/routes.ts";
 import { untilHeld, untilReady, untilStatus } from "./lab/status.ts";
+import { TEST_CERTIFICATE, TEST_KEY } from "./lab/tls-fixture.ts";
 
 const asn = 64_512;
-const routerId = "10.99.0.1" as Route["nextHop"];
+const routerId = "10.99.0.1";
 const full = {
   communities: ["65535:0", "64512:7"],
   largeCommunities: ["64512:1:2", "64512:4294967295:0"],
@@ -123,7 +126,7 @@ export function speakerContract(release: GobgpRelease): void {
       const speaker = speak();
       await untilReady(speaker);
       const [mine, shared] = [route({ prefix: "203.0.113.1/32" }), route({ prefix: "203.0.113.2/32" })];
-      const theirs = [{ ...shared, nextHop: "10.99.0.7" as Route["nextHop"] }, route({ prefix: "203.0.113.3/32" })];
+      const theirs = [{ ...shared, nextHop: "10.99.0.7" }, route({ prefix: "203.0.113.3/32" })];
       const program = other(0);
       await program.add(theirs);
       await speaker.announce([mine, shared]);
@@ -219,6 +222,129 @@ export function speakerContract(release: GobgpRelease): void {
       daemon.start();
       await untilHeld(speaker, 3);
       expect(byPrefix(await other().routes())).toEqual(manyRoutes(3));
+    });
+  });
+
+  describe("peers", () => {
+    const near: Peer = { address: "127.0.0.9", asn: 64_500, port: 1790, passive: false };
+    const managed = (peers: Peer[]) => ({ manage: { asn, routerId, listenPort: -1, peers } });
+    const settings = async () => (await other().api.listPeers({})).map((one) => one.settings);
+
+    test("are added with all that is wanted of them", async () => {
+      const speaker = await started(
+        managed([
+          {
+            ...near,
+            password: "s3cret",
+            holdTimeS: 30,
+            keepaliveS: 7,
+            connectRetryS: 11,
+            multihopTtl: 5,
+            localAddress: "127.0.0.1",
+            gracefulRestart: { restartTimeS: 20 },
+          },
+        ]),
+      );
+      await untilStatus(speaker, ({ peers }) => peers.length === 1);
+      expect(await settings()).toEqual([
+        {
+          address: "127.0.0.9",
+          asn: 64_500,
+          port: 1790,
+          password: "s3cret",
+          holdTimeS: 30,
+          keepaliveS: 7,
+          connectRetryS: 11,
+          multihopTtl: 5,
+          localAddress: "127.0.0.1",
+          passive: false,
+          restartTimeS: 20,
+        },
+      ]);
+      expect(JSON.stringify(speaker.status())).not.toContain("s3cret");
+    });
+
+    test("are changed, removed and left alone as a new speaker wants", async () => {
+      const [other1, other2] = ["127.0.0.10", "127.0.0.11"].map((address) => ({
+        ...near,
+        address: address,
+      }));
+      const said: string[] = [];
+      const logger = { info: (line: string) => said.push(line), warn: (line: string) => said.push(line) };
+      const first = await started({ ...managed([near, other1 as Peer, other2 as Peer]), logger });
+      await untilStatus(first, ({ peers }) => peers.length === 3);
+      await first.close();
+      said.length = 0;
+      const changed = { ...near, holdTimeS: 30 };
+      const second = speak({ ...managed([changed, other1 as Peer]), logger });
+      await untilStatus(second, ({ peers }) => peers.length === 2);
+      const holdTimes = (await settings()).map(({ address, holdTimeS }) => `${address} ${holdTimeS} s`);
+      expect(new Set(holdTimes)).toEqual(new Set(["127.0.0.10 9 s", "127.0.0.9 30 s"]));
+      expect(said.filter((line) => line.startsWith("BGP peer"))).toEqual([
+        "BGP peer 127.0.0.11: removed",
+        "BGP peer 127.0.0.9: removed",
+        "BGP peer 127.0.0.9: added",
+      ]);
+    });
+
+    test("of a daemon that is not managed are shown, not touched", async () => {
+      await started(managed([near]));
+      const guest = speak({ owner: "guest", manage: undefined as never });
+      await untilStatus(guest, ({ peers }) => peers.length === 1);
+      expect(guest.status().peers[0]).toMatchObject({ address: "127.0.0.9", asn: 64_500, advertised: 0 });
+    });
+
+    test("that want BFD have it, or say why not", async () => {
+      const speaker = await started(managed([{ ...near, bfd: { intervalMs: 50, multiplier: 4 } }]));
+      await untilStatus(speaker, ({ peers }) => peers.length === 1);
+      const [peer] = speaker.status().peers;
+      const [held] = await settings();
+      if (release.hasBfd) {
+        expect(held?.bfd).toEqual({ intervalUs: 50_000, multiplier: 4 });
+        expect(peer?.problem).toBeUndefined();
+      } else {
+        expect(peer?.problem).toContain("no BFD: this GoBGP does not have it, 4.5 and newer do");
+      }
+    });
+
+    test("whose password can't be read wait for it, with the reason", async () => {
+      const file = `${daemon.socket}.password`;
+      const speaker = await started(managed([{ ...near, passwordFile: file }]));
+      const { peers } = await untilStatus(speaker, (status) => status.peers.length === 1);
+      expect(peers[0]).toMatchObject({
+        state: "IDLE",
+        problem: expect.stringContaining(`cannot read passwordFile ${file}`),
+      });
+      writeFileSync(file, "s3cret\n");
+      await untilStatus(speaker, (status) => status.peers[0]?.problem === undefined);
+      expect((await settings())[0]?.password).toBe("s3cret");
+    });
+  });
+
+  describe("over TLS", () => {
+    const tls = { ca: TEST_CERTIFICATE, cert: TEST_CERTIFICATE, key: TEST_KEY };
+
+    async function startWithTls(): Promise<number> {
+      await daemon.remove();
+      const tlsPort = await freePort();
+      daemon = new Gobgpd(release, { tlsPort });
+      daemon.start();
+      return tlsPort;
+    }
+
+    test("announces, with a certificate of its own where the daemon wants one", async () => {
+      const tlsPort = await startWithTls();
+      const speaker = speak({ gobgp: `https://127.0.0.1:${tlsPort}`, tls });
+      await untilReady(speaker);
+      expect((await speaker.announce(manyRoutes(2))).added).toHaveLength(2);
+    });
+
+    test("trusts no daemon whose certificate it does not know", async () => {
+      const tlsPort = await startWithTls();
+      const speaker = speak({ gobgp: `https://127.0.0.1:${tlsPort}` });
+      const { daemon: status } = await untilStatus(speaker, ({ daemon: { reason } }) => reason.includes("certificate"));
+      expect(status.state).toBe("connecting");
+      expect(status.reason).toContain("self-signed certificate");
     });
   });
 

@@ -5,22 +5,26 @@
 import { isStoreError } from "@fiberlb/store";
 
 import { type Clock, delay } from "./clock.ts";
+import type { LastApplied, SavedConfiguration } from "./last-applied/last-applied.ts";
 import type { Log } from "./log.ts";
 
 /** How {@link enterStore} goes about it. */
 export interface EnterStoreOptions {
   /** May be called again after it failed. */
   readonly enter: () => Promise<void>;
-  /** Whether a store that is away is waited for in the background. Otherwise it is an error. */
-  readonly mayWait: boolean;
+  /**
+   * What there is to forward while the store is away, which is then waited for in the background. Undefined: nothing, so
+   * that a store that is away is an error. Default: nothing.
+   */
+  readonly lastApplied?: Pick<LastApplied, "load">;
   readonly clock: Clock;
   readonly log: Log;
 }
 
 /** A store that was entered, or is going to be. */
 export interface StoreEntry {
-  /** Whether the start has to do without it. */
-  readonly isAway: boolean;
+  /** What to begin with; absent: the store is there. */
+  readonly saved?: SavedConfiguration;
   /** Waits no more. */
   stop(): Promise<void>;
 }
@@ -28,17 +32,23 @@ export interface StoreEntry {
 const RETRY_MS = 1_000;
 
 /** @throws what `enter` throws, unless the store is away and may be waited for */
-export async function enterStore({ enter, mayWait, clock, log }: EnterStoreOptions): Promise<StoreEntry> {
+export async function enterStore({ enter, lastApplied, clock, log }: EnterStoreOptions): Promise<StoreEntry> {
   try {
     await enter();
-    return { isAway: false, stop: async () => undefined };
+    return { stop: async () => undefined };
   } catch (error) {
-    if (!mayWait || !isStoreError(error, "UNAVAILABLE")) throw error;
-    log.warn("the store cannot be reached; until it can, the API answers UNAVAILABLE", { reason: error.message });
+    if (!isStoreError(error, "UNAVAILABLE")) throw error;
+    const saved = await lastApplied?.load();
+    if (saved === undefined) throw error;
+    log.warn("the store cannot be reached: what was applied last is forwarded, and the API answers UNAVAILABLE", {
+      reason: error.message,
+      loadBalancers: saved.trees.length,
+      savedAt: new Date(saved.savedAtMs).toISOString(),
+    });
     const stopped = new AbortController();
     const waiting = keepTrying(enter, { clock, log, signal: stopped.signal });
     return {
-      isAway: true,
+      saved,
       async stop() {
         stopped.abort();
         await waiting;

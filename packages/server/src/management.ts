@@ -8,12 +8,16 @@ import { createServer } from "node:net";
 import { type Cidr, invalid, parseSpec, type VipPoolSpec } from "@fiberlb/types";
 
 import { startAdminServer } from "./admin-server.ts";
+import type { Announcing } from "./announce/announcing.ts";
+import { followLinkPools } from "./announce/l2/follow-pools.ts";
+import { createLinkPoolFile } from "./announce/l2/link-pool-file.ts";
+import { startAnnouncing } from "./announce/start-announcing.ts";
 import type { Clock } from "./clock.ts";
 import { type Config, DEFAULT_VIP_POOLS, parseListen } from "./config/config.ts";
 import { vipPoolSpecs } from "./config/vip-pools.ts";
 import { type ControlPlane, createControlPlane } from "./control/control-plane.ts";
 import type { TlsMaterial } from "./control/http/one-port.ts";
-import { nodeName } from "./data-folder.ts";
+import { dataFile, nodeName } from "./data-folder.ts";
 import type { DataPlane } from "./data/data-plane.ts";
 import { enterStore } from "./enter-store.ts";
 import type { Forwarding } from "./forwarding.ts";
@@ -29,9 +33,11 @@ import type { Random } from "./random.ts";
 import { claimClusterKey } from "./repository/cluster-key.ts";
 import type { KeyRing } from "./repository/key-ring.ts";
 import type { NodeInstance } from "./repository/node-lease.ts";
+import type { Repository } from "./repository/repository.ts";
 import type { NameLookup } from "./snapshot/lookup.ts";
 import { type StartedForwarding, startForwarding } from "./start-forwarding.ts";
 import type { Inheritance } from "./takeover/messages.ts";
+import { LinkVips } from "./vip/link-vips.ts";
 
 /** What {@link startManagement} works with. */
 export interface ManagementOptions {
@@ -51,6 +57,8 @@ export interface ManagementOptions {
   readonly lastApplied?: LastApplied;
   /** Names the key that secrets are sealed with. */
   readonly keyFingerprint: string;
+  /** Which VIPs are announced on a link; kept up to date here. Default: of nobody else's interest. */
+  readonly linkVips?: LinkVips;
   /** What the process before this one knew; VIPs and traffic are then left alone when the start fails. */
   readonly inheritance?: Inheritance;
   /** Called before anything is configured. */
@@ -66,7 +74,7 @@ export interface Management {
   readonly store: OpenedStore;
   /** Where it listens, with the ports that were found for port 0. */
   readonly listens: { readonly api: string; readonly admin: string };
-  /** Ends in order: API, then the data plane with its connections and VIPs, store, admin port. */
+  /** Ends in order: API, announcements, then the data plane with its connections and VIPs, store, admin port. */
   stop(): Promise<void>;
   /** Ends API, admin port and store; traffic and health checks go on. */
   release(): Promise<void>;
@@ -84,7 +92,7 @@ const API_GRACE_MS = 1000;
  * @throws Error with one line that says what could not be started, why, and what to do; nothing is left running.
  */
 export async function startManagement(options: ManagementOptions): Promise<Management> {
-  const { config, store, dataPlane, inheritance } = options;
+  const { config, store, dataPlane, inheritance, linkVips = new LinkVips() } = options;
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(() => store.close());
   const apiCalls = new ApiCalls();
@@ -95,7 +103,6 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
   cleanup.defer(() => session.close());
   const entry = await enterStore({
     ...options,
-    mayWait: options.lastApplied !== undefined,
     enter: async () => {
       if (config.store.kind === "etcd") await claimKey(options);
       await control.start();
@@ -106,10 +113,15 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
   // Whoever cannot have the ports should know before taking over any listener.
   if (inheritance !== undefined) await lookAtPorts(config);
   await options.startDataPlane();
-  const isStoreAway = entry.isAway;
-  const started = await startForwarding({ ...options, repository: control.repository, session, identity, isStoreAway });
+  const { repository } = control;
+  // Before any listener is opened: those on VIPs that another node has need the host's leave.
+  cleanup.defer(followNodePools(repository, options, linkVips));
+  const announcing = await startAnnouncing({ ...options, repository, session, node: identity.name });
+  cleanup.defer(() => announcing.stop());
+  const saved = entry.saved !== undefined && { saved: entry.saved };
+  const started = await startForwarding({ ...options, ...saved, repository, session, identity, announcing, linkVips });
   options.onForwarding(started.forwarding);
-  cleanup.defer(() => (inheritance === undefined ? started.stop() : forsake(started)));
+  cleanup.defer(() => (inheritance === undefined ? end(announcing, started) : forsake(started)));
   const api = parseListen(config.api.listen)!;
   const { port } = await control.listen(api.port, api.host).catch(explainListen("API", config.api.listen));
   const admin = await startAdmin({ config, store, dataPlane, apiCalls, ...started });
@@ -125,7 +137,8 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
       await entry.stop();
       // Before everything else, so that nobody is told of changes that nobody applies any more.
       await control.close({ graceMs: API_GRACE_MS });
-      await started.stop();
+      await end(announcing, started);
+      await announcing.stop();
       await store.close();
       await admin.close();
     },
@@ -136,15 +149,33 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
       closing.defer(() => admin.close());
       closing.defer(() => store.close());
       closing.defer(() => started.detach());
+      // VIPs stay announced: whoever follows announces the same.
+      closing.defer(() => announcing.stop());
       closing.defer(() => control.close({ graceMs: API_GRACE_MS }));
     },
   };
+}
+
+function followNodePools(
+  { vipPoolView }: Repository,
+  { config, log }: ManagementOptions,
+  linkVips: LinkVips,
+): () => void {
+  const path = dataFile(config, "link-pools.json");
+  const file = path === undefined ? {} : { file: createLinkPoolFile(path, log) };
+  return followLinkPools(vipPoolView, { linkVips, configured: configuredPools(config), ...file, log });
 }
 
 /** What the nodes of a cluster seal, all of them have to open. */
 function claimKey({ config, store, keyFingerprint }: ManagementOptions): Promise<void> {
   const keyFile = config.secrets.keyFile ?? "(none)";
   return claimClusterKey(store, { fingerprint: keyFingerprint, node: nodeName(config), keyFile });
+}
+
+/** Nobody stops to accept before the network sends its packets elsewhere. */
+async function end(announcing: Announcing, started: StartedForwarding): Promise<void> {
+  await announcing.leave();
+  await started.stop();
 }
 
 async function forsake(started: StartedForwarding): Promise<void> {

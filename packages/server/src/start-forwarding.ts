@@ -5,16 +5,18 @@ import { networkInterfaces } from "node:os";
 
 import type { Certificate } from "@fiberlb/types";
 
+import type { Announcing } from "./announce/announcing.ts";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config/config.ts";
 import { dataFile } from "./data-folder.ts";
 import type { DataPlane } from "./data/data-plane.ts";
 import { Forwarding } from "./forwarding.ts";
 import { createHealthMonitor, type HealthMonitor } from "./health/monitor.ts";
+import type { SavedNode } from "./last-applied/format.ts";
 import type { LastApplied, SavedConfiguration } from "./last-applied/last-applied.ts";
 import { loadCertificate } from "./load-certificate.ts";
 import type { Log } from "./log.ts";
-import { DrainWatch, type Withdrawable } from "./node-drain.ts";
+import { DrainWatch } from "./node-drain.ts";
 import { hostAddresses, type NodeIdentity, NodeReport } from "./node-report.ts";
 import { type Random, systemRandom } from "./random.ts";
 import type { Election } from "./repository/election.ts";
@@ -30,6 +32,7 @@ import type { Resolver } from "./snapshot/resolver.ts";
 import { startNames } from "./start-names.ts";
 import { type Inheritance, NO_INHERITANCE } from "./takeover/messages.ts";
 import { createVipBinder, type VipBinder } from "./vip/binder.ts";
+import { type LinkVips, sparingLinkVips } from "./vip/link-vips.ts";
 
 /** What the forwarding half works with; it ends the data plane's workers, everything else stays its owner's. */
 export interface ForwardingInputs {
@@ -45,14 +48,16 @@ export interface ForwardingInputs {
   readonly dataPlane: DataPlane;
   /** Opens the private keys of certificates. */
   readonly keyRing: KeyRing;
-  /** What has VIPs announced, and withdraws them while the node drains. Default: nothing. */
-  readonly announcers?: readonly Withdrawable[];
+  /** Learns what is served and has it announced, and withdraws it while the node drains. Default: nothing does. */
+  readonly announcing?: Announcing;
+  /** VIPs that are not for `lo`. */
+  readonly linkVips: LinkVips;
   /** What the process before this one knew. */
   readonly inheritance?: Inheritance;
-  /** Keeps what is applied on disk; absent: without the store nothing is forwarded. */
+  /** Keeps what is applied on disk. */
   readonly lastApplied?: LastApplied;
-  /** The store was found away. */
-  readonly isStoreAway?: boolean;
+  /** What was kept: to begin with, because the store is away. */
+  readonly saved?: SavedConfiguration;
 }
 
 /** What was started, and the way to end it. */
@@ -76,15 +81,18 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
   const { health } = parts.inheritance ?? NO_INHERITANCE;
   const election = repository.openElection(identity.name, session);
   const capabilities = ["userspace", ...((await dataPlane.capabilities?.()) ?? [])];
-  const saved = parts.isStoreAway === true ? await loadLastApplied(parts) : undefined;
-  const wired = wire(parts, { election, capabilities, saved });
+  const wired = wire(parts, { election, capabilities });
   const { forwarding, publisher, monitor, resolver, tables, binder, report } = wired;
+  assumeSaved(parts);
   const drain = new DrainWatch({
     name: identity.name,
     maintenance: repository.maintenance,
-    announcers: parts.announcers ?? [],
+    announcers: parts.announcing === undefined ? [] : [parts.announcing],
     countConnections: () => countConnections(dataPlane, forwarding),
-    onChange: (state) => report.draining(state),
+    onChange: (state) => {
+      report.draining(state);
+      parts.lastApplied?.touch();
+    },
     clock,
     log,
   });
@@ -93,7 +101,8 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
     tables.setHealth(backendId, verdict);
     dataPlane.setHealth(backendId, verdict);
   }
-  await publisher.start({ isAway: saved !== undefined });
+  parts.announcing?.serving.inheritHealth(health);
+  await publisher.start();
   const halt = (): void => {
     monitor.stop();
     resolver.stop();
@@ -118,10 +127,11 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
     async stop() {
       await endPublishing();
       halt();
+      // It applies no change any more, so nobody is to wait for it while its connections finish.
+      await session.close();
       // VIPs stay until the connections on them have ended.
       await dataPlane.stop({ drainTimeoutMs: config.shutdown.drainTimeoutMs });
       await binder.apply(dataPlane.vipsThatStay?.() ?? new Set());
-      await session.close();
     },
   };
 }
@@ -129,20 +139,19 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
 interface NodeTraits {
   readonly election: Election;
   readonly capabilities: readonly string[];
-  /** To begin with, while the store is away. */
-  readonly saved: SavedConfiguration | undefined;
 }
 
 /** The parts that know each other. */
-function wire(parts: ForwardingInputs, { election, capabilities, saved }: NodeTraits) {
-  const { config, log, clock, identity, dataPlane, repository, session, lastApplied, random = systemRandom } = parts;
+function wire(parts: ForwardingInputs, { election, capabilities }: NodeTraits) {
+  const { config, log, clock, identity, dataPlane, repository, session, random = systemRandom } = parts;
+  const { lastApplied, saved } = parts;
   const tables = new MaglevTables({ onTable: (table) => dataPlane.setTable(table) });
-  const binder = createNodeBinder(config, log);
+  const binder = sparingLinkVips(createNodeBinder(config, log), parts.linkVips);
   const resolver = startNames({
     ...parts,
     random,
     election,
-    known: new Map([...(saved?.addresses ?? []), ...(parts.inheritance ?? NO_INHERITANCE).addresses]),
+    known: new Map([...(saved?.node.addresses ?? []), ...(parts.inheritance ?? NO_INHERITANCE).addresses]),
     onChange: (name) => publisher.resolved(new Set([name])),
   });
   const monitor = createHealthMonitor({ clock, random, onVerdict: (verdict) => forwarding.verdict(verdict) });
@@ -163,8 +172,10 @@ function wire(parts: ForwardingInputs, { election, capabilities, saved }: NodeTr
     resolver.apply(hosts);
   };
   const addresses = (): Inheritance["addresses"] => addressesOf(names, resolver);
-  lastApplied?.use({ names: addresses, certificate: (id) => storedForm(certificates, id) });
-  const shared = { dataPlane, tables, monitor, binder, session, lookups, clock, log };
+  keep(parts, { addresses, certificate: (id) => storedForm(certificates, id) });
+  const { serving } = parts.announcing ?? {};
+  const served = serving !== undefined && { serving };
+  const shared = { ...served, dataPlane, tables, monitor, binder, session, lookups, clock, log };
   const forwarding = new Forwarding({ ...shared, report, followNames });
   const publisher = new Publisher({
     source: repository,
@@ -181,22 +192,34 @@ function wire(parts: ForwardingInputs, { election, capabilities, saved }: NodeTr
   return { forwarding, publisher, monitor, resolver, tables, binder, report, addresses };
 }
 
+/** What of the store is no load balancer's, and matters all the same while it is away. */
+function assumeSaved({ saved, repository, identity }: ForwardingInputs): void {
+  if (saved === undefined) return;
+  const { drain, vipPools } = saved.node;
+  if (drain !== undefined) repository.maintenance.assume(identity.name, drain);
+  repository.vipPoolView.assume(vipPools);
+}
+
+interface KeptSources {
+  readonly addresses: () => Inheritance["addresses"];
+  readonly certificate: (id: string) => Certificate | undefined;
+}
+
+function keep({ lastApplied, repository, identity }: ForwardingInputs, { addresses, certificate }: KeptSources): void {
+  const { maintenance, vipPoolView } = repository;
+  const node = (): SavedNode => ({
+    addresses: addresses(),
+    drain: maintenance.orderFor(identity.name),
+    vipPools: [...vipPoolView.all()],
+  });
+  lastApplied?.use({ node, certificate });
+  if (lastApplied !== undefined) vipPoolView.onChange(() => lastApplied.touch());
+}
+
 const storedForm = (certificates: CertificateShelf, id: string): Certificate | undefined => {
   const found = certificates.find(id);
   return found.ok ? found.material.stored : undefined;
 };
-
-async function loadLastApplied({ lastApplied, log }: ForwardingInputs): Promise<SavedConfiguration | undefined> {
-  const saved = await lastApplied?.load();
-  if (saved === undefined) return undefined;
-  if (saved.trees.length === 0) log.warn("nothing is forwarded until the store can be reached: nothing was kept here");
-  else
-    log.warn("what was applied last is forwarded until the store can be reached", {
-      loadBalancers: saved.trees.length,
-      savedAt: new Date(saved.savedAtMs).toISOString(),
-    });
-  return saved;
-}
 
 function createNodeBinder(config: Config, log: Log): VipBinder {
   const stateFile = dataFile(config, "vips.json");

@@ -45,7 +45,14 @@ export function encodePeer(peer: PeerSettings) {
       },
     },
     transport: { localAddress: peer.localAddress, passiveMode: peer.passive, remotePort: peer.port },
-    gracefulRestart: { enabled: restarts, restartTime: peer.restartTimeS, localRestarting: restarts },
+    gracefulRestart: {
+      enabled: restarts,
+      restartTime: peer.restartTimeS,
+      // Without saying that we have restarted, the router would drop the routes that it kept (RFC 4724 section 4.2).
+      localRestarting: restarts,
+      // We need no routes of the router before we announce ours.
+      deferralTime: 1,
+    },
     afiSafis: families.map((family) => ({
       config: { family, enabled: true },
       mpGracefulRestart: { config: { enabled: restarts } },
@@ -65,12 +72,16 @@ export function decodePeer(
     state,
     ...(state === "ESTABLISHED" &&
       uptime !== undefined && { establishedAt: new Date(Number(uptime.seconds) * 1000 + uptime.nanos / 1e6) }),
-    advertised: wire.afiSafis.reduce((sum, one) => sum + Number(one.state?.advertised ?? 0n), 0),
+    // 3.x goes on counting when the session is gone.
+    advertised: state === "ESTABLISHED" ? advertisedOf(wire) : 0,
     ...(extra.bfd !== undefined && { bfd: extra.bfd }),
     bfdSupported: extra.bfdSupported ?? false,
     lastError: extra.lastError ?? "",
   };
 }
+
+const advertisedOf = ({ afiSafis }: WirePeer): number =>
+  afiSafis.reduce((sum, one) => sum + Number(one.state?.advertised ?? 0n), 0);
 
 function settingsOf({ conf, ebgpMultihop, timers, transport, gracefulRestart }: WirePeer): PeerSettings {
   return {

@@ -8,11 +8,19 @@ export interface PeerChanges {
   readonly add: readonly PeerSettings[];
 }
 
-/** Compares; peers of `leave` are neither removed nor changed. */
+/** Peers to treat otherwise, by address. */
+export interface PeerExceptions {
+  /** Neither removed nor changed. */
+  readonly leave?: ReadonlySet<string>;
+  /** Replaced even when they are as wanted. */
+  readonly renew?: ReadonlySet<string>;
+}
+
+/** Compares what is wanted with what the daemon has. */
 export function diffPeers(
   wanted: readonly PeerSettings[],
   held: readonly HeldPeer[],
-  leave: ReadonlySet<string> = new Set(),
+  { leave = NONE, renew = NONE }: PeerExceptions = {},
 ): PeerChanges {
   const byAddress = new Map(held.map((peer) => [peer.settings.address as string, peer]));
   const addresses = new Set<string>(wanted.map(({ address }) => address));
@@ -20,11 +28,13 @@ export function diffPeers(
     remove: [...byAddress.keys()].filter((address) => !addresses.has(address) && !leave.has(address)),
     replace: wanted.filter((peer) => {
       const now = byAddress.get(peer.address);
-      return now !== undefined && !isAs(peer, now);
+      return now !== undefined && (renew.has(peer.address) || !isAs(peer, now));
     }),
     add: wanted.filter(({ address }) => !byAddress.has(address)),
   };
 }
+
+const NONE: ReadonlySet<string> = new Set();
 
 const COMPARED = [
   "asn",

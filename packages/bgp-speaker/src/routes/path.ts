@@ -24,16 +24,17 @@ export function normalPath(path: Path): Path {
 }
 
 /** Whether two normal paths say the same. */
-export function samePath(a: Path, b: Path): boolean {
-  return (
-    a.prefix === b.prefix &&
+export const samePath = (a: Path, b: Path): boolean =>
+  a === b ||
+  (a.prefix === b.prefix &&
     a.nextHop === b.nextHop &&
     a.localPreference === b.localPreference &&
     a.med === b.med &&
-    a.communities.join() === b.communities.join() &&
-    a.largeCommunities.join() === b.largeCommunities.join()
-  );
-}
+    sameItems(a.communities, b.communities) &&
+    sameItems(a.largeCommunities.flat(), b.largeCommunities.flat()));
+
+const sameItems = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((item, index) => item === b[index]);
 
 /** For people and reports. */
 export function routeOf({ prefix, nextHop, communities, largeCommunities, localPreference, med }: Path): Route {

@@ -86,7 +86,7 @@ export class RouteBook {
   /** Up to `atMost` changes, withdrawals first; undefined when nothing is to be done or nothing is known yet. */
   next(atMost: number): RouteChanges | undefined {
     if (!this.#known || this.#desired === undefined) return undefined;
-    this.#plan ??= diffRoutes(this.#desired, this.#held);
+    this.#plan ??= this.#planAll(this.#desired);
     const changes = nextChanges(this.#plan, atMost);
     return noChanges(changes) ? undefined : changes;
   }
@@ -100,8 +100,14 @@ export class RouteBook {
 
   /** The daemon would not take this one. */
   refuse(refused: RefusedPath): void {
+    if (this.#desired?.get(refused.path.prefix) !== refused.path) return; // no longer wanted, or as something else
     this.#refused.set(refused.path.prefix, refused);
     this.#settle({ withdraw: [], add: [refused.path] });
+  }
+
+  #planAll(desired: PathTable): RouteChanges {
+    const { withdraw, add } = diffRoutes(desired, this.#held);
+    return { withdraw, add: add.filter(({ prefix }) => !this.#refused.has(prefix)) };
   }
 
   #settle({ withdraw, add }: RouteChanges): void {

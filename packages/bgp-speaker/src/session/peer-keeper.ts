@@ -5,6 +5,7 @@ import type { WantedPeer } from "../peers/check-managed.ts";
 import { diffPeers, noPeerChanges } from "../peers/diff.ts";
 import { withPasswords } from "../peers/passwords.ts";
 import { peerStatuses } from "../peers/peer-statuses.ts";
+import { StuckPeers } from "../peers/stuck-peers.ts";
 import type { PeerStatus } from "../status.ts";
 import { CALL_TIMEOUT_MS } from "./timing.ts";
 
@@ -22,25 +23,36 @@ const LIMITS = { timeoutMs: CALL_TIMEOUT_MS };
 /** Makes the daemon's peers the wanted ones, and tells how they do. */
 export class PeerKeeper {
   readonly #options: PeerKeeperOptions;
+  readonly #stuck = new StuckPeers();
 
   constructor(options: PeerKeeperOptions) {
     this.#options = options;
   }
 
-  /** Corrects what differs; a peer that can't be made as wanted has the reason in its status. */
-  async reconcile(): Promise<void> {
-    const { api, wanted, onStatus } = this.#options;
-    const held = await api.listPeers(LIMITS);
-    if (wanted === undefined) return onStatus(peerStatuses(held));
-    const { peers, problems } = await withPasswords(wanted);
-    const changes = diffPeers(peers, held, new Set(problems.keys()));
-    const refusals = noPeerChanges(changes) ? [] : await this.#correct(changes);
-    onStatus(
-      peerStatuses(noPeerChanges(changes) ? held : await api.listPeers(LIMITS), {
-        wanted: wanted.map(({ settings }) => settings),
-        problems: new Map([...problems, ...refusals]),
-      }),
+  /**
+   * Corrects what differs; a peer that can't be made as wanted has the reason in its status.
+   * @returns whether all is well: each session established, and with BFD where it is wanted
+   */
+  async reconcile(): Promise<boolean> {
+    const peers = await this.#look();
+    this.#options.onStatus(peers);
+    return peers.every(
+      ({ state, bfd = "UP", problem }) => state === "ESTABLISHED" && bfd === "UP" && problem === undefined,
     );
+  }
+
+  async #look(): Promise<PeerStatus[]> {
+    const { api, wanted } = this.#options;
+    const held = await api.listPeers(LIMITS);
+    if (wanted === undefined) return peerStatuses(held);
+    const { peers, problems } = await withPasswords(wanted);
+    const renew = this.#stuck.observe(held);
+    const changes = diffPeers(peers, held, { leave: new Set(problems.keys()), renew });
+    const refusals = noPeerChanges(changes) ? [] : await this.#correct(changes);
+    return peerStatuses(noPeerChanges(changes) ? held : await api.listPeers(LIMITS), {
+      wanted: wanted.map(({ settings }) => settings),
+      problems: new Map([...problems, ...refusals]),
+    });
   }
 
   /** @returns what the daemon would not do, by address */
@@ -49,17 +61,17 @@ export class PeerKeeper {
     const gone = [...remove, ...replace.map(({ address }) => address)];
     const made = [...replace, ...add];
     const refusals: (readonly [string, string])[] = [];
-    const attempt = async (address: string, what: string, call: () => Promise<void>): Promise<void> => {
+    const attempt = async (what: "add" | "remove", address: string, call: () => Promise<void>): Promise<void> => {
       try {
         await call();
-        logger.info(`BGP peer ${address}: ${what}`);
+        logger.info(`BGP peer ${address}: ${what === "add" ? "added" : "removed"}`);
       } catch (error) {
         if (!isRefusal(error)) throw error;
-        refusals.push([address, `GoBGP refused (${what}): ${wordsOf(error)}`]);
+        refusals.push([address, `GoBGP refused to ${what} it: ${wordsOf(error)}`]);
       }
     };
-    for (const address of gone) await attempt(address, "removed", () => api.deletePeer(address, LIMITS));
-    for (const peer of made) await attempt(peer.address, "added", () => api.addPeer(peer, LIMITS));
+    for (const address of gone) await attempt("remove", address, () => api.deletePeer(address, LIMITS));
+    for (const peer of made) await attempt("add", peer.address, () => api.addPeer(peer, LIMITS));
     return refusals;
   }
 }

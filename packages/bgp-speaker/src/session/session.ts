@@ -14,6 +14,7 @@ import {
   HEARTBEAT_EVERY_MS,
   HEARTBEAT_TIMEOUT_MS,
   LISTING_SHARE,
+  LOOK_AGAIN_MS,
   RECONCILE_EVERY_MS,
 } from "./timing.ts";
 
@@ -128,8 +129,8 @@ export class Session {
   }
 
   async #reconcilePeers(): Promise<void> {
-    await this.#peers.reconcile();
-    this.#agenda.request("peers", RECONCILE_EVERY_MS);
+    const well = await this.#peers.reconcile();
+    this.#agenda.request("peers", well ? RECONCILE_EVERY_MS : LOOK_AGAIN_MS);
   }
 }
 

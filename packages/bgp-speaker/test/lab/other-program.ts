@@ -5,7 +5,7 @@ import type { Target } from "../../src/gobgp/target.ts";
 import { wireV3 } from "../../src/gobgp/v3/wire.ts";
 import { wireV4 } from "../../src/gobgp/v4/wire.ts";
 import type { Route } from "../../src/index.ts";
-import { checkRoutes } from "../../src/routes/check-routes.ts";
+import { RouteReader } from "../../src/routes/check-routes.ts";
 import { routeOf } from "../../src/routes/path.ts";
 
 /** A program that uses the daemon's API beside the speaker, and sees the paths with one identifier. */
@@ -24,11 +24,11 @@ export class OtherProgram {
   }
 
   async add(routes: readonly Route[]): Promise<void> {
-    await this.api.apply({ withdraw: [], add: [...checkRoutes(routes).values()] }, {});
+    await this.api.apply({ withdraw: [], add: [...new RouteReader().read(routes).values()] }, {});
   }
 
   async remove(routes: readonly Route[]): Promise<void> {
-    await this.api.apply({ withdraw: [...checkRoutes(routes).values()], add: [] }, {});
+    await this.api.apply({ withdraw: [...new RouteReader().read(routes).values()], add: [] }, {});
   }
 
   close(): void {

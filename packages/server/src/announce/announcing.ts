@@ -68,9 +68,10 @@ export class Announcing {
   /** For good: withdraws all VIPs, and waits until the network has turned elsewhere. */
   async leave(): Promise<void> {
     this.#isLeaving = true;
-    const isAnnounced = this.state().some(({ announced }) => announced);
+    // Also what seems not to be announced: a router may have heard what we have not heard that it has.
+    const vips = [...this.#announcers.values()].flatMap((announcer) => announcer.state());
     await this.#withdraw();
-    if (isAnnounced) await delay(this.#options.clock, this.#options.withdrawWaitMs);
+    if (vips.length > 0) await delay(this.#options.clock, this.#options.withdrawWaitMs);
   }
 
   /** Ends without changing what is announced: after `leave`, or for another process to go on with it. */

@@ -33,26 +33,31 @@ export function nodeService({ repository }: ServiceOptions): ServiceImpl<typeof 
       requireAdmin(context);
       await liveNode(repository, name);
       await maintenance.drain(name);
-      return { node: toMessage(NodeSchema, await heard(repository, name, ({ state }) => state !== "READY")) };
+      await heard(repository, name, ({ state }) => state !== "READY");
+      return { node: toMessage(NodeSchema, await liveNode(repository, name)) };
     },
     async undrainNode({ name }, context) {
       requireAdmin(context);
-      // A node that is away may be wanted back in service, too.
-      if (await maintenance.undrain(name)) await heard(repository, name, ({ state }) => state === "READY");
-      return { node: toMessage(NodeSchema, await liveNode(repository, name)) };
+      if (!(await maintenance.undrain(name))) return { node: toMessage(NodeSchema, await liveNode(repository, name)) };
+      // One that is away hears of it when it is back.
+      await heard(repository, name, ({ state }) => state === "READY");
+      const node = await findNode(repository, name);
+      return node === undefined ? {} : { node: toMessage(NodeSchema, node) };
     },
   };
 }
 
 /** @throws DomainError `not-found` */
 async function liveNode(repository: Repository, name: string): Promise<Node> {
-  const node = (await repository.readNodes()).find((candidate) => candidate.name === name);
+  const node = await findNode(repository, name);
   if (node === undefined) throw notFound("node", name);
   return node;
 }
 
-/** The node as it is once it shows that an order has reached it, or after a second. */
-async function heard(repository: Repository, name: string, shows: (node: Node) => boolean): Promise<Node> {
-  await repository.nodes.waitFor((live) => live.every((node) => node.name !== name || shows(node)), HEARD_WAIT_MS);
-  return liveNode(repository, name);
-}
+/** Undefined: it is away, or never was. */
+const findNode = async (repository: Repository, name: string): Promise<Node | undefined> =>
+  (await repository.readNodes()).find((candidate) => candidate.name === name);
+
+/** Resolves once the node shows that an order has reached it, at once when it is away, or after a second. */
+const heard = ({ nodes }: Repository, name: string, shows: (node: Node) => boolean): Promise<void> =>
+  nodes.waitFor((live) => live.every((node) => node.name !== name || shows(node)), HEARD_WAIT_MS);

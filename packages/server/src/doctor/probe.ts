@@ -7,13 +7,17 @@ import { promisify } from "node:util";
 
 import { openEtcdStore } from "@fiberlb/store";
 
+import { readLink } from "../announce/l2/link.ts";
+import { openPacketSocket } from "../announce/l2/packet-socket.ts";
 import type { Clock } from "../clock.ts";
 import { type Config, parseListen } from "../config/config.ts";
 import { answers, controlSocketPath } from "../control-socket.ts";
 import { dataFolder } from "../data-folder.ts";
 import { readHostLimits } from "../data/host-limits.ts";
 import { etcdOptions } from "../open-store.ts";
+import { probeDirectReturn } from "./direct-return-probe.ts";
 import { type DoctorFacts, type EtcdFact, type PortFact, type StoreFact, SYSCTLS } from "./facts.ts";
+import { linkPools } from "./link-pools.ts";
 import { parseCapabilities, parseWildcardSockets } from "./parse-proc.ts";
 
 const ETCD_TIMEOUT_MS = 3000;
@@ -24,6 +28,8 @@ const SBIN = "/usr/local/sbin:/usr/sbin:/sbin";
 /** Looks at this host. Changes nothing; binds API and admin port for a moment. */
 export async function probeHost(config: Config, clock: Clock): Promise<DoctorFacts> {
   const { path, kind } = config.store;
+  const networks = readNetworks();
+  const directReturn = await probeDirectReturn(networks);
   const folder = dataFolder(config);
   const conntrack = {
     count: readNumber("net.netfilter.nf_conntrack_count"),
@@ -39,6 +45,7 @@ export async function probeHost(config: Config, clock: Clock): Promise<DoctorFac
       ip: await versionOf("ip", "-V"),
       nft: await versionOf("nft", "--version"),
       conntrack: (await versionOf("conntrack", "--version")) !== undefined,
+      arping: (await versionOf("arping", "-V")) !== undefined,
     },
     conntrack:
       conntrack.count === undefined || conntrack.max === undefined
@@ -46,7 +53,10 @@ export async function probeHost(config: Config, clock: Clock): Promise<DoctorFac
         : { count: conntrack.count, max: conntrack.max },
     sysctls: Object.fromEntries(SYSCTLS.map((name) => [name, readSysctl(name)])),
     reversePathFilters: readReversePathFilters(),
-    networks: readNetworks(),
+    links: readLinks(config),
+    packetSocket: linkPools(config).length === 0 ? "" : tryPacketSocket(),
+    networks,
+    ...(directReturn !== undefined && { directReturn }),
     wildcardSockets: readWildcardSockets(),
     store: kind === "sqlite" ? lookAtStore(resolve(path)) : undefined,
     ...(kind === "etcd" && { etcd: await askEtcd(config) }),
@@ -101,6 +111,20 @@ function readNetworks(): DoctorFacts["networks"] {
       cidr === null || internal || scopeid > 0 || address.startsWith("fe80:") ? [] : [{ interface: name, cidr }],
     ),
   );
+}
+
+function readLinks(config: Config): DoctorFacts["links"] {
+  const readings = linkPools(config).map(({ device }) => [device, readLink(device)] as const);
+  return Object.fromEntries(readings.map(([device, reading]) => [device, reading.ok ? "" : reading.reason]));
+}
+
+function tryPacketSocket(): string {
+  try {
+    openPacketSocket().close();
+    return "";
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 function readWildcardSockets(): DoctorFacts["wildcardSockets"] {

@@ -9,8 +9,10 @@ import {
   type Entities,
   type LoadBalancer,
   type ResourceKind,
+  type VipPool,
 } from "@fiberlb/types";
 
+import type { DrainOrder } from "../repository/maintenance.ts";
 import type { UnitSource } from "../snapshot/compile.ts";
 
 /** Rises when an older release could not read it. */
@@ -76,10 +78,28 @@ function checkHead(line: string): void {
 
 const kindOf = (line: string): string => (JSON.parse(line) as { readonly kind: string }).kind;
 
-/** What DNS names of backends stand for, in the order of the names. */
-export const encodeNames = (addresses: Iterable<readonly [name: string, address: string]>): Buffer =>
-  Buffer.from(JSON.stringify([...addresses].toSorted(([a], [b]) => (a < b ? -1 : 1))));
+/** What a node knows besides load balancers. */
+export interface SavedNode {
+  /** What DNS names of backends stand for. */
+  readonly addresses: readonly (readonly [name: string, address: string])[];
+  /** That this node is to be out of service; absent: it is not. */
+  readonly drain?: DrainOrder | undefined;
+  /** They say how VIPs are announced. */
+  readonly vipPools: readonly VipPool[];
+}
+
+/** Nothing is known. */
+export const NO_KNOWLEDGE: SavedNode = { addresses: [], vipPools: [] };
+
+/** Equal knowledge gives equal bytes. */
+export function encodeNode({ addresses, drain, vipPools }: SavedNode): Buffer {
+  const node: SavedNode = {
+    addresses: addresses.toSorted(([a], [b]) => (a < b ? -1 : 1)),
+    drain,
+    vipPools: vipPools.toSorted((a, b) => (a.id < b.id ? -1 : 1)),
+  };
+  return Buffer.from(JSON.stringify(node));
+}
 
 /** @throws SyntaxError */
-export const decodeNames = (content: Buffer): readonly (readonly [name: string, address: string])[] =>
-  JSON.parse(content.toString("utf8")) as readonly (readonly [string, string])[];
+export const decodeNode = (content: Buffer): SavedNode => JSON.parse(content.toString("utf8")) as SavedNode;

@@ -8,7 +8,7 @@ import type { Log } from "../log.ts";
 import { certificateIdsOf } from "../snapshot/compile-tls.ts";
 import type { UnitSource } from "../snapshot/compile.ts";
 import type { Published } from "../snapshot/publisher.ts";
-import { decodeNames, decodeTree, encodeNames, encodeTree } from "./format.ts";
+import { decodeNode, decodeTree, encodeNode, encodeTree, NO_KNOWLEDGE, type SavedNode } from "./format.ts";
 import type { SavedContents, SavedFiles } from "./saved-files.ts";
 
 /** How {@link LastApplied} works. */
@@ -22,8 +22,7 @@ export interface LastAppliedOptions {
 export interface LastAppliedSources {
   /** As it is in the store, its key sealed; undefined when it is not at hand. */
   readonly certificate: (id: string) => Certificate | undefined;
-  /** What DNS names of backends stand for. */
-  readonly names: () => Iterable<readonly [name: string, address: string]>;
+  readonly node: () => SavedNode;
 }
 
 /** What was applied last. */
@@ -31,7 +30,7 @@ export interface SavedConfiguration {
   readonly trees: readonly UnitSource[];
   /** By id. */
   readonly certificates: ReadonlyMap<string, Certificate>;
-  readonly addresses: ReadonlyMap<string, string>;
+  readonly node: SavedNode;
   /** When the last of it was written, in milliseconds since 1970. */
   readonly savedAtMs: number;
 }
@@ -40,7 +39,7 @@ export interface SavedConfiguration {
 const GATHER_MS = 1_000;
 const RETRY_MS = 30_000;
 /** No load balancer's id. */
-const NAMES_FILE = "names";
+const NODE_FILE = "node";
 
 /** Writes what changed, a file a load balancer, behind the back of whoever forwards. */
 export class LastApplied {
@@ -51,6 +50,8 @@ export class LastApplied {
   /** All that there were when the store told first: files of others are left over from before this process. */
   #complete: ReadonlySet<string> | undefined;
   #isTidy = false;
+  /** Something was applied that has not been written. */
+  #isDue = false;
   #timer: Cancel | undefined;
   #writing: Promise<void> | undefined;
   #lastFailure = "";
@@ -70,22 +71,31 @@ export class LastApplied {
     for (const id of touched) this.#waiting.set(id, trees.get(id));
     // What comes from these very files has no revision of the store.
     if (snapshot.revision > 0) this.#complete ??= new Set(trees.keys());
+    this.touch();
+  }
+
+  /** What this node knows besides load balancers has changed; written soon. */
+  touch(): void {
+    this.#isDue = true;
     this.#later(GATHER_MS);
   }
 
-  /** What was applied before this process; what is damaged is left out, with a line in the log. Never rejects. */
-  async load(): Promise<SavedConfiguration> {
+  /**
+   * What was applied before this process; what is damaged is left out, with a line in the log. Never rejects.
+   * @returns undefined when nothing was ever applied
+   */
+  async load(): Promise<SavedConfiguration | undefined> {
     const { files, log } = this.#options;
     const read = await files.readAll().catch((error: Error): SavedContents => {
       return { contents: new Map(), damaged: [{ file: "(folder)", reason: error.message }], newestMs: 0 };
     });
     const damaged = [...read.damaged];
-    const addresses = new Map<string, string>();
+    let node = NO_KNOWLEDGE;
     const trees: UnitSource[] = [];
     const certificates = new Map<string, Certificate>();
     for (const [name, content] of read.contents) {
       try {
-        if (name === NAMES_FILE) for (const [host, address] of decodeNames(content)) addresses.set(host, address);
+        if (name === NODE_FILE) node = decodeNode(content);
         else {
           const saved = decodeTree(content);
           trees.push(saved.tree);
@@ -96,7 +106,8 @@ export class LastApplied {
       }
     }
     for (const fields of damaged) log.error("a part of what was applied last cannot be used", { ...fields });
-    return { trees, certificates, addresses, savedAtMs: read.newestMs };
+    if (read.newestMs === 0) return undefined;
+    return { trees, certificates, node, savedAtMs: read.newestMs };
   }
 
   /** Writes what waits, and nothing after that. */
@@ -104,7 +115,7 @@ export class LastApplied {
     this.#stopped = true;
     this.#timer?.();
     await this.#writing;
-    if (this.#waiting.size > 0) await this.#write();
+    if (this.#isDue) await this.#write();
   }
 
   #later(delayMs: number): void {
@@ -112,18 +123,16 @@ export class LastApplied {
     this.#timer = this.#options.clock.after(delayMs, () => {
       this.#writing = this.#write().finally(() => {
         this.#timer = undefined;
-        if (this.#waiting.size > 0) this.#later(this.#lastFailure === "" ? GATHER_MS : RETRY_MS);
+        if (this.#isDue) this.#later(this.#lastFailure === "" ? GATHER_MS : RETRY_MS);
       });
     });
   }
 
   async #write(): Promise<void> {
-    try {
-      const failures = await this.#writeAll();
-      this.#tell(failures);
-    } catch (error) {
-      this.#tell([(error as Error).message]);
-    }
+    this.#isDue = false;
+    const failures = await this.#writeAll().catch((error: Error) => [error.message]);
+    this.#isDue ||= failures.length > 0;
+    this.#tell(failures);
   }
 
   /** Removals first: an address that moved must not belong to two. */
@@ -144,7 +153,7 @@ export class LastApplied {
       if (failure !== undefined) failures.push(failure);
       if (failure === undefined && this.#waiting.get(id) === tree) this.#waiting.delete(id);
     }
-    await files.write(NAMES_FILE, encodeNames(this.#sources?.names() ?? []));
+    await files.write(NODE_FILE, encodeNode(this.#sources?.node() ?? NO_KNOWLEDGE));
     return failures;
   }
 
@@ -163,7 +172,7 @@ export class LastApplied {
     if (complete === undefined || this.#isTidy) return;
     const { files } = this.#options;
     for (const name of await files.names())
-      if (name !== NAMES_FILE && !complete.has(name) && !this.#waiting.has(name)) await files.remove(name);
+      if (name !== NODE_FILE && !complete.has(name) && !this.#waiting.has(name)) await files.remove(name);
     this.#isTidy = true;
   }
 

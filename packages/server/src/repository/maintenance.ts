@@ -36,6 +36,11 @@ export class Maintenance {
     return this.#orders.get(node);
   }
 
+  /** What stood when the store was read last: counts until it can be read again. */
+  assume(node: string, order: DrainOrder): void {
+    this.#orders.set(node, order);
+  }
+
   /** Calls `listener` when an order was given or taken back. @returns the way to unsubscribe */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);

@@ -43,7 +43,7 @@ export interface PublisherOptions {
   readonly resolveHost: ResolveHost;
   /** Filled with what a load balancer names before it is compiled, and relieved of what none names any more. */
   readonly certificates: CertificateShelf;
-  /** What was applied before this process, for a start while the store is away. Default: nothing. */
+  /** What was applied before this process: taken instead of what the store says, which is away, until it is back. */
   readonly saved?: readonly UnitSource[];
   /** Makes it so. Called one at a time; changes that come meanwhile are gathered into the next call. Must not reject. */
   readonly onSnapshot: (published: Published) => Promise<void>;
@@ -78,17 +78,15 @@ export class Publisher {
   }
 
   /**
-   * Reads everything, hands it over, then follows the changes. While the store is away it is what was saved that is handed
-   * over.
+   * Reads everything, or takes what was saved, hands it over, then follows the changes.
    *
-   * @param isAway the store was found away: it is not asked for now
    * @throws when the store cannot be read
    */
-  async start({ isAway = false }: { readonly isAway?: boolean } = {}): Promise<void> {
-    if (isAway) await this.#takeSaved();
-    else await this.#reload();
-    // Without anything to forward there is nothing to be ready with.
-    if (!this.#isBehind || this.#trees.size > 0) await this.#handOver();
+  async start(): Promise<void> {
+    const { saved } = this.#options;
+    if (saved === undefined) await this.#reload();
+    else await this.#takeSaved(saved);
+    await this.#handOver();
     this.#watching = this.#follow();
   }
 
@@ -105,8 +103,7 @@ export class Publisher {
     await this.#handingOver;
   }
 
-  async #takeSaved(): Promise<void> {
-    const { saved: trees = [] } = this.#options;
+  async #takeSaved(trees: readonly UnitSource[]): Promise<void> {
     await this.#fetchCertificates(trees);
     for (const tree of trees) this.#take(tree);
     this.#isBehind = true;

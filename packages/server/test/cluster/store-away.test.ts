@@ -84,7 +84,7 @@ describe("a node that is started without its store", () => {
     expect(again.log).toContainEqual(
       expect.objectContaining({
         level: "warn",
-        event: "what was applied last is forwarded until the store can be reached",
+        event: "the store cannot be reached: what was applied last is forwarded, and the API answers UNAVAILABLE",
         loadBalancers: 1,
       }),
     );
@@ -121,20 +121,40 @@ describe("a node that is started without its store", () => {
     expect(readdirSync(folder).filter((file) => file.startsWith(gone))).toEqual([]);
   });
 
-  test("without anything kept it waits, and is not ready", async () => {
+  test("is ready, and waits, also when it had nothing to forward", async () => {
+    await (await start()).stop();
     const node = await start({ withoutStore: true });
-    expect(await readyz(node)).toBe("503 no configuration has been applied so far");
+    expect(await readyz(node)).toBe("200 ok");
     node.line.restore();
-    await until(
-      "it is ready",
-      () => readyz(node),
-      (answer) => answer === "200 ok",
-    );
     await until(
       "its API serves",
       () => node.client.loadBalancers.listLoadBalancers({}).catch(() => undefined),
       (answer) => answer !== undefined,
     );
+  });
+
+  test("that was to be out of service stays so", async () => {
+    const before = await start();
+    await before.client.nodes.drainNode({ name: "a" });
+    await until(
+      "it has heard",
+      () => readyz(before),
+      (answer) => answer === "503 node a drains",
+    );
+    await before.stop();
+    const again = await start({ withoutStore: true });
+    expect(await readyz(again)).toBe("503 node a drains");
+    expect((await (await cluster.start("b")).client.nodes.undrainNode({ name: "a" })).node).toBeUndefined();
+    again.line.restore();
+    await until(
+      "it is in service",
+      () => readyz(again),
+      (answer) => answer === "200 ok",
+    );
+  });
+
+  test("does not start when it never was with it: its configuration may be wrong", async () => {
+    await expect(start({ withoutStore: true })).rejects.toThrow("Cannot reach the store");
   });
 
   test("leaves out what is damaged on its disk, and forwards the rest", async () => {

@@ -302,6 +302,7 @@ describe("NodeService", () => {
     expect((await client.nodes.undrainNode({ name: "lb-1" })).node?.name).toBe("lb-1");
     expect(await order()).toBeUndefined();
     await client.nodes.undrainNode({ name: "lb-1" });
+    await expectRefusal(client.nodes.undrainNode({ name: "lb-2" }), Code.NotFound, /node lb-2 does not exist/);
   });
 });
 

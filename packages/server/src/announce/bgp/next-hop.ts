@@ -1,7 +1,7 @@
 import { createSocket } from "node:dgram";
 import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
 
-import { type IpAddress, ipFamily, type IpFamily, parseIp } from "@fiberlb/types";
+import { type IpAddress, ipFamily, type IpFamily, ipScope, parseIp } from "@fiberlb/types";
 
 import type { Cancel, Clock } from "../../clock.ts";
 
@@ -32,7 +32,7 @@ export class NextHops {
   #isStopped = false;
 
   constructor(options: NextHopsOptions) {
-    this.#options = { sourceTowards: askKernel, interfaces: networkInterfaces, ...options };
+    this.#options = { sourceTowards, interfaces: networkInterfaces, ...options };
   }
 
   /** Whether it was ever looked: before, an address that is not known may be there all the same. */
@@ -87,7 +87,8 @@ export class NextHops {
     for (const router of this.#routers) {
       const family = ipFamily(router);
       const address = found[family] ?? (await this.#options.sourceTowards(router));
-      if (address === undefined) continue;
+      // A daemon on this host may be the router's only peer: its loopback address is of no use to anybody else.
+      if (address === undefined || ipScope(address) === "loopback") continue;
       found[family] ??= address;
     }
     const [first] = Object.values(found);
@@ -110,8 +111,8 @@ export function addressBeside(address: IpAddress, interfaces: Interfaces): IpAdd
   return parsed.ok ? parsed.value : undefined;
 }
 
-/** "Connects" a UDP socket, which sends nothing and makes the kernel choose. */
-function askKernel(router: IpAddress): Promise<IpAddress | undefined> {
+/** Where packets to a router would leave from; "connects" a UDP socket, which sends nothing and makes the kernel choose. */
+export function sourceTowards(router: IpAddress): Promise<IpAddress | undefined> {
   return new Promise((resolve) => {
     const socket = createSocket(router.includes(":") ? "udp6" : "udp4");
     const end = (address?: string): void => {

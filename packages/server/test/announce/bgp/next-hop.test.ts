@@ -1,7 +1,7 @@
 import type { IpAddress } from "@fiberlb/types";
 import { describe, expect, test } from "@jest/globals";
 
-import { addressBeside, NextHops } from "../../../src/announce/bgp/next-hop.ts";
+import { addressBeside, NextHops, sourceTowards } from "../../../src/announce/bgp/next-hop.ts";
 import { FakeClock } from "../../fake-clock.ts";
 
 const info = (address: string) => ({
@@ -55,19 +55,20 @@ describe("NextHops", () => {
     expect(hops.of("IPV4")).toBeUndefined();
     ways["10.0.0.254"] = "10.0.0.1";
     await hops.refresh();
-    expect([hops.of("IPV4"), changes()]).toEqual(["10.0.0.1", 1]);
+    expect([hops.of("IPV4"), changes()]).toEqual(["10.0.0.1", 2]);
     delete ways["10.0.0.254"];
     await hops.refresh();
-    expect([hops.of("IPV4"), changes()]).toEqual(["10.0.0.1", 1]);
+    expect([hops.of("IPV4"), changes()]).toEqual(["10.0.0.1", 2]);
     expect(clock.pending).toBe(1);
     hops.stop();
     expect(clock.pending).toBe(0);
   });
 
-  test("of this machine are asked of its kernel", async () => {
+  test("of this machine are asked of its kernel, and are never loopback addresses", async () => {
+    expect(await sourceTowards("127.0.0.9" as IpAddress)).toBe("127.0.0.1");
     const hops = new NextHops({ clock: new FakeClock(), onChange: () => undefined });
     await hops.follow(["127.0.0.9" as IpAddress]);
-    expect(hops.of("IPV4")).toBe("127.0.0.1");
+    expect(hops.of("IPV4")).toBeUndefined();
     hops.stop();
   });
 });

@@ -275,6 +275,8 @@ export const UndrainNodeRequestSchema: GenMessage<UndrainNodeRequest> = /*@__PUR
  */
 export type UndrainNodeResponse = Message<"fiberlb.v1.UndrainNodeResponse"> & {
   /**
+   * Absent when the node is away: it will be in service when it is back.
+   *
    * @generated from field: fiberlb.v1.Node node = 1;
    */
   node?: Node | undefined;
