@@ -18,7 +18,7 @@ import { type ControlPlane, createControlPlane } from "./control/control-plane.t
 import type { TlsMaterial } from "./control/http/one-port.ts";
 import { nodeName } from "./data-folder.ts";
 import type { DataPlane } from "./data/data-plane.ts";
-import { enterStore } from "./enter-store.ts";
+import { enterStore, type StoreEntry } from "./enter-store.ts";
 import type { Forwarding } from "./forwarding.ts";
 import type { HealthMonitor } from "./health/monitor.ts";
 import type { LastApplied } from "./last-applied/last-applied.ts";
@@ -32,6 +32,7 @@ import type { Random } from "./random.ts";
 import { claimClusterKey } from "./repository/cluster-key.ts";
 import type { KeyRing } from "./repository/key-ring.ts";
 import type { NodeInstance } from "./repository/node-lease.ts";
+import type { NodeSession } from "./repository/node-session.ts";
 import type { NameLookup } from "./snapshot/lookup.ts";
 import { type StartedForwarding, startForwarding } from "./start-forwarding.ts";
 import type { Inheritance } from "./takeover/messages.ts";
@@ -99,14 +100,7 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
   const identity = { name: nodeName(config), version: options.version, startedAt: options.instance.startedAt };
   const session = control.repository.openNodeSession(identity.name, options.instance);
   cleanup.defer(() => session.close());
-  const entry = await enterStore({
-    ...options,
-    enter: async () => {
-      if (config.store.kind === "etcd") await claimKey(options);
-      await control.start();
-      await session.claim();
-    },
-  });
+  const entry = await enterNodeStore(options, control, session);
   cleanup.defer(() => entry.stop());
   // Whoever cannot have the ports should know before taking over any listener.
   if (inheritance !== undefined) await lookAtPorts(config);
@@ -116,8 +110,9 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
   cleanup.defer(followLinkPools(repository.vipPoolView, { linkVips, log: options.log }));
   const announcing = startAnnouncing({ ...options, repository, session, node: identity.name });
   cleanup.defer(() => announcing.stop());
-  const saved = entry.saved !== undefined && { saved: entry.saved };
-  const started = await startForwarding({ ...options, ...saved, repository, session, identity, announcing, linkVips });
+  const { meanwhile } = entry;
+  const parts = { ...options, repository, session, identity, announcing, linkVips, meanwhile };
+  const started = await startForwarding(parts);
   options.onForwarding(started.forwarding);
   cleanup.defer(() => (inheritance === undefined ? end(announcing, started) : forsake(started)));
   const api = parseListen(config.api.listen)!;
@@ -152,6 +147,18 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
       closing.defer(() => control.close({ graceMs: API_GRACE_MS }));
     },
   };
+}
+
+/** Whatever may speak against this node's using the store: another key, a newer release, another node of its name. */
+function enterNodeStore(options: ManagementOptions, control: ControlPlane, session: NodeSession): Promise<StoreEntry> {
+  return enterStore({
+    ...options,
+    enter: async () => {
+      if (options.config.store.kind === "etcd") await claimKey(options);
+      await control.start();
+      await session.claim();
+    },
+  });
 }
 
 /** What the nodes of a cluster seal, all of them have to open. */
