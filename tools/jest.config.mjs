@@ -1,3 +1,5 @@
 import preset from "../jest.preset.mjs";
 
-export default { ...preset, rootDir: import.meta.dirname, testMatch: ["<rootDir>/**/*.test.ts"] };
+const [testMatch] = preset.testMatch;
+
+export default { ...preset, rootDir: import.meta.dirname, testMatch: [testMatch.replace("/test/", "/")] };

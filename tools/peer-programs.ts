@@ -22,6 +22,7 @@ export interface PeerProgram {
 
 export const peerPrograms: readonly PeerProgram[] = [
   { debian: "etcd-server", from: "sid", file: "usr/bin/etcd", name: "etcd", suites: ["etcd store", "cluster"] },
+  { debian: "etcd-server", from: "sid", file: "usr/bin/etcdutl", name: "etcdutl", suites: ["cluster"] },
   { debian: "etcd-client", from: "sid", file: "usr/bin/etcdctl", name: "etcdctl", suites: ["etcd store", "cluster"] },
   { debian: "gobgpd", from: "bookworm", file: "usr/bin/gobgpd", name: "gobgpd-bookworm", suites: ["GoBGP 3.10"] },
   { debian: "gobgpd", from: "trixie", file: "usr/bin/gobgpd", name: "gobgpd-trixie", suites: ["GoBGP 3.36"] },

@@ -13,6 +13,10 @@ import { fail, type Outcome, sum, totalsLine } from "./test-run/outcome.ts";
 import { report, skipLine } from "./test-run/report.ts";
 import { type Package, packages } from "./test-run/workspace.ts";
 
+/** Tests of tools/ with stages of their own, by the beginnings of their paths. */
+const packed = "tools/packed.test.ts";
+const cluster = "tools/cluster/e2e/";
+
 interface Stage {
   name: string;
   run: () => Promise<Outcome>;
@@ -30,11 +34,12 @@ function stagesOf({ only, fast, install }: Options, all: readonly Package[]): St
     { name: "format", run: () => check("format", ["oxfmt", "--check", ...under]) },
     { name: "lint", run: () => check("lint", ["oxlint", "--quiet", "--format=unix", ...under]) },
     { name: "types", run: () => types(under[0]) },
-    whole && { name: "tidy", run: () => toolTests("tidy", ["--testPathIgnorePatterns=tools/packed.test.ts"]) },
+    whole && { name: "tidy", run: () => toolTests("tidy", ["--testPathIgnorePatterns", packed, cluster]) },
     { name: "unit tests", run: () => packageTests("unit", chosen) },
     slow && { name: "end-to-end tests", run: () => packageTests("e2e", chosen) },
+    slow && whole && { name: "cluster", run: () => toolTests("cluster", [cluster]) },
     slow && whole && { name: "build", run: () => check("build", ["npm", "run", "build"], { live: true }) },
-    slow && whole && { name: "packed tarballs", run: () => toolTests("packed", ["tools/packed.test.ts"]) },
+    slow && whole && { name: "packed tarballs", run: () => toolTests("packed", [packed]) },
   ];
   return stages.filter((stage) => stage !== false);
 }

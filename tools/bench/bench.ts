@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
 import type { BenchContext } from "./bench-context.ts";
+import { benchCluster } from "./cluster.ts";
 import { benchConfigLatency } from "./config-latency.ts";
 import { benchControlPlane } from "./control-plane.ts";
 import { type IsolatedSuite, runIsolated, type Sections } from "./isolation.ts";
@@ -24,7 +25,7 @@ const PAGE = fileURLToPath(new URL("../../docs/benchmarks.md", import.meta.url))
 
 const HELP = `npm run bench [-- SUITE… OPTIONS]
 
-Suites (default: all, in this order; together about 18 minutes)
+Suites (default: all, in this order; together about 21 minutes)
   maglev    building and changing Maglev tables, looking up flows        20 s
   store     transactions and reads of the stores                         15 s
   l4        CPU per request and per connection against HAProxy, and all
@@ -36,6 +37,7 @@ Suites (default: all, in this order; together about 18 minutes)
   config    from an API call to the data plane, 1,000 load balancers      2 min
   control   API calls a second                                            1 min
   scale     memory, CPU and start of a node with 1,000 load balancers     2 min
+  cluster   failover, writes, changes and 1,000 VIPs of three nodes       3 min
 
 Options
   --quick          a tenth of the size: to see that it works, not to publish
@@ -87,6 +89,7 @@ const suites: Readonly<Record<string, Suite>> = {
   config: async (context, { size }) => ({ config: await benchConfigLatency(context, { size }) }),
   control: async (context) => ({ control: await benchControlPlane(context) }),
   scale: async (context, { size }) => ({ scale: await benchScale(context, { size }) }),
+  cluster: async (context) => ({ cluster: await benchCluster(context) }),
 };
 
 /** What `--only` may say where whole tables are needed. */

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
 
 import SummaryFileReporter, { summarize } from "../jest-reporter.ts";
 import { root } from "./command.ts";
@@ -98,7 +98,10 @@ describe("toOutcome", () => {
 
 describe("reporter", () => {
   const before = process.env["TEST_RESULTS_DIR"];
+  // Its timer ends a process that does not end by itself: not the one that runs this test.
+  beforeEach(() => void jest.useFakeTimers());
   afterEach(() => {
+    jest.useRealTimers();
     if (before === undefined) delete process.env["TEST_RESULTS_DIR"];
     else process.env["TEST_RESULTS_DIR"] = before;
   });

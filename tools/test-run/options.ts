@@ -9,9 +9,9 @@ export interface Options {
 }
 
 export const help = `npm test                        everything: system packages, generated code, format, lint, types, tidy,
-                                unit and contract tests, end-to-end tests, packed tarballs
+                                unit and contract tests, end-to-end tests, cluster, packed tarballs
 npm test -- --only PACKAGE      format, lint, types and all tests of packages/PACKAGE
-npm test -- --fast              without end-to-end tests, packed tarballs and system packages
+npm test -- --fast              without end-to-end tests, cluster, packed tarballs and system packages
 npm test -- --no-install        don't install Debian packages; what needs them is skipped
 npm test -- --help              this text
 

@@ -22,3 +22,4 @@ export * as grpcReflectionAlpha from "./gen/grpc/reflection/v1alpha/reflection_p
 export * from "./mapping.ts";
 export * from "./resources.ts";
 export { type Plain, shortName } from "./convert.ts";
+export type { ClientTls } from "./transport.ts";

@@ -1,4 +1,4 @@
-import type { FiberlbClient } from "@fiberlb/api";
+import type { ClientTls, FiberlbClient } from "@fiberlb/api";
 import type { Command } from "commander";
 
 import { toCliExit, usageError } from "./exit.ts";
@@ -16,6 +16,17 @@ export interface GlobalFlags {
   readonly token?: string;
   readonly org?: string;
   readonly project?: string;
+  readonly tlsCa?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+}
+
+/** Files in PEM form: of the server's authority, and of the certificate and key that the client shows. */
+export interface TlsFiles {
+  /** Default: the system's authorities. */
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
 }
 
 /** Which server a command talks to, and as whom. */
@@ -24,6 +35,8 @@ export interface Target {
   readonly token?: string;
   readonly org?: string;
   readonly project?: string;
+  /** Absent: no client certificate, and the authorities of the system. */
+  readonly tls?: TlsFiles;
 }
 
 /** Flags win over the environment; an empty value is none. */
@@ -32,11 +45,20 @@ export function targetOf(flags: GlobalFlags, env: CliIo["env"]): Target {
   const token = pick(flags.token, "FIBERLB_TOKEN");
   const org = pick(flags.org, "FIBERLB_ORG");
   const project = pick(flags.project, "FIBERLB_PROJECT");
+  const ca = pick(flags.tlsCa, "FIBERLB_TLS_CA");
+  const cert = pick(flags.tlsCert, "FIBERLB_TLS_CERT");
+  const key = pick(flags.tlsKey, "FIBERLB_TLS_KEY");
+  const tls = {
+    ...(ca !== undefined && { ca }),
+    ...(cert !== undefined && { cert }),
+    ...(key !== undefined && { key }),
+  };
   return {
     server: pick(flags.server, "FIBERLB_SERVER") ?? DEFAULT_SERVER,
     ...(token !== undefined && { token }),
     ...(org !== undefined && { org }),
     ...(project !== undefined && { project }),
+    ...(Object.keys(tls).length > 0 && { tls }),
   };
 }
 
@@ -50,7 +72,7 @@ export interface Session {
 /** Runs a command with a connection and closes it; every error comes out as a `CliExit`. */
 export async function withSession<T>(command: Command, io: CliIo, run: (session: Session) => Promise<T>): Promise<T> {
   const target = targetOf(command.optsWithGlobals<GlobalFlags>(), io.env);
-  const client = open(io, target);
+  const client = await open(io, target);
   try {
     return await run({ io, client, target });
   } catch (error) {
@@ -60,12 +82,35 @@ export async function withSession<T>(command: Command, io: CliIo, run: (session:
   }
 }
 
-function open(io: CliIo, { server, ...caller }: Target): FiberlbClient {
+async function open(io: CliIo, { server, tls: files, ...caller }: Target): Promise<FiberlbClient> {
+  const tls = files === undefined ? undefined : await readTls(io, files);
   try {
-    return io.createClient({ baseUrl: server, timeoutMs: CALL_TIMEOUT_MS, ...caller });
+    return io.createClient({
+      baseUrl: server,
+      timeoutMs: CALL_TIMEOUT_MS,
+      ...caller,
+      ...(tls !== undefined && { tls }),
+    });
   } catch (error) {
     if (error instanceof TypeError)
       throw usageError(`--server: ${error.message.replace(/^Cannot create a client: /, "")}`);
     throw error;
   }
+}
+
+/** @throws CliExit that names the flag when a file is missing or cannot be read */
+async function readTls(io: CliIo, { ca, cert, key }: TlsFiles): Promise<ClientTls> {
+  if ((cert === undefined) !== (key === undefined)) {
+    const [given, missing] = cert === undefined ? ["--tls-key", "--tls-cert"] : ["--tls-cert", "--tls-key"];
+    throw usageError(`${given} without ${missing}: a client certificate needs both`);
+  }
+  const read = (flag: string, file: string): Promise<string> =>
+    io.readFile(file).catch((error: unknown) => {
+      throw usageError(`${flag}: cannot read ${file}: ${(error as Error).message}`);
+    });
+  return {
+    ...(ca !== undefined && { ca: await read("--tls-ca", ca) }),
+    ...(cert !== undefined && { cert: await read("--tls-cert", cert) }),
+    ...(key !== undefined && { key: await read("--tls-key", key) }),
+  };
 }

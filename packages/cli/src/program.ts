@@ -35,7 +35,10 @@ export function registerClientCommands(program: Command, io: CliIo): void {
     .option("--server <url>", `where the API is (FIBERLB_SERVER; ${DEFAULT_SERVER})`)
     .option("--token <token>", "bearer token (FIBERLB_TOKEN)")
     .option("--org <name>", "organisation to act in (FIBERLB_ORG; default)")
-    .option("--project <name>", "project to act in (FIBERLB_PROJECT; default)");
+    .option("--project <name>", "project to act in (FIBERLB_PROJECT; default)")
+    .option("--tls-ca <file>", "authority of the server's certificate, PEM (FIBERLB_TLS_CA; the system's)")
+    .option("--tls-cert <file>", "client certificate, PEM (FIBERLB_TLS_CERT)")
+    .option("--tls-key <file>", "its private key, PEM (FIBERLB_TLS_KEY)");
   for (const add of COMMANDS) add(program, io);
 }
 

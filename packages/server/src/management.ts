@@ -10,13 +10,14 @@ import { type Cidr, invalid, parseSpec, type VipPoolSpec } from "@fiberlb/types"
 import { startAdminServer } from "./admin-server.ts";
 import type { Announcing } from "./announce/announcing.ts";
 import { followLinkPools } from "./announce/l2/follow-pools.ts";
+import { createLinkPoolFile } from "./announce/l2/link-pool-file.ts";
 import { startAnnouncing } from "./announce/start-announcing.ts";
 import type { Clock } from "./clock.ts";
 import { type Config, DEFAULT_VIP_POOLS, parseListen } from "./config/config.ts";
 import { vipPoolSpecs } from "./config/vip-pools.ts";
 import { type ControlPlane, createControlPlane } from "./control/control-plane.ts";
 import type { TlsMaterial } from "./control/http/one-port.ts";
-import { nodeName } from "./data-folder.ts";
+import { dataFile, nodeName } from "./data-folder.ts";
 import type { DataPlane } from "./data/data-plane.ts";
 import { enterStore, type StoreEntry } from "./enter-store.ts";
 import type { Forwarding } from "./forwarding.ts";
@@ -33,6 +34,7 @@ import { claimClusterKey } from "./repository/cluster-key.ts";
 import type { KeyRing } from "./repository/key-ring.ts";
 import type { NodeInstance } from "./repository/node-lease.ts";
 import type { NodeSession } from "./repository/node-session.ts";
+import type { Repository } from "./repository/repository.ts";
 import type { NameLookup } from "./snapshot/lookup.ts";
 import { type StartedForwarding, startForwarding } from "./start-forwarding.ts";
 import type { Inheritance } from "./takeover/messages.ts";
@@ -107,8 +109,8 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
   await options.startDataPlane();
   const { repository } = control;
   // Before any listener is opened: those on VIPs that another node has need the host's leave.
-  cleanup.defer(followLinkPools(repository.vipPoolView, { linkVips, log: options.log }));
-  const announcing = startAnnouncing({ ...options, repository, session, node: identity.name });
+  cleanup.defer(followNodePools(repository, options, linkVips));
+  const announcing = await startAnnouncing({ ...options, repository, session, node: identity.name });
   cleanup.defer(() => announcing.stop());
   const { meanwhile } = entry;
   const parts = { ...options, repository, session, identity, announcing, linkVips, meanwhile };
@@ -159,6 +161,16 @@ function enterNodeStore(options: ManagementOptions, control: ControlPlane, sessi
       await session.claim();
     },
   });
+}
+
+function followNodePools(
+  { vipPoolView }: Repository,
+  { config, log }: ManagementOptions,
+  linkVips: LinkVips,
+): () => void {
+  const path = dataFile(config, "link-pools.json");
+  const file = path === undefined ? {} : { file: createLinkPoolFile(path, log) };
+  return followLinkPools(vipPoolView, { linkVips, configured: configuredPools(config), ...file, log });
 }
 
 /** What the nodes of a cluster seal, all of them have to open. */

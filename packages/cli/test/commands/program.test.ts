@@ -47,6 +47,29 @@ describe("the program", () => {
     expect(seen[0]).not.toHaveProperty("project");
   });
 
+  it("shows a client certificate and trusts an authority of its own, from files", async () => {
+    const seen: Partial<FiberlbClientOptions>[] = [];
+    const env = { FIBERLB_SERVER: "https://env:1", FIBERLB_TLS_CERT: "op.crt", FIBERLB_TLS_KEY: "op.key" };
+    const world: FakeWorld = new FakeWorld({
+      env,
+      createClient: (options) => {
+        seen.push(options);
+        return world.server.client();
+      },
+    });
+    for (const name of ["ca.crt", "op.crt", "op.key"]) world.files.set(name, `PEM of ${name}`);
+    await world.run("get", "lb", "--tls-ca", "ca.crt");
+    expect(seen).toMatchObject([{ tls: { ca: "PEM of ca.crt", cert: "PEM of op.crt", key: "PEM of op.key" } }]);
+  });
+
+  it.each([
+    [["--tls-ca", "gone.crt"], "--tls-ca: cannot read gone.crt: ENOENT: gone.crt"],
+    [["--tls-cert", "op.crt"], "--tls-cert without --tls-key: a client certificate needs both"],
+    [["--tls-key", "op.key"], "--tls-key without --tls-cert: a client certificate needs both"],
+  ])("refuses %j", async (flags, message) => {
+    expect(await new FakeWorld().run("get", "lb", ...flags)).toMatchObject({ code: 2, stderr: `error: ${message}\n` });
+  });
+
   it("refuses a server that is no URL", async () => {
     const world = new FakeWorld({ createClient: createFiberlbClient });
     expect(await world.run("get", "lb", "--server", "nonsense")).toMatchObject({

@@ -2,6 +2,7 @@
  * Makes what announces this node's VIPs, as it is configured. The place where ways to announce are chosen.
  */
 import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 
 import { createSpeaker, type Peer, type Speaker, type SpeakerOptions } from "@fiberlb/bgp-speaker";
 import type { Store } from "@fiberlb/store";
@@ -10,6 +11,7 @@ import type { IpAddress } from "@fiberlb/types";
 import type { Clock } from "../clock.ts";
 import type { BgpConfig } from "../config/bgp-schema.ts";
 import type { Config } from "../config/config.ts";
+import { dataFolder } from "../data-folder.ts";
 import type { Log } from "../log.ts";
 import { type Random, systemRandom } from "../random.ts";
 import type { NodeSession } from "../repository/node-session.ts";
@@ -17,10 +19,12 @@ import type { Repository } from "../repository/repository.ts";
 import type { VipAnnouncer } from "./ability.ts";
 import { Announcing } from "./announcing.ts";
 import { BgpAnnouncer } from "./bgp/announcer.ts";
-import type { RouteGuard } from "./bgp/guard.ts";
 import { NextHops } from "./bgp/next-hop.ts";
 import { BgpRecords } from "./bgp/records.ts";
 import { settingsOf } from "./bgp/route-set.ts";
+import { startGuardProcess } from "./guard/guard-process.ts";
+import { relieveGuard } from "./guard/relief.ts";
+import type { RouteGuard } from "./guard/route-guard.ts";
 import { createL2Announcer } from "./l2/announcer.ts";
 
 /** What {@link startAnnouncing} works with. */
@@ -31,8 +35,6 @@ export interface AnnouncingInputs {
   readonly store: Store;
   readonly repository: Repository;
   readonly session: NodeSession;
-  /** Watches over routes from outside of this process. Default: nobody does. */
-  readonly guard?: RouteGuard;
   readonly clock: Clock;
   readonly random?: Random;
   readonly log: Log;
@@ -42,12 +44,15 @@ export interface AnnouncingInputs {
  * Begins to announce: sessions at once, VIPs once a configuration has been applied.
  * @throws Error that names the file when one that `bgp` names cannot be read.
  */
-export function startAnnouncing(inputs: AnnouncingInputs): Announcing {
+export async function startAnnouncing(inputs: AnnouncingInputs): Promise<Announcing> {
   const { config, repository, clock } = inputs;
   const { bgp } = config;
+  const guard = bgp === undefined ? undefined : await startGuard(inputs, bgp);
   return new Announcing({
     create: {
-      ...(bgp !== undefined && { BGP: () => createBgpAnnouncer(inputs, bgp) }),
+      ...(bgp !== undefined && {
+        BGP: () => createBgpAnnouncer({ ...inputs, ...(guard !== undefined && { guard }) }, bgp),
+      }),
       L2: () => createNodeL2Announcer(inputs),
     },
     fallback: bgp === undefined ? "NONE" : "BGP",
@@ -56,6 +61,18 @@ export function startAnnouncing(inputs: AnnouncingInputs): Announcing {
     clock,
   });
 }
+
+/** The one of an earlier process, which was killed, leaves first: it would withdraw what this one announces. */
+async function startGuard({ config, clock, log }: AnnouncingInputs, bgp: BgpConfig): Promise<RouteGuard> {
+  const folder = dataFolder(config);
+  const socketPath = folder === undefined ? undefined : resolve(folder, "bgp-guard.sock");
+  if (socketPath !== undefined) await relieveGuard(socketPath, clock);
+  const { orphanTimeoutMs } = bgp;
+  const orders = { ...daemonOf(bgp), orphanTimeoutMs, ...(socketPath !== undefined && { socketPath }) };
+  return startGuardProcess({ orders, clock, log });
+}
+
+type Guarded = AnnouncingInputs & { readonly guard?: RouteGuard };
 
 function createNodeL2Announcer({ config, node, store, repository, clock, log }: AnnouncingInputs): VipAnnouncer {
   return createL2Announcer({
@@ -70,7 +87,7 @@ function createNodeL2Announcer({ config, node, store, repository, clock, log }: 
   });
 }
 
-function createBgpAnnouncer(inputs: AnnouncingInputs, bgp: BgpConfig): BgpAnnouncer {
+function createBgpAnnouncer(inputs: Guarded, bgp: BgpConfig): BgpAnnouncer {
   const { config, node, repository, session, guard, clock, log } = inputs;
   const speaker = createNodeSpeaker(bgp, inputs);
   const records = new BgpRecords({ node, session, clock });

@@ -64,7 +64,9 @@ function parseFile(
 }
 
 /** Variables of the command line's own flags, which are no configuration keys. */
-const CLI_VARIABLES = new Set(["FIBERLB_SERVER", "FIBERLB_TOKEN", "FIBERLB_ORG", "FIBERLB_PROJECT"]);
+const CLI_VARIABLES = new Set(
+  ["SERVER", "TOKEN", "ORG", "PROJECT", "TLS_CA", "TLS_CERT", "TLS_KEY"].map((name) => `FIBERLB_${name}`),
+);
 
 function applyEnv(tree: Tree, env: ConfigSources["env"]): { problems: string[]; warnings: string[] } {
   const keys = new Map(configKeys(configSchema).map((key) => [key.env, key]));

@@ -7,7 +7,7 @@ import { parseNeighbours } from "../data/l4/nftables/neighbours.ts";
 import { Nft } from "../data/l4/nftables/nft.ts";
 import type { DirectReturnBackend, DirectReturnFacts, DoctorFacts } from "./facts.ts";
 
-/** Each takes a call of nft, or up to a second of waiting. */
+/** Each takes a call of nft, or up to two seconds of waiting, all at once. */
 const MAX_POOLS = 64;
 const MAX_VIPS = 8;
 
@@ -61,7 +61,7 @@ async function askFor(
 ): Promise<DirectReturnFacts["claimed"]> {
   const pairs = vips.flatMap((vip) => interfaces.map((device) => ({ vip, device })));
   const answers = await Promise.all(
-    pairs.map(({ vip, device }) => arping(run, ["-c", "1", "-w", "1", "-I", device, vip])),
+    pairs.map(({ vip, device }) => arping(run, ["-c", "1", "-w", "2", "-I", device, vip])),
   );
   if (answers.includes(undefined)) return undefined;
   return pairs.flatMap(({ vip, device }, index) => {

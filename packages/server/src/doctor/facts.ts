@@ -33,7 +33,10 @@ export interface DoctorFacts {
   readonly wildcardSockets: readonly { readonly protocol: "tcp" | "udp"; readonly port: number }[];
   /** What the kernel does by direct server return now; absent: nothing, or it cannot be seen. */
   readonly directReturn?: DirectReturnFacts;
+  /** Of SQLite. */
   readonly store: StoreFact | undefined;
+  /** With `store.kind: etcd`. */
+  readonly etcd?: EtcdFact;
   readonly keyFile: { readonly path: string; readonly mode: number } | undefined;
   /** Wall clock, milliseconds since 1970. */
   readonly epochMs: number;
@@ -78,6 +81,13 @@ export const SYSCTLS = [
 
 /** The name of one of {@link SYSCTLS}. */
 export type SysctlName = (typeof SYSCTLS)[number];
+
+/** What the configured etcd said. */
+export interface EtcdFact {
+  readonly endpoints: readonly string[];
+  /** Why it cannot be used; absent: it can. */
+  readonly problem?: string;
+}
 
 /** Where the store is, or will be. */
 export interface StoreFact {

@@ -5,6 +5,8 @@ import { networkInterfaces } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 
+import { openEtcdStore } from "@fiberlb/store";
+
 import { readLink } from "../announce/l2/link.ts";
 import { openPacketSocket } from "../announce/l2/packet-socket.ts";
 import type { Clock } from "../clock.ts";
@@ -12,11 +14,13 @@ import { type Config, parseListen } from "../config/config.ts";
 import { answers, controlSocketPath } from "../control-socket.ts";
 import { dataFolder } from "../data-folder.ts";
 import { readHostLimits } from "../data/host-limits.ts";
+import { etcdOptions } from "../open-store.ts";
 import { probeDirectReturn } from "./direct-return-probe.ts";
-import { type DoctorFacts, type PortFact, type StoreFact, SYSCTLS } from "./facts.ts";
+import { type DoctorFacts, type EtcdFact, type PortFact, type StoreFact, SYSCTLS } from "./facts.ts";
 import { linkPools } from "./link-pools.ts";
 import { parseCapabilities, parseWildcardSockets } from "./parse-proc.ts";
 
+const ETCD_TIMEOUT_MS = 3000;
 const CONF = "/proc/sys/net/ipv4/conf";
 /** Where Debian and others put them, which is not on everybody's PATH. */
 const SBIN = "/usr/local/sbin:/usr/sbin:/sbin";
@@ -55,6 +59,7 @@ export async function probeHost(config: Config, clock: Clock): Promise<DoctorFac
     ...(directReturn !== undefined && { directReturn }),
     wildcardSockets: readWildcardSockets(),
     store: kind === "sqlite" ? lookAtStore(resolve(path)) : undefined,
+    ...(kind === "etcd" && { etcd: await askEtcd(config) }),
     keyFile: lookAtKey(config),
     epochMs: clock.epochMs(),
   };
@@ -149,6 +154,17 @@ function isWritable(path: string): boolean {
     return true;
   } catch {
     return false;
+  }
+}
+
+async function askEtcd({ store }: Config): Promise<EtcdFact> {
+  const { endpoints = [] } = store;
+  try {
+    // Opening asks the cluster once.
+    await (await openEtcdStore({ ...etcdOptions(store), timeoutMs: ETCD_TIMEOUT_MS })).close();
+    return { endpoints };
+  } catch (error) {
+    return { endpoints, problem: (error as Error).message };
   }
 }
 

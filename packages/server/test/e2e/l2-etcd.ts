@@ -28,10 +28,14 @@ export class EtcdInNamespace implements TestStore {
     const { etcd: url } = this.address;
     const peer = url.replace("2379", "2380");
     const args = [
-      ...["--data-dir", join(this.#folder, "data"), "--unsafe-no-fsync"],
-      ...["--listen-client-urls", url, "--advertise-client-urls", url],
-      ...["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", `default=${peer}`],
-    ];
+      ["--data-dir", join(this.#folder, "data")],
+      ["--listen-client-urls", url],
+      ["--advertise-client-urls", url],
+      ["--listen-peer-urls", peer],
+      ["--initial-advertise-peer-urls", peer],
+      ["--initial-cluster", `default=${peer}`],
+      ["--unsafe-no-fsync"],
+    ].flat();
     const etcd = spawn("ip", ["netns", "exec", this.#host.name, ETCD, ...args], {
       stdio: ["ignore", "ignore", "pipe"],
     });

@@ -66,8 +66,8 @@ export class L2Testbed {
   readonly store: TestStore;
   /** What the client has seen, in order. */
   readonly seen: OwnerSeen[] = [];
-  /** Moments at which a VIP was on two interfaces. */
-  readonly overlaps: string[] = [];
+  /** What must not happen: a VIP on two interfaces, a process that ends by itself. */
+  readonly faults: string[] = [];
   readonly nodes = new Map<string, L2Process>();
   readonly #switch = new Namespace("switch");
   readonly #client = new Namespace("client");
@@ -171,13 +171,23 @@ export class L2Testbed {
   #follow(name: string, host: Namespace): void {
     const monitor = spawn("ip", ["-n", host.name, "monitor", "address"], { stdio: ["ignore", "pipe", "ignore"] });
     this.#children.push(monitor);
+    const there = new Set<string>();
     createInterface({ input: monitor.stdout }).on("line", (line) => {
       const vip = this.vips.find((one) => line.includes(` ${one}/`));
-      if (vip === undefined || line.startsWith("Deleted")) return;
-      const others = [...this.#hosts].filter(([other, at]) => other !== name && has(at, vip)).map(([other]) => other);
-      // It may have moved on since the line was written.
-      if (others.length > 0 && has(host, vip)) this.overlaps.push(`${vip} on ${name} and ${others.join()}`);
+      if (vip === undefined) return;
+      if (line.startsWith("Deleted")) there.delete(vip);
+      else if (!there.has(vip)) {
+        there.add(vip);
+        this.#checkAlone(vip, name, host);
+      }
     });
+  }
+
+  #checkAlone(vip: string, name: string, host: Namespace): void {
+    // It may have moved on since the line was written, and may do so while the others are looked at.
+    if (!has(host, vip)) return;
+    const others = [...this.#hosts].filter(([other, at]) => other !== name && has(at, vip)).map(([other]) => other);
+    if (others.length > 0 && has(host, vip)) this.faults.push(`${vip} on ${name} and ${others.join()}`);
   }
 
   #spawn(host: Namespace, script: string, options: object): ChildProcess {
@@ -187,6 +197,9 @@ export class L2Testbed {
       stdio: ["ignore", "inherit", process.env["FIBERLB_TEST_LOG"] === undefined ? "ignore" : "inherit", "ipc"],
     });
     this.#children.push(child);
+    child.on("exit", (code, signal) => {
+      if (signal !== "SIGKILL") this.faults.push(`${script} in ${host.name} ended with ${code ?? signal}`);
+    });
     return child;
   }
 }

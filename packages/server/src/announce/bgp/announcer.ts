@@ -9,7 +9,7 @@ import { type Cancel, type Clock, delay } from "../../clock.ts";
 import type { Log } from "../../log.ts";
 import type { VipAbility, VipAnnouncement, VipAnnouncer } from "../ability.ts";
 import { decide, type Decision, NEW_VIP, type PeerAbility, type VipState } from "../decide.ts";
-import type { RouteGuard } from "./guard.ts";
+import type { RouteGuard } from "../guard/route-guard.ts";
 import type { NextHops } from "./next-hop.ts";
 import {
   type AnnouncedVip,

@@ -1,4 +1,4 @@
-import type { GuardedRoute } from "./route-set.ts";
+import type { GuardedRoute } from "../bgp/route-set.ts";
 
 /** Watches over routes from outside of this process, and withdraws them when it dies without a word. */
 export interface RouteGuard {
