@@ -34,6 +34,8 @@ export interface DoctorFacts {
   /** What the kernel does by direct server return now; absent: nothing, or it cannot be seen. */
   readonly directReturn?: DirectReturnFacts;
   readonly store: StoreFact | undefined;
+  /** What GoBGP says of itself; undefined: it is not configured. */
+  readonly gobgp: GobgpFact | undefined;
   readonly keyFile: { readonly path: string; readonly mode: number } | undefined;
   /** Wall clock, milliseconds since 1970. */
   readonly epochMs: number;
@@ -78,6 +80,18 @@ export const SYSCTLS = [
 
 /** The name of one of {@link SYSCTLS}. */
 export type SysctlName = (typeof SYSCTLS)[number];
+
+/** A GoBGP daemon. */
+export interface GobgpFact {
+  /** Where its API is. */
+  readonly address: string;
+  /** Of its API: 3 is GoBGP 3.x; undefined: it does not answer. */
+  readonly generation: 3 | 4 | undefined;
+  /** Its own autonomous system; undefined: none so far. */
+  readonly asn: number | undefined;
+  /** Why it does not answer; empty when it does. */
+  readonly problem: string;
+}
 
 /** Where the store is, or will be. */
 export interface StoreFact {

@@ -14,6 +14,7 @@ import { dataFolder } from "../data-folder.ts";
 import { readHostLimits } from "../data/host-limits.ts";
 import { probeDirectReturn } from "./direct-return-probe.ts";
 import { type DoctorFacts, type PortFact, type StoreFact, SYSCTLS } from "./facts.ts";
+import { probeGobgp } from "./gobgp-probe.ts";
 import { linkPools } from "./link-pools.ts";
 import { parseCapabilities, parseWildcardSockets } from "./parse-proc.ts";
 
@@ -56,6 +57,7 @@ export async function probeHost(config: Config, clock: Clock): Promise<DoctorFac
     wildcardSockets: readWildcardSockets(),
     store: kind === "sqlite" ? lookAtStore(resolve(path)) : undefined,
     keyFile: lookAtKey(config),
+    gobgp: await probeGobgp(config.bgp, clock),
     epochMs: clock.epochMs(),
   };
 }
