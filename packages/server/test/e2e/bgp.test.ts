@@ -74,9 +74,18 @@ describe.each(gobgpGenerations)("GoBGP $version", ({ program, version }) => {
       await declareVip();
       await declareVip(VIP_V6);
       await router.until(({ prefixes }) => prefixes.length === 2);
-      const { sessions } = await node.client.bgp.listSessions({});
-      expect(sessions).toMatchObject([{ peer: "127.0.0.1", localAsn: 64512, peerAsn: 64500, state: "ESTABLISHED" }]);
-      const { routes } = await node.client.bgp.listRoutes({ node: sessions[0]?.node ?? "" });
+      // The node tells of itself a moment later than its router does.
+      const { sessions } = await until(
+        "the session is established",
+        () => node.client.bgp.listSessions({}),
+        ({ sessions: [session] }) => session?.state === "ESTABLISHED",
+      );
+      expect(sessions).toMatchObject([{ peer: "127.0.0.1", localAsn: 64512, peerAsn: 64500, problem: "" }]);
+      const { routes } = await until(
+        "both VIPs are announced",
+        () => node.client.bgp.listRoutes({ node: sessions[0]?.node ?? "" }),
+        (answer) => answer.routes.every(({ announced }) => announced),
+      );
       expect(routes).toMatchObject([
         { vip: VIP, prefix: `${VIP}/32`, nextHop: "192.0.2.1", announced: true, reason: "" },
         { vip: VIP_V6, announced: true, communities: ["64512:6"] },
