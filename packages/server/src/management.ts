@@ -119,7 +119,7 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
   cleanup.defer(() => (inheritance === undefined ? end(announcing, started) : forsake(started)));
   const api = parseListen(config.api.listen)!;
   const { port } = await control.listen(api.port, api.host).catch(explainListen("API", config.api.listen));
-  const admin = await startAdmin({ config, store, dataPlane, apiCalls, ...started });
+  const admin = await startAdmin({ config, store, dataPlane, apiCalls, announcing, ...started });
   cleanup.move();
   return {
     apiUrl: `${config.api.tls === undefined ? "http" : "https"}://${hostOf(api.host)}:${port}`,
@@ -250,6 +250,7 @@ interface AdminParts {
   readonly monitor: HealthMonitor;
   readonly apiCalls: ApiCalls;
   readonly drain: DrainWatch;
+  readonly announcing: Announcing;
 }
 
 async function startAdmin(parts: AdminParts): Promise<{ readonly place: string; close(): Promise<void> }> {
@@ -276,7 +277,7 @@ function whyNotReady({ config, forwarding, drain }: AdminParts): string | undefi
   return drain.draining ? `node ${nodeName(config)} drains` : undefined;
 }
 
-function metricsText({ dataPlane, forwarding, monitor, apiCalls }: AdminParts): string {
+function metricsText({ dataPlane, forwarding, monitor, apiCalls, announcing }: AdminParts): string {
   const { revision, units } = forwarding.snapshot;
   const health = new Map(monitor.reports().map((report) => [report.target.backendId, report.health]));
   return renderMetrics(
@@ -290,6 +291,7 @@ function metricsText({ dataPlane, forwarding, monitor, apiCalls }: AdminParts): 
       health: monitor.figures(),
       workerLosses: dataPlane.workerLosses,
       conntrackEntries: dataPlane.conntrackEntries?.() ?? new Map(),
+      bgp: announcing.figures(),
       apiRequests: apiCalls.samples(),
     }),
   );
