@@ -29,6 +29,7 @@ export const systemPackages: readonly SystemPackage[] = [
   { debian: "nginx-light", program: "nginx", suites: ["HTTP against nginx"] },
   { debian: "bird2", program: "bird", suites: ["BGP with a router", "cluster"] },
   { debian: "iperf3", program: "iperf3", suites: ["L4 drivers with real clients", "bench"] },
+  { debian: "iputils-arping", program: "arping", suites: ["direct server return: the doctor"] },
   { debian: "socat", program: "socat", suites: ["L4 drivers with real clients"] },
 ];
 

@@ -10,7 +10,7 @@ import { benchCluster } from "./cluster.ts";
 import { benchConfigLatency } from "./config-latency.ts";
 import { benchControlPlane } from "./control-plane.ts";
 import { type IsolatedSuite, runIsolated, type Sections } from "./isolation.ts";
-import { benchL4Kernel } from "./l4-kernel.ts";
+import { benchL4Network } from "./l4-network.ts";
 import { describeMachine } from "./machine.ts";
 import { benchMaglev } from "./maglev.ts";
 import { markdownTable, replaceSection } from "./markdown.ts";
@@ -28,8 +28,8 @@ const HELP = `npm run bench [-- SUITE… OPTIONS]
 Suites (default: all, in this order; together about 21 minutes)
   maglev    building and changing Maglev tables, looking up flows        20 s
   store     transactions and reads of the stores                         15 s
-  l4        CPU per request and per connection against HAProxy            2 min
-  l4-kernel requests and connections through both drivers and HAProxy    2 min
+  l4        CPU per request and per connection against HAProxy, and all
+            drivers over the network: requests, connections, Gbit, UDP   4 min
   verdicts  how fast the kernel's table follows, 5,000 listeners         1 min
   udp       CPU per datagram and per flow, datagrams a second             2 min
   l7        CPU per HTTP request against HAProxy, nginx, http-proxy       6 min
@@ -41,7 +41,8 @@ Suites (default: all, in this order; together about 21 minutes)
 
 Options
   --quick          a tenth of the size: to see that it works, not to publish
-  --only TEXT      of l7 and memory, what has this in its name: http1, https, http2, handshake, 64 KiB
+  --only TEXT      of l7 and memory, what has this in its name: http1, https, http2, handshake, 64 KiB;
+                   of l4: cost or network
   --profile        of l7: where FiberLB's time goes, by function
   --size N         load balancers of config and scale (default 1000)
   --markdown       print Markdown tables
@@ -72,11 +73,15 @@ const isolated =
     return runIsolated(suite, { quick, only, profile });
   };
 
+const QUICK_NETWORK = { rounds: 1, seconds: 1 };
+
 const suites: Readonly<Record<string, Suite>> = {
   maglev: async () => ({ maglev: await benchMaglev() }),
   store: async () => ({ store: await benchStore() }),
-  l4: isolated("l4"),
-  "l4-kernel": async ({ quick }) => ({ "l4-kernel": await benchL4Kernel(quick ? { rounds: 1, seconds: 1 } : {}) }),
+  l4: async (context, options) => ({
+    ...(options.only === "network" ? {} : await isolated("l4")(context, options)),
+    ...(options.only === "cost" ? {} : { "l4-network": await benchL4Network(context.quick ? QUICK_NETWORK : {}) }),
+  }),
   verdicts: async ({ quick }) => ({ verdicts: await benchVerdicts({ quick }) }),
   udp: isolated("udp"),
   l7: isolated("l7"),
@@ -88,7 +93,7 @@ const suites: Readonly<Record<string, Suite>> = {
 };
 
 /** What `--only` may say where whole tables are needed. */
-const WHOLE_SECTIONS = ["http1", "https", "http2"];
+const WHOLE_SECTIONS = ["http1", "https", "http2", "cost", "network"];
 
 /** A mistake of the person who called: told in one line, exit code 2. */
 class UsageError extends Error {}

@@ -71,6 +71,10 @@ export const pureFiles: readonly RegExp[] = [
   new RegExp(`^${server}/vip/allocator\\.ts$`),
   new RegExp(`^${server}/data/select/`),
   new RegExp(`^${server}/data/l7/(router|http1-head)\\.ts$`),
+  /^packages\/bgp-speaker\/src\/(routes\/|backoff\.ts$)/,
+  /^packages\/bgp-speaker\/src\/peers\/(check-managed|diff|peer-statuses|stuck-peers)\.ts$/,
+  /^packages\/bgp-speaker\/src\/gobgp\/(peer|read-path|ownership|target|v[34]\/(path|peer))\.ts$/,
+  new RegExp(`^${server}/announce/l2/(decide|rendezvous|tenure|packets|ip-batch)\\.ts$`),
   new RegExp(`^${server}/data/l4/nftables/(ruleset|diff|observed|eligibility|assignment|traffic)\\.ts$`),
 ];
 

@@ -16,7 +16,7 @@ import { VipPoolService } from "./gen/fiberlb/v1/vip_pool_pb.ts";
 import { openTransport, type TransportOptions } from "./transport.ts";
 
 /** Which service stands behind each property of {@link FiberlbClient}. */
-const services = {
+const fiberlbServices = {
   loadBalancers: LoadBalancerService,
   listeners: ListenerService,
   pools: PoolService,
@@ -30,7 +30,7 @@ const services = {
   discovery: DiscoveryService,
 } as const satisfies Record<string, DescService>;
 
-type Services = typeof services;
+type Services = typeof fiberlbServices;
 
 /** One client per service over one connection. */
 export type FiberlbClient = { readonly [Name in keyof Services]: Client<Services[Name]> } & {
@@ -54,22 +54,23 @@ export function createFiberlbClient(options: FiberlbClientOptions): FiberlbClien
     ...options,
     interceptors: [callerInterceptor(options), ...(options.interceptors ?? [])],
   });
-  return { ...clientsOf(transport), close };
+  return { ...clientsOf(fiberlbServices, transport), close };
 }
 
-function clientsOf(transport: Transport): Omit<FiberlbClient, "close"> {
-  const clients = Object.entries(services).map(([name, service]) => [
-    name,
-    createClient(service as DescService, transport),
-  ]);
-  return Object.fromEntries(clients) as Omit<FiberlbClient, "close">;
+/** One client per service, under the same names. */
+export function clientsOf<Wanted extends Readonly<Record<string, DescService>>>(
+  services: Wanted,
+  transport: Transport,
+): { readonly [Name in keyof Wanted]: Client<Wanted[Name]> } {
+  const clients = Object.entries(services).map(([name, service]) => [name, createClient(service, transport)]);
+  return Object.fromEntries(clients) as { readonly [Name in keyof Wanted]: Client<Wanted[Name]> };
 }
 
-/** Says with every call who is calling. */
-function callerInterceptor({ org, project, token }: FiberlbClientOptions): Interceptor {
+/** Says with every call who is calling. A header that a call brings itself wins: a controller acts for many tenants. */
+export function callerInterceptor({ org, project, token }: FiberlbClientOptions): Interceptor {
   return (next) => async (request) => {
-    if (org !== undefined) request.header.set(ORG_HEADER, org);
-    if (project !== undefined) request.header.set(PROJECT_HEADER, project);
+    if (org !== undefined && !request.header.has(ORG_HEADER)) request.header.set(ORG_HEADER, org);
+    if (project !== undefined && !request.header.has(PROJECT_HEADER)) request.header.set(PROJECT_HEADER, project);
     const current = typeof token === "function" ? await token() : token;
     if (current !== undefined) request.header.set("authorization", `Bearer ${current}`);
     return next(request);

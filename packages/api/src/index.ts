@@ -1,4 +1,4 @@
-export * from "./client.ts";
+export { createFiberlbClient, type FiberlbClient, type FiberlbClientOptions } from "./client.ts";
 export * from "./errors.ts";
 export * from "./gen/fiberlb/v1/backend_pb.ts";
 export * from "./gen/fiberlb/v1/bgp_pb.ts";

@@ -1,5 +1,3 @@
-import type { Cidr } from "@fiberlb/types";
-
 import { SpeakerError } from "./errors.ts";
 import type { Route } from "./route.ts";
 import type { RouteChanges } from "./routes/diff.ts";
@@ -8,8 +6,8 @@ import type { RefusedPath } from "./routes/route-book.ts";
 import type { AnnounceReport } from "./speaker.ts";
 
 interface Waiting {
-  readonly added: Map<Cidr, Route>;
-  readonly withdrawn: Map<Cidr, Route>;
+  readonly added: Map<string, Route>;
+  readonly withdrawn: Map<string, Route>;
   readonly resolve: (report: AnnounceReport) => void;
   readonly reject: (error: SpeakerError) => void;
 }

@@ -1,5 +1,3 @@
-import type { IpAddress } from "@fiberlb/types";
-
 /** Bidirectional Forwarding Detection (RFC 5880) beside a BGP session: a dead path is noticed in `intervalMs * multiplier`. */
 export interface PeerBfd {
   /** Between control packets, in both directions; 10 to 60,000. Default 100. */
@@ -16,7 +14,7 @@ export interface PeerGracefulRestart {
 
 /** A router that the daemon speaks BGP with. IPv4 and IPv6 unicast routes go over the one session. */
 export interface Peer {
-  readonly address: IpAddress;
+  readonly address: string;
   /** The router's autonomous system, 1 to 4294967295; the daemon's own makes it iBGP. */
   readonly asn: number;
   /** Of the router. Default 179. */
@@ -34,7 +32,7 @@ export interface Peer {
   /** TTL for an eBGP router that is more than one hop away, 2 to 255. Absent: it must be a neighbour. */
   readonly multihopTtl?: number;
   /** Address to connect from; the system chooses when absent. */
-  readonly localAddress?: IpAddress;
+  readonly localAddress?: string;
   /** Waits for the router to connect; needs a listening daemon. Default false. */
   readonly passive?: boolean;
   /** Off when absent. Needs GoBGP 4.5 or newer: an older one holds the session without it, and the peer's `problem` says so. */
@@ -48,11 +46,11 @@ export interface ManagedBgp {
   /** Own autonomous system, 1 to 4294967295. */
   readonly asn: number;
   /** An IPv4 address that is unique among the routers (RFC 4271 section 1.1). */
-  readonly routerId: IpAddress;
+  readonly routerId: string;
   /** Port for routers that connect to us; -1 does not listen. Default 179, which needs the right to bind it. */
   readonly listenPort?: number;
   /** All addresses when absent. */
-  readonly listenAddresses?: readonly IpAddress[];
+  readonly listenAddresses?: readonly string[];
   /** Exactly these: the daemon's other peers are removed. */
   readonly peers: readonly Peer[];
 }

@@ -1,10 +1,9 @@
-import type { Cidr, IpAddress } from "@fiberlb/types";
-
 /** One route to announce: usually a VIP as a host route (/32 or /128). */
 export interface Route {
-  readonly prefix: Cidr;
+  /** A network without host bits: `203.0.113.10/32`, `2001:db8::/48`. */
+  readonly prefix: string;
   /** Of the same family as `prefix`. `0.0.0.0` (IPv4 only) is the daemon's own address on each session. */
-  readonly nextHop: IpAddress;
+  readonly nextHop: string;
   /** RFC 1997, as `asn:value`; 65535:0 is GRACEFUL_SHUTDOWN (RFC 8326). */
   readonly communities?: readonly string[];
   /** RFC 8092, as `global:local1:local2`. */

@@ -1,9 +1,12 @@
-import { describe } from "@jest/globals";
+import { describe, jest } from "@jest/globals";
 
 import { type GobgpRelease, whyNoGobgpd } from "./lab/gobgpd.ts";
 import { whyNoLab } from "./lab/router-lab.ts";
 import { routerContract } from "./router.contract.ts";
 import { speakerContract } from "./speaker.contract.ts";
+
+// Real daemons, on a machine that may be busy.
+jest.setTimeout(60_000);
 
 /** Everything that needs a daemon of this release. */
 export function describeRelease(release: GobgpRelease): void {

@@ -1,17 +1,17 @@
 import { writeFileSync } from "node:fs";
 
-import type { IpAddress } from "@fiberlb/types";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 
 import { identifierOf } from "../src/gobgp/ownership.ts";
 import { createSpeaker, type Peer, type Route, type Speaker, type SpeakerOptions } from "../src/index.ts";
-import { Gobgpd, type GobgpRelease } from "./lab/gobgpd.ts";
+import { freePort, Gobgpd, type GobgpRelease } from "./lab/gobgpd.ts";
 import { OtherProgram } from "./lab/other-program.ts";
 import { byPrefix, manyRoutes, route } from "./lab/routes.ts";
 import { untilHeld, untilReady, untilStatus } from "./lab/status.ts";
+import { TEST_CERTIFICATE, TEST_KEY } from "./lab/tls-fixture.ts";
 
 const asn = 64_512;
-const routerId = "10.99.0.1" as Route["nextHop"];
+const routerId = "10.99.0.1";
 const full = {
   communities: ["65535:0", "64512:7"],
   largeCommunities: ["64512:1:2", "64512:4294967295:0"],
@@ -126,7 +126,7 @@ export function speakerContract(release: GobgpRelease): void {
       const speaker = speak();
       await untilReady(speaker);
       const [mine, shared] = [route({ prefix: "203.0.113.1/32" }), route({ prefix: "203.0.113.2/32" })];
-      const theirs = [{ ...shared, nextHop: "10.99.0.7" as Route["nextHop"] }, route({ prefix: "203.0.113.3/32" })];
+      const theirs = [{ ...shared, nextHop: "10.99.0.7" }, route({ prefix: "203.0.113.3/32" })];
       const program = other(0);
       await program.add(theirs);
       await speaker.announce([mine, shared]);
@@ -226,7 +226,7 @@ export function speakerContract(release: GobgpRelease): void {
   });
 
   describe("peers", () => {
-    const near: Peer = { address: "127.0.0.9" as IpAddress, asn: 64_500, port: 1790, passive: false };
+    const near: Peer = { address: "127.0.0.9", asn: 64_500, port: 1790, passive: false };
     const managed = (peers: Peer[]) => ({ manage: { asn, routerId, listenPort: -1, peers } });
     const settings = async () => (await other().api.listPeers({})).map((one) => one.settings);
 
@@ -240,7 +240,7 @@ export function speakerContract(release: GobgpRelease): void {
             keepaliveS: 7,
             connectRetryS: 11,
             multihopTtl: 5,
-            localAddress: "127.0.0.1" as IpAddress,
+            localAddress: "127.0.0.1",
             gracefulRestart: { restartTimeS: 20 },
           },
         ]),
@@ -267,7 +267,7 @@ export function speakerContract(release: GobgpRelease): void {
     test("are changed, removed and left alone as a new speaker wants", async () => {
       const [other1, other2] = ["127.0.0.10", "127.0.0.11"].map((address) => ({
         ...near,
-        address: address as IpAddress,
+        address: address,
       }));
       const said: string[] = [];
       const logger = { info: (line: string) => said.push(line), warn: (line: string) => said.push(line) };
@@ -318,6 +318,33 @@ export function speakerContract(release: GobgpRelease): void {
       writeFileSync(file, "s3cret\n");
       await untilStatus(speaker, (status) => status.peers[0]?.problem === undefined);
       expect((await settings())[0]?.password).toBe("s3cret");
+    });
+  });
+
+  describe("over TLS", () => {
+    const tls = { ca: TEST_CERTIFICATE, cert: TEST_CERTIFICATE, key: TEST_KEY };
+
+    async function startWithTls(): Promise<number> {
+      await daemon.remove();
+      const tlsPort = await freePort();
+      daemon = new Gobgpd(release, { tlsPort });
+      daemon.start();
+      return tlsPort;
+    }
+
+    test("announces, with a certificate of its own where the daemon wants one", async () => {
+      const tlsPort = await startWithTls();
+      const speaker = speak({ gobgp: `https://127.0.0.1:${tlsPort}`, tls });
+      await untilReady(speaker);
+      expect((await speaker.announce(manyRoutes(2))).added).toHaveLength(2);
+    });
+
+    test("trusts no daemon whose certificate it does not know", async () => {
+      const tlsPort = await startWithTls();
+      const speaker = speak({ gobgp: `https://127.0.0.1:${tlsPort}` });
+      const { daemon: status } = await untilStatus(speaker, ({ daemon: { reason } }) => reason.includes("certificate"));
+      expect(status.state).toBe("connecting");
+      expect(status.reason).toContain("self-signed certificate");
     });
   });
 

@@ -4,7 +4,7 @@
  */
 import type { Serving } from "./announce/serving.ts";
 import type { Clock } from "./clock.ts";
-import type { ApplyReport, DataPlane } from "./data/data-plane.ts";
+import type { ApplyReport, DataPlane, Ejection } from "./data/data-plane.ts";
 import { routeProblems } from "./data/l7/route-problems.ts";
 import type { HealthMonitor } from "./health/monitor.ts";
 import type { Verdict } from "./health/target.ts";
@@ -28,7 +28,7 @@ export interface ForwardingParts {
   readonly tables: MaglevTables;
   readonly monitor: HealthMonitor;
   readonly binder: VipBinder;
-  readonly session: Pick<NodeSession, "recordHealth" | "forgetHealth">;
+  readonly session: Pick<NodeSession, "recordHealth" | "forgetHealth" | "recordEjection">;
   /** Learns what this node can serve. Default: nobody asks. */
   readonly serving?: Serving;
   readonly lookups: Lookups;
@@ -155,6 +155,11 @@ export class Forwarding {
     };
     if (health === "ONLINE") log.info("backend is ONLINE", fields);
     else log.warn(`backend is ${health}`, { ...fields, reason });
+  }
+
+  /** The data plane leaves a backend out, or has it back: for the status. Traffic knows already. */
+  ejection(ejection: Ejection): void {
+    this.#parts.session.recordEjection(ejection);
   }
 
   /** One log line for each problem that is new, and for each that is gone. */

@@ -9,13 +9,15 @@ import { type Cidr, invalid, parseSpec, type VipPoolSpec } from "@fiberlb/types"
 
 import { startAdminServer } from "./admin-server.ts";
 import type { Announcing } from "./announce/announcing.ts";
+import { followLinkPools } from "./announce/l2/follow-pools.ts";
+import { createLinkPoolFile } from "./announce/l2/link-pool-file.ts";
 import { startAnnouncing } from "./announce/start-announcing.ts";
 import type { Clock } from "./clock.ts";
 import { type Config, DEFAULT_VIP_POOLS, parseListen } from "./config/config.ts";
 import { vipPoolSpecs } from "./config/vip-pools.ts";
 import { type ControlPlane, createControlPlane } from "./control/control-plane.ts";
 import type { TlsMaterial } from "./control/http/one-port.ts";
-import { nodeName } from "./data-folder.ts";
+import { dataFile, nodeName } from "./data-folder.ts";
 import type { DataPlane } from "./data/data-plane.ts";
 import { enterStore } from "./enter-store.ts";
 import type { Forwarding } from "./forwarding.ts";
@@ -31,9 +33,11 @@ import type { Random } from "./random.ts";
 import { claimClusterKey } from "./repository/cluster-key.ts";
 import type { KeyRing } from "./repository/key-ring.ts";
 import type { NodeInstance } from "./repository/node-lease.ts";
+import type { Repository } from "./repository/repository.ts";
 import type { NameLookup } from "./snapshot/lookup.ts";
 import { type StartedForwarding, startForwarding } from "./start-forwarding.ts";
 import type { Inheritance } from "./takeover/messages.ts";
+import { LinkVips } from "./vip/link-vips.ts";
 
 /** What {@link startManagement} works with. */
 export interface ManagementOptions {
@@ -53,6 +57,8 @@ export interface ManagementOptions {
   readonly lastApplied?: LastApplied;
   /** Names the key that secrets are sealed with. */
   readonly keyFingerprint: string;
+  /** Which VIPs are announced on a link; kept up to date here. Default: of nobody else's interest. */
+  readonly linkVips?: LinkVips;
   /** What the process before this one knew; VIPs and traffic are then left alone when the start fails. */
   readonly inheritance?: Inheritance;
   /** Called before anything is configured. */
@@ -86,7 +92,7 @@ const API_GRACE_MS = 1000;
  * @throws Error with one line that says what could not be started, why, and what to do; nothing is left running.
  */
 export async function startManagement(options: ManagementOptions): Promise<Management> {
-  const { config, store, dataPlane, inheritance } = options;
+  const { config, store, dataPlane, inheritance, linkVips = new LinkVips() } = options;
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(() => store.close());
   const apiCalls = new ApiCalls();
@@ -108,10 +114,12 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
   if (inheritance !== undefined) await lookAtPorts(config);
   await options.startDataPlane();
   const { repository } = control;
+  // Before any listener is opened: those on VIPs that another node has need the host's leave.
+  cleanup.defer(followNodePools(repository, options, linkVips));
   const announcing = await startAnnouncing({ ...options, repository, session, node: identity.name });
   cleanup.defer(() => announcing.stop());
   const saved = entry.saved !== undefined && { saved: entry.saved };
-  const started = await startForwarding({ ...options, ...saved, repository, session, identity, announcing });
+  const started = await startForwarding({ ...options, ...saved, repository, session, identity, announcing, linkVips });
   options.onForwarding(started.forwarding);
   cleanup.defer(() => (inheritance === undefined ? end(announcing, started) : forsake(started)));
   const api = parseListen(config.api.listen)!;
@@ -146,6 +154,16 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
       closing.defer(() => control.close({ graceMs: API_GRACE_MS }));
     },
   };
+}
+
+function followNodePools(
+  { vipPoolView }: Repository,
+  { config, log }: ManagementOptions,
+  linkVips: LinkVips,
+): () => void {
+  const path = dataFile(config, "link-pools.json");
+  const file = path === undefined ? {} : { file: createLinkPoolFile(path, log) };
+  return followLinkPools(vipPoolView, { linkVips, configured: configuredPools(config), ...file, log });
 }
 
 /** What the nodes of a cluster seal, all of them have to open. */

@@ -11,7 +11,7 @@ import type { Config } from "./config/config.ts";
 import { answers, controlSocketPath, openControlSocket } from "./control-socket.ts";
 import { createKeyRing, keyFingerprint } from "./control/secrets.ts";
 import { dataFile, dataFolder, nodeName, readInstallation } from "./data-folder.ts";
-import { createKernelDataPlane } from "./data/create-kernel-data-plane.ts";
+import { createKernelDataPlane, type KernelDataPlaneOptions } from "./data/create-kernel-data-plane.ts";
 import type { DataPlane } from "./data/data-plane.ts";
 import { createDataPlane, type DataPlaneOptions } from "./data/pool.ts";
 import type { Forwarding } from "./forwarding.ts";
@@ -28,6 +28,7 @@ import type { NameLookup } from "./snapshot/lookup.ts";
 import { Channel, type FromPredecessor, type FromSuccessor, type Inheritance } from "./takeover/messages.ts";
 import { type Estate, handOver } from "./takeover/predecessor.ts";
 import { askToTakeOver, type Takeover } from "./takeover/successor.ts";
+import { LinkVips } from "./vip/link-vips.ts";
 
 /** What a node is made of. */
 export interface ServerOptions {
@@ -125,6 +126,7 @@ class RunningNode implements RunningServer {
   readonly #instance: NodeInstance;
   readonly #left = Promise.withResolvers<void>();
   readonly #stopping = new AbortController();
+  readonly #linkVips = new LinkVips();
   /** Absent until it has started for the first time; ended while it is released. */
   #management: Management | undefined;
   #forwarding: Forwarding | undefined;
@@ -156,8 +158,12 @@ class RunningNode implements RunningServer {
       sessionKey: deriveSessionKey(key),
       ticketSecret: deriveTicketSecret(key),
       joinListeners: () => this.#joins,
+      isLinkVip: (address) => this.#linkVips.has(address),
       onReport: (report) => {
         if (this.#phase === "managing") this.#forwarding?.report(report);
+      },
+      onEjection: (ejection) => {
+        if (this.#phase === "managing") this.#forwarding?.ejection(ejection);
       },
     });
   }
@@ -225,6 +231,7 @@ class RunningNode implements RunningServer {
       keyFingerprint: this.#keyFingerprint,
       instance: this.#instance,
       ...keepLastApplied(this.#parts),
+      linkVips: this.#linkVips,
       ...(inheritance !== undefined && { inheritance }),
       onForwarding: (forwarding) => (this.#forwarding = forwarding),
       startDataPlane: async () => {
@@ -319,8 +326,9 @@ function keepLastApplied({ config, clock, log }: Parts): { readonly lastApplied?
 }
 
 type DataPlaneParts = Required<
-  Pick<DataPlaneOptions, "clock" | "sessionKey" | "ticketSecret" | "onReport" | "joinListeners">
-> & { readonly log: Log };
+  Pick<DataPlaneOptions, "clock" | "sessionKey" | "ticketSecret" | "onReport" | "onEjection" | "joinListeners">
+> &
+  Pick<KernelDataPlaneOptions, "isLinkVip"> & { readonly log: Log };
 
 function createNodeDataPlane(config: Config, parts: DataPlaneParts): DataPlane {
   const { dataPlane } = config;

@@ -12,6 +12,7 @@ import { dataFile } from "./data-folder.ts";
 import type { DataPlane } from "./data/data-plane.ts";
 import { Forwarding } from "./forwarding.ts";
 import { createHealthMonitor, type HealthMonitor } from "./health/monitor.ts";
+import type { SavedNode } from "./last-applied/format.ts";
 import type { LastApplied, SavedConfiguration } from "./last-applied/last-applied.ts";
 import { loadCertificate } from "./load-certificate.ts";
 import type { Log } from "./log.ts";
@@ -31,6 +32,7 @@ import type { Resolver } from "./snapshot/resolver.ts";
 import { startNames } from "./start-names.ts";
 import { type Inheritance, NO_INHERITANCE } from "./takeover/messages.ts";
 import { createVipBinder, type VipBinder } from "./vip/binder.ts";
+import { type LinkVips, sparingLinkVips } from "./vip/link-vips.ts";
 
 /** What the forwarding half works with; it ends the data plane's workers, everything else stays its owner's. */
 export interface ForwardingInputs {
@@ -48,6 +50,8 @@ export interface ForwardingInputs {
   readonly keyRing: KeyRing;
   /** Learns what is served and has it announced, and withdraws it while the node drains. Default: nothing does. */
   readonly announcing?: Announcing;
+  /** VIPs that are not for `lo`. */
+  readonly linkVips: LinkVips;
   /** What the process before this one knew. */
   readonly inheritance?: Inheritance;
   /** Keeps what is applied on disk. */
@@ -79,8 +83,7 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
   const capabilities = ["userspace", ...((await dataPlane.capabilities?.()) ?? [])];
   const wired = wire(parts, { election, capabilities });
   const { forwarding, publisher, monitor, resolver, tables, binder, report } = wired;
-  const order = parts.saved?.node.drain;
-  if (order !== undefined) repository.maintenance.assume(identity.name, order);
+  assumeSaved(parts);
   const drain = new DrainWatch({
     name: identity.name,
     maintenance: repository.maintenance,
@@ -124,10 +127,11 @@ export async function startForwarding(parts: ForwardingInputs): Promise<StartedF
     async stop() {
       await endPublishing();
       halt();
+      // It applies no change any more, so nobody is to wait for it while its connections finish.
+      await session.close();
       // VIPs stay until the connections on them have ended.
       await dataPlane.stop({ drainTimeoutMs: config.shutdown.drainTimeoutMs });
       await binder.apply(dataPlane.vipsThatStay?.() ?? new Set());
-      await session.close();
     },
   };
 }
@@ -142,7 +146,7 @@ function wire(parts: ForwardingInputs, { election, capabilities }: NodeTraits) {
   const { config, log, clock, identity, dataPlane, repository, session, random = systemRandom } = parts;
   const { lastApplied, saved } = parts;
   const tables = new MaglevTables({ onTable: (table) => dataPlane.setTable(table) });
-  const binder = createNodeBinder(config, log);
+  const binder = sparingLinkVips(createNodeBinder(config, log), parts.linkVips);
   const resolver = startNames({
     ...parts,
     random,
@@ -168,22 +172,10 @@ function wire(parts: ForwardingInputs, { election, capabilities }: NodeTraits) {
     resolver.apply(hosts);
   };
   const addresses = (): Inheritance["addresses"] => addressesOf(names, resolver);
-  lastApplied?.use({
-    node: () => ({ addresses: addresses(), drain: repository.maintenance.orderFor(identity.name) }),
-    certificate: (id) => storedForm(certificates, id),
-  });
+  keep(parts, { addresses, certificate: (id) => storedForm(certificates, id) });
   const { serving } = parts.announcing ?? {};
-  const shared = {
-    ...(serving !== undefined && { serving }),
-    dataPlane,
-    tables,
-    monitor,
-    binder,
-    session,
-    lookups,
-    clock,
-    log,
-  };
+  const served = serving !== undefined && { serving };
+  const shared = { ...served, dataPlane, tables, monitor, binder, session, lookups, clock, log };
   const forwarding = new Forwarding({ ...shared, report, followNames });
   const publisher = new Publisher({
     source: repository,
@@ -198,6 +190,30 @@ function wire(parts: ForwardingInputs, { election, capabilities }: NodeTraits) {
     log,
   });
   return { forwarding, publisher, monitor, resolver, tables, binder, report, addresses };
+}
+
+/** What of the store is no load balancer's, and matters all the same while it is away. */
+function assumeSaved({ saved, repository, identity }: ForwardingInputs): void {
+  if (saved === undefined) return;
+  const { drain, vipPools } = saved.node;
+  if (drain !== undefined) repository.maintenance.assume(identity.name, drain);
+  repository.vipPoolView.assume(vipPools);
+}
+
+interface KeptSources {
+  readonly addresses: () => Inheritance["addresses"];
+  readonly certificate: (id: string) => Certificate | undefined;
+}
+
+function keep({ lastApplied, repository, identity }: ForwardingInputs, { addresses, certificate }: KeptSources): void {
+  const { maintenance, vipPoolView } = repository;
+  const node = (): SavedNode => ({
+    addresses: addresses(),
+    drain: maintenance.orderFor(identity.name),
+    vipPools: [...vipPoolView.all()],
+  });
+  lastApplied?.use({ node, certificate });
+  if (lastApplied !== undefined) vipPoolView.onChange(() => lastApplied.touch());
 }
 
 const storedForm = (certificates: CertificateShelf, id: string): Certificate | undefined => {

@@ -62,6 +62,7 @@ beforeEach(() => {
     },
     session: {
       recordHealth: () => void steps.push("session"),
+      recordEjection: ({ backendId, until }) => void steps.push(`ejection: ${backendId} ${until}`),
       forgetHealth: (gone) => void forgotten.push(...gone.map((one) => one.backendId)),
     },
     lookups,
@@ -189,6 +190,12 @@ describe("Forwarding", () => {
     steps = [];
     const id = judge(a);
     expect(steps).toEqual([`tables: ${id} ONLINE`, `data plane: ${id} ONLINE`, "session"]);
+  });
+
+  it("tells the store of ejections", () => {
+    forwarding.ejection({ loadBalancerId: "lb", backendId: "b", until: "then" });
+    forwarding.ejection({ loadBalancerId: "lb", backendId: "b" });
+    expect(steps).toEqual(["ejection: b then", "ejection: b undefined"]);
   });
 
   it("takes verdicts back on backends that are gone or no longer checked", async () => {

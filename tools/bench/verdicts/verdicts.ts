@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { CLIENT, KernelBed, type Place, whyNotHere } from "../l4-kernel-bed.ts";
+import { CLIENT, NetworkBed, type Place, whyNotHere } from "../l4-network-bed.ts";
 import { median } from "../load.ts";
 import type { BenchTable } from "../table.ts";
 import type { Received } from "./probe.ts";
@@ -52,7 +52,7 @@ export async function benchVerdicts({ quick }: { readonly quick: boolean }): Pro
 }
 
 async function measure(one: Case, rounds: number): Promise<string[]> {
-  const bed = new KernelBed();
+  const bed = new NetworkBed();
   try {
     const place = (at: Place, script: string, ...args: string[]): Promise<Asked> => Asked.start(bed, at, script, args);
     for (let index = 0; index < BACKENDS; index += 1) bed.address("backend", `${backendAddress(index)}/24`);
@@ -121,7 +121,7 @@ class Asked {
     this.#child = child;
   }
 
-  static async start(bed: KernelBed, place: Place, script: string, args: readonly string[]): Promise<Asked> {
+  static async start(bed: NetworkBed, place: Place, script: string, args: readonly string[]): Promise<Asked> {
     const node = [process.execPath, "--conditions=@fiberlb/source", "--no-warnings"];
     const child = bed.start(place, [...node, join(import.meta.dirname, script), ...args], { ipc: true });
     const asked = new Asked(child);

@@ -1,14 +1,17 @@
-// Until the controller itself arrives, the package holds types only.
-import type { ObjectKey, ServiceSource } from "@fiberlb/k8shost-controller";
+import { createFiberlbClient } from "@fiberlb/api";
+import { createController, type Service, type ServiceSource } from "@fiberlb/k8shost-controller";
 
-const written: string[] = [];
-
-const source: Pick<ServiceSource, "setIngressIps"> = {
-  setIngressIps: (key: ObjectKey, ingressIps: readonly string[]) => {
-    written.push(`${key.namespace}/${key.name} ${ingressIps.join(" ")}`);
-    return Promise.resolve();
-  },
+const services: readonly Service[] = [];
+const source: ServiceSource = {
+  listServices: () => Promise.resolve(services),
+  getService: () => Promise.resolve(undefined),
+  listPods: () => Promise.resolve([]),
+  async *watch() {},
+  writeStatus: () => Promise.resolve(),
+  writeFinalizers: () => Promise.resolve(),
 };
 
-await source.setIngressIps({ namespace: "default", name: "web" }, ["203.0.113.1"]);
-if (written[0] !== "default/web 203.0.113.1") throw new Error(`wrote ${written[0]}`);
+const fiberlb = createFiberlbClient({ baseUrl: "http://127.0.0.1:9080" });
+const { due } = await createController({ source, fiberlb }).reconcileAll();
+fiberlb.close();
+if (due.length !== 0) throw new Error(`${due.length} Services are due where there is none`);

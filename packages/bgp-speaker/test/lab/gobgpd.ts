@@ -1,11 +1,13 @@
 // Starts real GoBGP daemons. Each has its API on a unix socket in a temporary folder, and may be in a network namespace.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, watch, writeFileSync } from "node:fs";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import path from "node:path";
 
 import type { Target } from "../../src/gobgp/target.ts";
+import { TEST_CERTIFICATE, TEST_KEY } from "./tls-fixture.ts";
 
 /** A generation of GoBGP to test with, by Debian's release that has it. */
 export interface GobgpRelease {
@@ -32,6 +34,18 @@ export const whyNoGobgpd = ({ program }: GobgpRelease): string =>
 export interface GobgpdOptions {
   /** Network namespace; the host's when absent. */
   readonly namespace?: string;
+  /** Has its API on this TCP port of 127.0.0.1, with TLS, instead of the socket; 4.x asks clients for a certificate. */
+  readonly tlsPort?: number;
+}
+
+/** A TCP port that is free now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
 }
 
 /** One daemon, which can be killed, frozen and started again; {@link remove} ends it and its folder. */
@@ -40,9 +54,18 @@ export class Gobgpd {
   readonly #folder = mkdtempSync(path.join(tmpdir(), "gobgpd-"));
   #process: ChildProcess | undefined;
 
-  constructor({ program }: GobgpRelease, { namespace }: GobgpdOptions = {}) {
+  constructor({ program, generation }: GobgpRelease, { namespace, tlsPort }: GobgpdOptions = {}) {
     const prefix = namespace === undefined ? [] : ["ip", "netns", "exec", namespace];
-    this.#command = [...prefix, path.join(bin, program), `--api-hosts=${this.url}`, "--pprof-disable"];
+    const api = tlsPort === undefined ? [`--api-hosts=${this.url}`] : this.#tlsApi(tlsPort, generation === 4);
+    this.#command = [...prefix, path.join(bin, program), ...api, "--pprof-disable"];
+  }
+
+  #tlsApi(port: number, mutual: boolean): string[] {
+    const [certificate, key] = [path.join(this.#folder, "tls.crt"), path.join(this.#folder, "tls.key")];
+    writeFileSync(certificate, TEST_CERTIFICATE);
+    writeFileSync(key, TEST_KEY, { mode: 0o600 });
+    const tls = ["--tls", `--tls-cert-file=${certificate}`, `--tls-key-file=${key}`];
+    return [`--api-hosts=127.0.0.1:${port}`, ...tls, ...(mutual ? [`--tls-client-ca-file=${certificate}`] : [])];
   }
 
   get socket(): string {
@@ -69,6 +92,26 @@ export class Gobgpd {
     const log = openSync(path.join(this.#folder, "log"), "a");
     this.#process = spawn(program, args, { stdio: ["ignore", log, log] });
     closeSync(log);
+  }
+
+  /** Waits until its API can be connected to. */
+  async untilListening(): Promise<void> {
+    const folder = watch(this.#folder);
+    while (!(await this.#accepts())) {
+      // There is a moment between a socket's file and its listening, of which nothing tells.
+      if (!existsSync(this.socket)) await once(folder, "change");
+    }
+    folder.close();
+  }
+
+  #accepts(): Promise<boolean> {
+    return new Promise((resolve) => {
+      const socket = connect({ path: this.socket }, () => {
+        socket.destroy();
+        resolve(true);
+      });
+      socket.on("error", () => resolve(false));
+    });
   }
 
   /** As if its machine were gone; its socket file stays. */

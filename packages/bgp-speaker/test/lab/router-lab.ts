@@ -7,13 +7,11 @@ import path from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 
-import type { IpAddress } from "@fiberlb/types";
-
 const run = promisify(execFile);
 
-export const ROUTER = "10.99.0.254" as IpAddress;
+export const ROUTER = "10.99.0.254";
 export const ROUTER_ASN = 64_500;
-export const NODE = "10.99.0.1" as IpAddress;
+export const NODE = "10.99.0.1";
 export const NODE_ASN = 64_512;
 
 /** Why there can be no lab here; empty when there can. */

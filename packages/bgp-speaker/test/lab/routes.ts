@@ -1,21 +1,11 @@
-import type { Cidr, IpAddress } from "@fiberlb/types";
-
 import type { Route } from "../../src/index.ts";
 
-/** A route without the brands. */
-export interface RouteText extends Omit<Route, "prefix" | "nextHop"> {
-  readonly prefix: string;
-  readonly nextHop?: string;
-}
-
 /** A route, to a next hop of its family when none is given. */
-export function route({ prefix, nextHop, ...rest }: RouteText): Route {
-  return {
-    ...rest,
-    prefix: prefix as Cidr,
-    nextHop: (nextHop ?? (prefix.includes(":") ? "2001:db8:99::1" : "10.99.0.1")) as IpAddress,
-  };
-}
+export const route = ({ prefix, nextHop, ...rest }: Partial<Route> & Pick<Route, "prefix">): Route => ({
+  ...rest,
+  prefix,
+  nextHop: nextHop ?? (prefix.includes(":") ? "2001:db8:99::1" : "10.99.0.1"),
+});
 
 /** As many host routes, all different. */
 export const manyRoutes = (count: number): Route[] =>

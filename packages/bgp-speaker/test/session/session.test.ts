@@ -1,5 +1,4 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import type { IpAddress } from "@fiberlb/types";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 
 import { Announcements } from "../../src/announcements.ts";
@@ -13,8 +12,8 @@ import { FakeClock, settled } from "../fake-clock.ts";
 import { manyRoutes } from "../lab/routes.ts";
 import { FakeGobgp } from "./fake-gobgp.ts";
 
-const routerId = "10.0.0.1" as IpAddress;
-const peer = { address: "10.0.0.254" as IpAddress, asn: 64_500 };
+const routerId = "10.0.0.1";
+const peer = { address: "10.0.0.254", asn: 64_500 };
 const wanted = checkManaged({ asn: 64_512, routerId, listenPort: -1, peers: [peer] });
 const running = { ...wanted.global };
 

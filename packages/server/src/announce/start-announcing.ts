@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 
 import { createSpeaker, type Peer, type Speaker, type SpeakerOptions } from "@fiberlb/bgp-speaker";
+import type { Store } from "@fiberlb/store";
 import type { IpAddress } from "@fiberlb/types";
 
 import type { Clock } from "../clock.ts";
@@ -15,20 +16,23 @@ import type { Log } from "../log.ts";
 import { type Random, systemRandom } from "../random.ts";
 import type { NodeSession } from "../repository/node-session.ts";
 import type { Repository } from "../repository/repository.ts";
+import type { VipAnnouncer } from "./ability.ts";
 import { Announcing } from "./announcing.ts";
 import { BgpAnnouncer } from "./bgp/announcer.ts";
 import { NextHops } from "./bgp/next-hop.ts";
 import { BgpRecords } from "./bgp/records.ts";
 import { settingsOf } from "./bgp/route-set.ts";
-import { createGuardProcess } from "./guard/guard-process.ts";
+import { startGuardProcess } from "./guard/guard-process.ts";
 import { relieveGuard } from "./guard/relief.ts";
 import type { RouteGuard } from "./guard/route-guard.ts";
+import { createL2Announcer } from "./l2/announcer.ts";
 
 /** What {@link startAnnouncing} works with. */
 export interface AnnouncingInputs {
   readonly config: Config;
   /** This node's name. */
   readonly node: string;
+  readonly store: Store;
   readonly repository: Repository;
   readonly session: NodeSession;
   readonly clock: Clock;
@@ -45,10 +49,12 @@ export async function startAnnouncing(inputs: AnnouncingInputs): Promise<Announc
   const { bgp } = config;
   const guard = bgp === undefined ? undefined : await startGuard(inputs, bgp);
   return new Announcing({
-    create:
-      bgp === undefined
-        ? {}
-        : { BGP: () => createBgpAnnouncer({ ...inputs, ...(guard !== undefined && { guard }) }, bgp) },
+    create: {
+      ...(bgp !== undefined && {
+        BGP: () => createBgpAnnouncer({ ...inputs, ...(guard !== undefined && { guard }) }, bgp),
+      }),
+      L2: () => createNodeL2Announcer(inputs),
+    },
     fallback: bgp === undefined ? "NONE" : "BGP",
     pools: repository.vipPoolView,
     withdrawWaitMs: config.shutdown.withdrawWaitMs,
@@ -63,10 +69,23 @@ async function startGuard({ config, clock, log }: AnnouncingInputs, bgp: BgpConf
   if (socketPath !== undefined) await relieveGuard(socketPath, clock);
   const { orphanTimeoutMs } = bgp;
   const orders = { ...daemonOf(bgp), orphanTimeoutMs, ...(socketPath !== undefined && { socketPath }) };
-  return createGuardProcess({ orders, clock, log });
+  return startGuardProcess({ orders, clock, log });
 }
 
 type Guarded = AnnouncingInputs & { readonly guard?: RouteGuard };
+
+function createNodeL2Announcer({ config, node, store, repository, clock, log }: AnnouncingInputs): VipAnnouncer {
+  return createL2Announcer({
+    store,
+    clock,
+    log,
+    node,
+    interfaceOf: (pool) => repository.vipPoolView.find(pool)?.announce?.interface,
+    leaseTtlMs: config.l2.leaseTtlS * 1000,
+    preemptAfterMs: config.l2.preemptAfterS * 1000,
+    isStoreExclusive: config.store.kind !== "etcd",
+  });
+}
 
 function createBgpAnnouncer(inputs: Guarded, bgp: BgpConfig): BgpAnnouncer {
   const { config, node, repository, session, guard, clock, log } = inputs;

@@ -155,6 +155,17 @@ const dataPlane = z.strictObject({
   }),
 });
 
+const l2 = z.strictObject({
+  leaseTtlS: z.int().min(2).max(60).default(3).meta({
+    description:
+      "With announce.kind l2: how long a silent node keeps its VIPs. Lower: faster failover after a crash. Higher: VIPs outlive a longer time without the store. The same on every node",
+  }),
+  preemptAfterS: z.int().min(0).max(86_400).default(60).meta({
+    description:
+      "With announce.kind l2: a node that ranks first for a VIP gets it back after it was able to serve it for so long; 0: never while its owner can",
+  }),
+});
+
 const shutdown = z.strictObject({
   drainTimeoutMs: z
     .int()
@@ -212,6 +223,7 @@ export const configSchema = z.strictObject({
     .meta({ description: "How long a freed VIP is not handed out again unless asked for" }),
   dataPlane: section(dataPlane),
   bgp: bgpSchema.optional(),
+  l2: section(l2),
   shutdown: section(shutdown),
   secrets: section(secrets),
   backends: section(backends),

@@ -107,7 +107,7 @@ export class Presenter {
       const judged = backendStatus({
         backend: stored.entity,
         monitored: healthChecks.some(({ adminStateUp }) => adminStateUp),
-        verdicts: byBackend(health?.type === "range" ? health.kvs : []).get(stored.location.id) ?? [],
+        findings: byBackend(health?.type === "range" ? health.kvs : []).get(stored.location.id) ?? [],
       });
       return { ...partStatus(provisioning(provision, stored.createRevision), judged), status: judged.health };
     });

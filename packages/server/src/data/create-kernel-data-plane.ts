@@ -38,6 +38,8 @@ export interface KernelDataPlaneOptions {
   readonly onReport: (report: ApplyReport) => void;
   /** Runs nft, conntrack and ip; default the real ones. */
   readonly run?: RunCommand;
+  /** VIPs that this node has on an interface because it announces them there (l2). Default: none. */
+  readonly isLinkVip?: (address: string) => boolean;
   /** Default: this host. */
   readonly host?: () => HostFacts;
   /** Makes the kernel ask for an address on its link; default: sends it an empty datagram. */
@@ -46,7 +48,8 @@ export interface KernelDataPlaneOptions {
 
 /** Workers for what must be carried in user space, the kernel for what it can forward. */
 export function createKernelDataPlane(options: KernelDataPlaneOptions): KernelDataPlane {
-  const { createWorkers, mode, node, clock, log, onReport, run = runCommand, host = readHost } = options;
+  const { createWorkers, mode, node, clock, log, onReport, run = runCommand } = options;
+  const { isLinkVip = () => false, host = () => readHost(isLinkVip) } = options;
   const driver = new NftablesDriver({ run });
   const states = new PoolStates();
   const { knock = (address: string) => knockBy(createDgramDatagrams(), address) } = options;

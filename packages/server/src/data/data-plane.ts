@@ -59,6 +59,14 @@ export interface DataPlaneLog {
   error(event: string, fields?: Readonly<Record<string, unknown>>): void;
 }
 
+/** A backend is left out for a while because it failed real traffic, or is back. */
+export interface Ejection {
+  readonly loadBalancerId: string;
+  readonly backendId: string;
+  /** ISO 8601; absent: it is back. */
+  readonly until?: string;
+}
+
 /** What came of an `apply`, or has changed since. */
 export interface ApplyReport {
   readonly revision: number;

@@ -1,6 +1,6 @@
 import type { Cancel, Clock } from "../clock.ts";
 import type { BackendHealth, PoolUnit, Unit } from "../snapshot/snapshot.ts";
-import type { DataPlaneLog } from "./data-plane.ts";
+import type { DataPlaneLog, Ejection } from "./data-plane.ts";
 import {
   decideEjection,
   type EjectionDecision,
@@ -26,6 +26,8 @@ export interface EjectionsOptions {
   readonly clock: Clock;
   readonly board: EjectionBoard;
   readonly log?: DataPlaneLog | undefined;
+  /** Hears of each ejection, and of each return. */
+  readonly onEjection?: ((ejection: Ejection) => void) | undefined;
 }
 
 interface WatchedPool {
@@ -110,7 +112,7 @@ export class Ejections {
   }
 
   #eject(watched: WatchedPool, backendId: string): void {
-    const { clock, board, log } = this.#options;
+    const { clock, board, log, onEjection } = this.#options;
     const { consecutiveErrors, ejectionMs } = watched.pool.outlierDetection!;
     const nowMs = clock.nowMs();
     const times = nextInRow(watched.histories.get(backendId), { ejectionMs, nowMs });
@@ -121,18 +123,17 @@ export class Ejections {
       backendId,
       clock.after(forMs, () => this.#return(watched, backendId)),
     );
-    log?.warn("backend is ejected: it fails real traffic", {
-      ...fieldsOf(watched, backendId),
-      consecutiveErrors,
-      until: new Date(clock.epochMs() + forMs).toISOString(),
-      timesInRow: times,
-    });
+    const until = new Date(clock.epochMs() + forMs).toISOString();
+    const fields = { ...fieldsOf(watched, backendId), consecutiveErrors, until, timesInRow: times };
+    log?.warn("backend is ejected: it fails real traffic", fields);
+    onEjection?.({ loadBalancerId: watched.loadBalancerId, backendId, until });
   }
 
   #release(watched: WatchedPool, backendId: string): void {
     watched.ejected.get(backendId)?.();
     watched.ejected.delete(backendId);
     this.#options.board.setEjected(backendId, false);
+    this.#options.onEjection?.({ loadBalancerId: watched.loadBalancerId, backendId });
   }
 
   #return(watched: WatchedPool, backendId: string): void {

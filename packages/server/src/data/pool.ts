@@ -9,6 +9,7 @@ import type {
   DataPlane,
   DataPlaneLog,
   DrainOptions,
+  Ejection,
   ListenerFigures,
 } from "./data-plane.ts";
 import { Ejections } from "./ejections.ts";
@@ -40,6 +41,8 @@ export interface DataPlaneOptions {
   readonly log?: DataPlaneLog;
   /** Called when the problems change without an `apply`: a port became free, a worker caught up. */
   readonly onReport?: (report: ApplyReport) => void;
+  /** Hears of each backend that is left out because it fails real traffic, and of each return. */
+  readonly onEjection?: (ejection: Ejection) => void;
   /** True for as long as listeners may be open in another process of ours, and are joined (takeover). Default: never. */
   readonly joinListeners?: () => boolean;
   /** At least 32 secret bytes that session cookies are signed with. Default: by chance, so that a restart ends sessions. */
@@ -104,7 +107,7 @@ class WorkerPool implements DataPlane {
     this.#ledger = new Ledger(count);
     this.#gate = new ListenerGate({ transport, datagrams, join: joinListeners });
     this.#problems = new Problems(count);
-    this.#ejections = new Ejections({ clock, board: this.#ledger, log: options.log });
+    this.#ejections = new Ejections({ clock, board: this.#ledger, log: options.log, onEjection: options.onEjection });
     this.#handles = Array.from({ length: count }, (_, index) => this.#createHandle(index));
   }
 

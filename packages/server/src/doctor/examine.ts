@@ -1,7 +1,9 @@
 import type { Config } from "../config/config.ts";
+import { checkDirectReturn } from "./direct-return-checks.ts";
 import type { DoctorFacts } from "./facts.ts";
 import { type Finding, skipped } from "./finding.ts";
 import { checkKernel } from "./kernel-checks.ts";
+import { checkLinks } from "./link-checks.ts";
 import { checkNetwork } from "./network-checks.ts";
 import { checkProcess } from "./process-checks.ts";
 import { checkState } from "./state-checks.ts";
@@ -18,6 +20,8 @@ export function examine(facts: DoctorFacts, config: Config): readonly Section[] 
     { title: "This process", findings: checkProcess(facts, config) },
     { title: "Network", findings: checkNetwork(facts, config) },
     { title: "Forwarding in the kernel", findings: checkKernel(facts, config) },
+    { title: "VIPs on a link", findings: checkLinks(facts, config) },
+    { title: "Direct server return", findings: checkDirectReturn(facts) },
     { title: "State", findings: checkState(facts) },
     { title: "Announcing", findings: [skipped("GoBGP", "this release announces no VIPs: route them to this host")] },
   ];

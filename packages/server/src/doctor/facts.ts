@@ -1,3 +1,5 @@
+import type { NeighbourState } from "../data/l4/nftables/neighbours.ts";
+
 /** Everything that `fiberlb doctor` looks at, as it was found. What could not be found out is undefined. */
 export interface DoctorFacts {
   readonly ports: { readonly api: PortFact; readonly admin: PortFact };
@@ -9,7 +11,12 @@ export interface DoctorFacts {
   /** First port that needs no privilege. */
   readonly unprivilegedPortStart: number | undefined;
   /** What the programs say of their version; undefined: not installed. */
-  readonly programs: { readonly ip: string | undefined; readonly nft: string | undefined; readonly conntrack: boolean };
+  readonly programs: {
+    readonly ip: string | undefined;
+    readonly nft: string | undefined;
+    readonly conntrack: boolean;
+    readonly arping: boolean;
+  };
   /** Connections that the kernel follows; undefined: it follows none. */
   readonly conntrack: { readonly count: number; readonly max: number } | undefined;
   /** Values of sysctls, by name. */
@@ -18,9 +25,18 @@ export interface DoctorFacts {
   readonly reversePathFilters: Readonly<Record<string, number>>;
   /** Networks that interfaces other than loopback are in, as CIDR. */
   readonly networks: readonly { readonly interface: string; readonly cidr: string }[];
+  /** Interfaces that VIPs are announced on (l2), and why that can't be; empty when it can. */
+  readonly links: Readonly<Record<string, string>>;
+  /** Why no packet socket can be opened; empty when one can, or when none is needed. */
+  readonly packetSocket: string;
   /** Sockets of other programs that take all addresses of their port. */
   readonly wildcardSockets: readonly { readonly protocol: "tcp" | "udp"; readonly port: number }[];
+  /** What the kernel does by direct server return now; absent: nothing, or it cannot be seen. */
+  readonly directReturn?: DirectReturnFacts;
+  /** Of SQLite. */
   readonly store: StoreFact | undefined;
+  /** With `store.kind: etcd`. */
+  readonly etcd?: EtcdFact;
   readonly keyFile: { readonly path: string; readonly mode: number } | undefined;
   /** Wall clock, milliseconds since 1970. */
   readonly epochMs: number;
@@ -28,6 +44,22 @@ export interface DoctorFacts {
 
 /** What a bind for a moment said: it worked, or the system's error name. */
 export type PortFact = "free" | (string & {});
+
+/** Pools with `forwarding: DSR`, as the kernel's table has them. */
+export interface DirectReturnFacts {
+  readonly backends: readonly DirectReturnBackend[];
+  /** VIPs that somebody on a link says are his; undefined: could not be asked. */
+  readonly claimed: readonly { readonly vip: string; readonly interface: string; readonly by: string }[] | undefined;
+}
+
+/** A backend that packets are sent to by its link address. */
+export interface DirectReturnBackend {
+  readonly address: string;
+  /** Interface of the subnet that it is in; undefined: none of this host's. */
+  readonly interface: string | undefined;
+  /** What the neighbour table says of it; `absent`: nothing. */
+  readonly neighbour: NeighbourState | "absent";
+}
 
 /** Rights of this process. */
 export interface Capabilities {
@@ -43,10 +75,19 @@ export const SYSCTLS = [
   "net.core.somaxconn",
   "net.core.rmem_max",
   "net.ipv4.ip_local_port_range",
+  "net.ipv4.ip_nonlocal_bind",
+  "net.ipv6.ip_nonlocal_bind",
 ] as const;
 
 /** The name of one of {@link SYSCTLS}. */
 export type SysctlName = (typeof SYSCTLS)[number];
+
+/** What the configured etcd said. */
+export interface EtcdFact {
+  readonly endpoints: readonly string[];
+  /** Why it cannot be used; absent: it can. */
+  readonly problem?: string;
+}
 
 /** Where the store is, or will be. */
 export interface StoreFact {

@@ -3,6 +3,7 @@ import { type Cidr, type IpAddress, rangeMatcher } from "@fiberlb/types";
 import { type Config, DEFAULT_VIP_POOLS, parseListen } from "../config/config.ts";
 import type { DoctorFacts } from "./facts.ts";
 import { type Finding, grouped, ok, skipped, warning } from "./finding.ts";
+import { linkPools } from "./link-pools.ts";
 
 /** As many as a listener asks the kernel to queue. */
 const BACKLOG = 4096;
@@ -86,8 +87,11 @@ interface VipPool {
 /** Neighbours ask for such a VIP by ARP, and every node that has it answers. */
 function checkOnLink({ networks }: DoctorFacts, config: Config): Finding {
   const check = "VIPs on the link";
+  // Pools announced by l2 belong there.
+  const onLink = new Set(linkPools(config).map(({ name }) => name));
   const vipPools: readonly VipPool[] = config.vipPools ?? DEFAULT_VIP_POOLS;
-  const hits = vipPools.flatMap(({ name, cidrs }) =>
+  const routed = vipPools.filter(({ name }) => !onLink.has(name));
+  const hits = routed.flatMap(({ name, cidrs }) =>
     networks
       .filter(({ cidr }) => cidrs.some((range) => overlaps(range, cidr)))
       .map((network) => `${name} in ${network.cidr} of ${network.interface}`),
@@ -101,7 +105,7 @@ function checkOnLink({ networks }: DoctorFacts, config: Config): Finding {
 }
 
 /** Two ranges overlap when the first address of one is in the other. */
-function overlaps(one: string, other: string): boolean {
+export function overlaps(one: string, other: string): boolean {
   const first = (range: string): IpAddress => range.split(/[/-]/u, 1)[0] as IpAddress;
   const has = (range: string, address: IpAddress): boolean => rangeMatcher([range as Cidr])(address);
   if (first(one).includes(":") !== first(other).includes(":")) return false;

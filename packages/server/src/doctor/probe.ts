@@ -5,14 +5,22 @@ import { networkInterfaces } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 
+import { openEtcdStore } from "@fiberlb/store";
+
+import { readLink } from "../announce/l2/link.ts";
+import { openPacketSocket } from "../announce/l2/packet-socket.ts";
 import type { Clock } from "../clock.ts";
 import { type Config, parseListen } from "../config/config.ts";
 import { answers, controlSocketPath } from "../control-socket.ts";
 import { dataFolder } from "../data-folder.ts";
 import { readHostLimits } from "../data/host-limits.ts";
-import { type DoctorFacts, type PortFact, type StoreFact, SYSCTLS } from "./facts.ts";
+import { etcdOptions } from "../open-store.ts";
+import { probeDirectReturn } from "./direct-return-probe.ts";
+import { type DoctorFacts, type EtcdFact, type PortFact, type StoreFact, SYSCTLS } from "./facts.ts";
+import { linkPools } from "./link-pools.ts";
 import { parseCapabilities, parseWildcardSockets } from "./parse-proc.ts";
 
+const ETCD_TIMEOUT_MS = 3000;
 const CONF = "/proc/sys/net/ipv4/conf";
 /** Where Debian and others put them, which is not on everybody's PATH. */
 const SBIN = "/usr/local/sbin:/usr/sbin:/sbin";
@@ -20,6 +28,8 @@ const SBIN = "/usr/local/sbin:/usr/sbin:/sbin";
 /** Looks at this host. Changes nothing; binds API and admin port for a moment. */
 export async function probeHost(config: Config, clock: Clock): Promise<DoctorFacts> {
   const { path, kind } = config.store;
+  const networks = readNetworks();
+  const directReturn = await probeDirectReturn(networks);
   const folder = dataFolder(config);
   const conntrack = {
     count: readNumber("net.netfilter.nf_conntrack_count"),
@@ -35,6 +45,7 @@ export async function probeHost(config: Config, clock: Clock): Promise<DoctorFac
       ip: await versionOf("ip", "-V"),
       nft: await versionOf("nft", "--version"),
       conntrack: (await versionOf("conntrack", "--version")) !== undefined,
+      arping: (await versionOf("arping", "-V")) !== undefined,
     },
     conntrack:
       conntrack.count === undefined || conntrack.max === undefined
@@ -42,9 +53,13 @@ export async function probeHost(config: Config, clock: Clock): Promise<DoctorFac
         : { count: conntrack.count, max: conntrack.max },
     sysctls: Object.fromEntries(SYSCTLS.map((name) => [name, readSysctl(name)])),
     reversePathFilters: readReversePathFilters(),
-    networks: readNetworks(),
+    links: readLinks(config),
+    packetSocket: linkPools(config).length === 0 ? "" : tryPacketSocket(),
+    networks,
+    ...(directReturn !== undefined && { directReturn }),
     wildcardSockets: readWildcardSockets(),
     store: kind === "sqlite" ? lookAtStore(resolve(path)) : undefined,
+    ...(kind === "etcd" && { etcd: await askEtcd(config) }),
     keyFile: lookAtKey(config),
     epochMs: clock.epochMs(),
   };
@@ -98,6 +113,20 @@ function readNetworks(): DoctorFacts["networks"] {
   );
 }
 
+function readLinks(config: Config): DoctorFacts["links"] {
+  const readings = linkPools(config).map(({ device }) => [device, readLink(device)] as const);
+  return Object.fromEntries(readings.map(([device, reading]) => [device, reading.ok ? "" : reading.reason]));
+}
+
+function tryPacketSocket(): string {
+  try {
+    openPacketSocket().close();
+    return "";
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
 function readWildcardSockets(): DoctorFacts["wildcardSockets"] {
   const protocols = ["tcp", "udp"] as const;
   return protocols.flatMap((protocol) =>
@@ -125,6 +154,17 @@ function isWritable(path: string): boolean {
     return true;
   } catch {
     return false;
+  }
+}
+
+async function askEtcd({ store }: Config): Promise<EtcdFact> {
+  const { endpoints = [] } = store;
+  try {
+    // Opening asks the cluster once.
+    await (await openEtcdStore({ ...etcdOptions(store), timeoutMs: ETCD_TIMEOUT_MS })).close();
+    return { endpoints };
+  } catch (error) {
+    return { endpoints, problem: (error as Error).message };
   }
 }
 

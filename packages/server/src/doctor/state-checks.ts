@@ -1,4 +1,4 @@
-import type { DoctorFacts } from "./facts.ts";
+import type { DoctorFacts, EtcdFact } from "./facts.ts";
 import { failed, type Finding, grouped, ok, skipped, warning } from "./finding.ts";
 
 const MIB = 2 ** 20;
@@ -11,8 +11,9 @@ const TOLERANCE_MS = 300_000;
 /** Store, key and clock. */
 export const checkState = (facts: DoctorFacts): Finding[] => [checkStore(facts), checkKey(facts), checkClock(facts)];
 
-function checkStore({ store }: DoctorFacts): Finding {
+function checkStore({ store, etcd }: DoctorFacts): Finding {
   const check = "store";
+  if (etcd !== undefined) return checkEtcd(check, etcd);
   if (store === undefined) return skipped(check, "in memory: everything is forgotten at exit");
   const { path, folder, isWritable, freeBytes } = store;
   if (!isWritable)
@@ -25,6 +26,11 @@ function checkStore({ store }: DoctorFacts): Finding {
   if (freeBytes < LITTLE_SPACE_BYTES)
     return warning(check, found, "free some: changes are refused when there is none; traffic goes on");
   return ok(check, found);
+}
+
+function checkEtcd(check: string, { endpoints, problem }: EtcdFact): Finding {
+  if (problem === undefined) return ok(check, `etcd at ${endpoints.join(", ")}`);
+  return failed(check, problem, "start etcd, or correct store.endpoints, store.tls, store.username and store.prefix");
 }
 
 function checkKey({ keyFile }: DoctorFacts): Finding {

@@ -9,6 +9,7 @@ import {
   type Entities,
   type LoadBalancer,
   type ResourceKind,
+  type VipPool,
 } from "@fiberlb/types";
 
 import type { DrainOrder } from "../repository/maintenance.ts";
@@ -83,11 +84,22 @@ export interface SavedNode {
   readonly addresses: readonly (readonly [name: string, address: string])[];
   /** That this node is to be out of service; absent: it is not. */
   readonly drain?: DrainOrder | undefined;
+  /** They say how VIPs are announced. */
+  readonly vipPools: readonly VipPool[];
 }
 
+/** Nothing is known. */
+export const NO_KNOWLEDGE: SavedNode = { addresses: [], vipPools: [] };
+
 /** Equal knowledge gives equal bytes. */
-export const encodeNode = ({ addresses, drain }: SavedNode): Buffer =>
-  Buffer.from(JSON.stringify({ addresses: addresses.toSorted(([a], [b]) => (a < b ? -1 : 1)), drain }));
+export function encodeNode({ addresses, drain, vipPools }: SavedNode): Buffer {
+  const node: SavedNode = {
+    addresses: addresses.toSorted(([a], [b]) => (a < b ? -1 : 1)),
+    drain,
+    vipPools: vipPools.toSorted((a, b) => (a.id < b.id ? -1 : 1)),
+  };
+  return Buffer.from(JSON.stringify(node));
+}
 
 /** @throws SyntaxError */
 export const decodeNode = (content: Buffer): SavedNode => JSON.parse(content.toString("utf8")) as SavedNode;

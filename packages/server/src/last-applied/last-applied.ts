@@ -8,7 +8,7 @@ import type { Log } from "../log.ts";
 import { certificateIdsOf } from "../snapshot/compile-tls.ts";
 import type { UnitSource } from "../snapshot/compile.ts";
 import type { Published } from "../snapshot/publisher.ts";
-import { decodeNode, decodeTree, encodeNode, encodeTree, type SavedNode } from "./format.ts";
+import { decodeNode, decodeTree, encodeNode, encodeTree, NO_KNOWLEDGE, type SavedNode } from "./format.ts";
 import type { SavedContents, SavedFiles } from "./saved-files.ts";
 
 /** How {@link LastApplied} works. */
@@ -90,7 +90,7 @@ export class LastApplied {
       return { contents: new Map(), damaged: [{ file: "(folder)", reason: error.message }], newestMs: 0 };
     });
     const damaged = [...read.damaged];
-    let node: SavedNode = { addresses: [] };
+    let node = NO_KNOWLEDGE;
     const trees: UnitSource[] = [];
     const certificates = new Map<string, Certificate>();
     for (const [name, content] of read.contents) {
@@ -153,7 +153,7 @@ export class LastApplied {
       if (failure !== undefined) failures.push(failure);
       if (failure === undefined && this.#waiting.get(id) === tree) this.#waiting.delete(id);
     }
-    await files.write(NODE_FILE, encodeNode(this.#sources?.node() ?? { addresses: [] }));
+    await files.write(NODE_FILE, encodeNode(this.#sources?.node() ?? NO_KNOWLEDGE));
     return failures;
   }
 

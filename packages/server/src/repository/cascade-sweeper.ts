@@ -12,7 +12,8 @@ const RETRY_MS = 1000;
 export class CascadeSweeper {
   readonly #context: WriteContext;
   readonly #onError: (error: unknown, what: string) => void;
-  readonly #running = new Set<Promise<void>>();
+  /** By the id of what is deleted. */
+  readonly #running = new Map<string, Promise<void>>();
   readonly #stopped = new AbortController();
 
   constructor(context: WriteContext, onError: (error: unknown, what: string) => void) {
@@ -20,7 +21,7 @@ export class CascadeSweeper {
     this.#onError = onError;
   }
 
-  /** Goes on, in the background, with what a crash interrupted. */
+  /** Goes on, in the background, with what a crash interrupted: here, or at a node that is no more. */
   async resume(): Promise<void> {
     for (const mark of await pendingCascades(this.#context)) this.#inBackground(mark, 0);
   }
@@ -38,12 +39,14 @@ export class CascadeSweeper {
 
   async stop(): Promise<void> {
     this.#stopped.abort();
-    await Promise.all(this.#running);
+    await Promise.all(this.#running.values());
   }
 
   #inBackground(mark: CascadeRecord, delayMs: number): void {
-    const run = this.#untilDone(mark, delayMs).finally(() => this.#running.delete(run));
-    this.#running.add(run);
+    const { id } = mark.location;
+    if (this.#stopped.signal.aborted || this.#running.has(id)) return;
+    const run = this.#untilDone(mark, delayMs).finally(() => this.#running.delete(id));
+    this.#running.set(id, run);
   }
 
   async #untilDone(mark: CascadeRecord, delayMs: number): Promise<void> {

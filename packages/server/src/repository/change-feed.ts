@@ -15,7 +15,7 @@ export interface FeedSubscriber {
 
 export interface FeedOptions {
   readonly clock: Clock;
-  /** The watch broke; it is begun again after `RETRY_MS`. */
+  /** The watch broke; it is begun again after `RETRY_MS`. Not called twice in a row for the same reason. */
   readonly onError: (error: unknown) => void;
 }
 
@@ -28,6 +28,7 @@ export class ChangeFeed {
   readonly #subscribers = new Set<FeedSubscriber>();
   readonly #stopped = new AbortController();
   #running: Promise<void> | undefined;
+  #lastFailure = "";
 
   constructor(store: Store, options: FeedOptions) {
     this.#store = store;
@@ -64,13 +65,14 @@ export class ChangeFeed {
     while (!signal.aborted) {
       try {
         for await (const batch of this.#store.watch({ ...prefixRange(`${ROOT}/`), fromRevision: next, signal })) {
+          this.#lastFailure = "";
           for (const event of batch.events) this.#publish(event);
           next = batch.revision + 1;
         }
         if (!signal.aborted) return;
       } catch (error) {
         if (signal.aborted || isStoreError(error, "CLOSED")) return;
-        this.#options.onError(error);
+        this.#failed(error);
         next = await this.#recover(next, error);
       }
     }
@@ -85,7 +87,7 @@ export class ChangeFeed {
         return next;
       } catch (again) {
         if (signal.aborted || isStoreError(again, "CLOSED")) return next;
-        this.#options.onError(again);
+        this.#failed(again);
         await delay(this.#options.clock, RETRY_MS, signal).catch(() => undefined);
       }
     }
@@ -93,5 +95,11 @@ export class ChangeFeed {
 
   #publish(event: KeyChange): void {
     for (const { onChange } of this.#subscribers) onChange(event);
+  }
+
+  #failed(error: unknown): void {
+    const failure = String(error);
+    if (failure !== this.#lastFailure) this.#options.onError(error);
+    this.#lastFailure = failure;
   }
 }

@@ -20,12 +20,14 @@ import { type IpAddress, type IpFamily, ipFamily, ipFromBigInt, ipToBigInt, type
  * /lb/v1/vippool/<id>, /lb/v1/vippool-name/<name>, /lb/v1/vippool-touch/<name>
  * /lb/v1/cluster/key                                       fingerprint of the key that all nodes have
  * /lb/v1/node/<name>                                       under the node's lease
+ * /lb/v1/l2/owner/<address>, /lb/v1/l2/node/<name>         who has a VIP on its link, who could; under a lease of its own
  * /lb/v1/node-name/<name>                                  which process is the node: the first key of its lease
  * /lb/v1/drain/<node>                                      an operator wants the node out of service
  * /lb/v1/elected                                           which node acts for all, under its lease
  * /lb/v1/dns/<name>                                        what a DNS name of a backend stands for, by the elected node
  * /lb/v1/schema                                            version of what is stored here
  * /lb/v1/health/<lb>/<backend>/<node>                      verdicts, under the node's lease
+ * /lb/v1/health/<lb>/<backend>/ejected/<node>              ejections, likewise
  * /lb/v1/announce/<address>/<node>                        what a node can do for a VIP, under the node's lease
  * /lb/v1/bgp/<node>                                       its sessions with routers, under the node's lease
  * /lb/v1/registered/<backend>, /lb/v1/registration/<backend>  registered backends; the second under a lease of ttl_s
@@ -153,6 +155,9 @@ export const backendHealthPrefix = (at: { loadBalancerId: string; backendId: str
   `${healthPrefix(at.loadBalancerId)}${at.backendId}/`;
 export const healthKey = (at: { loadBalancerId: string; backendId: string; node: string }): string =>
   `${backendHealthPrefix(at)}${part(at.node)}`;
+/** No node's part of a key has a slash in it. */
+export const ejectionKey = (at: { loadBalancerId: string; backendId: string; node: string }): string =>
+  `${backendHealthPrefix(at)}ejected/${part(at.node)}`;
 
 export const ANNOUNCE_PREFIX = `${ROOT}/announce/`;
 export const announceKey = (at: { vip: IpAddress; node: string }): string =>
@@ -165,6 +170,12 @@ export const registeredKey = (backendId: string): string => `${REGISTERED_PREFIX
 export const REGISTRATION_PREFIX = `${ROOT}/registration/`;
 export const registrationKey = (backendId: string): string => `${REGISTRATION_PREFIX}${backendId}`;
 
+export const L2_PREFIX = `${ROOT}/l2/`;
+export const L2_OWNER_PREFIX = `${L2_PREFIX}owner/`;
+export const l2OwnerKey = (address: IpAddress): string => `${L2_OWNER_PREFIX}${addressPart(address)}`;
+export const L2_NODE_PREFIX = `${L2_PREFIX}node/`;
+export const l2NodeKey = (node: string): string => `${L2_NODE_PREFIX}${part(node)}`;
+
 const FAMILY_DIGITS: Readonly<Record<IpFamily, number>> = { IPV4: 8, IPV6: 32 };
 
 /** Fixed width, so that keys stand in the order of the addresses: `4-c0000201` is 192.0.2.1. */
@@ -174,7 +185,7 @@ function addressPart(address: IpAddress): string {
   return `${family === "IPV4" ? 4 : 6}-${hex}`;
 }
 
-/** The address in a key made by {@link vipUsedKey} or {@link vipReleasedKey}. */
+/** The address in a key made by {@link vipUsedKey}, {@link vipReleasedKey} or {@link l2OwnerKey}. */
 export function addressOfKey(key: string): IpAddress {
   const [version, hex] = key.slice(key.lastIndexOf("/") + 1).split("-");
   return ipFromBigInt(BigInt(`0x${hex}`), version === "4" ? "IPV4" : "IPV6");

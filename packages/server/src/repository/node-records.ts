@@ -11,6 +11,18 @@ export interface HealthVerdict {
   readonly since: string;
 }
 
+/** One node leaves a backend out, because it fails that node's traffic; lives as long as the node's lease. */
+export interface NodeEjection {
+  readonly node: string;
+  readonly loadBalancerId: string;
+  readonly backendId: string;
+  /** ISO 8601. */
+  readonly ejectedUntil: string;
+}
+
+/** What one node found out about a backend, by asking it or by using it. */
+export type NodeFinding = NodeVerdict | NodeEjection;
+
 /** A verdict and whose it is. */
 export interface NodeVerdict extends HealthVerdict {
   readonly node: string;

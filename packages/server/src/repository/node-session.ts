@@ -2,10 +2,10 @@ import type { Store } from "@fiberlb/store";
 import type { Node } from "@fiberlb/types";
 
 import type { Clock } from "../clock.ts";
-import { healthKey, nodeKey } from "./keys.ts";
+import { ejectionKey, healthKey, nodeKey } from "./keys.ts";
 import { LeasedRecords } from "./leased-records.ts";
 import { type NodeInstance, NodeLease } from "./node-lease.ts";
-import type { HealthVerdict, NodeVerdict } from "./node-records.ts";
+import type { HealthVerdict, NodeEjection, NodeVerdict } from "./node-records.ts";
 import type { NodeView } from "./node-view.ts";
 
 export interface NodeSessionOptions {
@@ -61,6 +61,22 @@ export class NodeSession {
   /** Backends that are no longer probed. */
   forgetHealth(backends: readonly { readonly loadBalancerId: string; readonly backendId: string }[]): void {
     for (const backend of backends) this.#records.remove(this.#healthKey(backend));
+  }
+
+  /** The data plane leaves a backend out until then, or, without a time, has it back. */
+  recordEjection({
+    loadBalancerId,
+    backendId,
+    until,
+  }: {
+    readonly loadBalancerId: string;
+    readonly backendId: string;
+    readonly until?: string;
+  }): void {
+    const key = ejectionKey({ loadBalancerId, backendId, node: this.#name });
+    if (until === undefined) return this.#records.remove(key);
+    const record = { node: this.#name, loadBalancerId, backendId, ejectedUntil: until } satisfies NodeEjection;
+    this.#records.set(key, record);
   }
 
   /**

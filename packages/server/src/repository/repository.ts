@@ -239,11 +239,20 @@ export class Repository {
     }
   }
 
-  /** Has the node of this session stand for election. */
+  /** Has the node of this session stand for election. Elected, it goes on with deletions that a node left when it died. */
   openElection(name: string, { lease }: Pick<NodeSession, "lease">): Election {
     const { store, clock, onError } = this.#options;
     const onFailed = (error: unknown): void => onError(error, "standing for election");
-    return new Election({ store, clock, view: this.elected, lease, name, onError: onFailed });
+    const election = new Election({ store, clock, view: this.elected, lease, name, onError: onFailed });
+    const resume = (): void => {
+      if (!election.isElected) return;
+      this.#sweeper.resume().catch((error: unknown) => onError(error, "looking for deletions that a node left"));
+    };
+    election.onChange(resume);
+    this.feed.subscribe({
+      onChange: ({ type, kv }) => type === "delete" && kv.key.startsWith(NODE_PREFIX) && resume(),
+    });
+    return election;
   }
 
   /** Writes, for the elected node, what DNS names stand for. */

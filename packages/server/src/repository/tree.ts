@@ -4,7 +4,7 @@ import type { Backend, Entities, HealthCheck, L7Policy, L7Rule, Listener, LoadBa
 import type { UnitRecord } from "./attachments.ts";
 import { decodeJson } from "./codec.ts";
 import { healthPrefix, type Tenant, treePrefix, type TreeKind, UNIT_PREFIX, unitKey, lastPart } from "./keys.ts";
-import type { NodeVerdict } from "./node-records.ts";
+import type { NodeFinding } from "./node-records.ts";
 import { TreeDecoder } from "./tree-decoder.ts";
 
 /** A load balancer with everything below it, as of one revision. */
@@ -32,11 +32,11 @@ export interface TreeAddress {
   readonly loadBalancerId: string;
 }
 
-/** A tree and what the nodes' probes say of its backends. */
+/** A tree and what the nodes say of its backends. */
 export interface ObservedTree {
   readonly tree: LoadBalancerTree;
   /** By backend id. */
-  readonly verdicts: ReadonlyMap<string, readonly NodeVerdict[]>;
+  readonly findings: ReadonlyMap<string, readonly NodeFinding[]>;
 }
 
 /**
@@ -62,7 +62,7 @@ export async function readTree(
   });
 }
 
-/** Trees with verdicts; those that have gone are left out. As many transactions as the store's limit needs. */
+/** Trees with what nodes found out; those that have gone are left out. As many transactions as the store's limit needs. */
 export async function readObservedTrees(store: Store, addresses: readonly TreeAddress[]): Promise<ObservedTree[]> {
   const perTxn = 40; // three reads each
   const observed: ObservedTree[] = [];
@@ -77,7 +77,7 @@ export async function readObservedTrees(store: Store, addresses: readonly TreeAd
         unit: unit?.type === "get" ? unit.kv : undefined,
       });
       if (built !== undefined)
-        observed.push({ tree: built, verdicts: byBackend(health?.type === "range" ? health.kvs : []) });
+        observed.push({ tree: built, findings: byBackend(health?.type === "range" ? health.kvs : []) });
     });
   }
   return observed;
@@ -91,10 +91,10 @@ function observationReads({ tenant, loadBalancerId }: TreeAddress): (RangeOp | R
   ];
 }
 
-/** Verdicts by backend id. */
-export function byBackend(kvs: readonly KeyValue[]): Map<string, NodeVerdict[]> {
-  const verdicts = kvs.map(({ value }) => decodeJson(value) as NodeVerdict);
-  return Map.groupBy(verdicts, ({ backendId }) => backendId);
+/** What nodes found out, by backend id. */
+export function byBackend(kvs: readonly KeyValue[]): Map<string, NodeFinding[]> {
+  const findings = kvs.map(({ value }) => decodeJson(value) as NodeFinding);
+  return Map.groupBy(findings, ({ backendId }) => backendId);
 }
 
 /** Every load balancer of every tenant, with the revision from which to follow. */

@@ -21,9 +21,19 @@ export class VipPoolView {
     });
   }
 
+  all(): Iterable<VipPool> {
+    return this.#pools.values();
+  }
+
   /** Undefined: there is none of that name, or that is not known. */
   find(name: string): VipPool | undefined {
     return [...this.#pools.values()].find((pool) => pool.name === name);
+  }
+
+  /** What stood when the store was read last: counts until it can be read again. */
+  assume(pools: readonly VipPool[]): void {
+    for (const pool of pools) this.#pools.set(pool.id, pool);
+    this.#tell();
   }
 
   /** @returns the way to unsubscribe */

@@ -91,7 +91,7 @@ const why = whyNoKernel();
 
   async function serve(one: Unit = lb()): Promise<void> {
     for (const { id } of backends) dataPlane.setHealth(id, "ONLINE");
-    expect(await dataPlane.apply(snapshot(1, [one]))).toEqual({ revision: 1, problems: [] });
+    expect(await dataPlane.apply(snapshot(1, [one]))).toMatchObject({ revision: 1, problems: [] });
   }
 
   async function until(isSo: () => Promise<boolean> | boolean): Promise<void> {

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "@jest/globals";
 
+import type { Ejection } from "../../src/data/data-plane.ts";
 import { Ejections } from "../../src/data/ejections.ts";
 import type { BackendHealth, PoolUnit, Unit } from "../../src/snapshot/snapshot.ts";
 import { FakeClock } from "../fake-clock.ts";
@@ -11,6 +12,7 @@ let clock: FakeClock;
 let out: Set<string>;
 let health: Map<string, BackendHealth>;
 let lines: { readonly event: string; readonly fields: unknown }[];
+let told: Ejection[];
 let ejections: Ejections;
 
 const web = (ids = "abcd", part: Partial<PoolUnit> = { outlierDetection: DETECTION }): Unit =>
@@ -27,7 +29,7 @@ beforeEach(() => {
   clock = new FakeClock();
   out = new Set();
   health = new Map();
-  lines = [];
+  [lines, told] = [[], []];
   const tell = (event: string, fields?: unknown): void => void lines.push({ event, fields });
   ejections = new Ejections({
     clock,
@@ -36,6 +38,7 @@ beforeEach(() => {
       setEjected: (id, ejected) => void (ejected ? out.add(id) : out.delete(id)),
     },
     log: { info: tell, warn: tell, error: tell },
+    onEjection: (ejection) => told.push(ejection),
   });
   ejections.update(undefined, web());
 });
@@ -53,6 +56,10 @@ describe("a backend that fails", () => {
     expect(lines.map(({ event }) => event)).toEqual([
       "backend is ejected: it fails real traffic",
       "backend is back after its ejection",
+    ]);
+    expect(told).toEqual([
+      { loadBalancerId: "lb", backendId: "a", until: "2026-01-01T00:00:30.000Z" },
+      { loadBalancerId: "lb", backendId: "a" },
     ]);
     expect(lines[0]?.fields).toMatchObject({ backendId: "a", pool: "pool", until: "2026-01-01T00:00:30.000Z" });
   });

@@ -101,7 +101,7 @@ const why = whyNoKernel();
     const dataPlane = create();
     const http = listenerUnit({ id: "http", port: 8000, protocol: "HTTP" });
     const report = await dataPlane.apply(snapshot(1, [lb({}, { listeners: [listenerUnit(), http] })]));
-    expect(report).toEqual({ revision: 1, problems: [] });
+    expect(report).toMatchObject({ revision: 1, problems: [] });
     expect([...inWorkers.units.values()][0]?.listeners).toEqual([http]);
     expect((await open())[0]?.backend).toBe(V4.backends[0]);
     await dataPlane.apply(snapshot(2, [lb({ algorithm: "RANDOM" })]));
@@ -177,6 +177,7 @@ const why = whyNoKernel();
   test("connections that are open in the kernel are counted, and forgotten when they end", async () => {
     const dataPlane = create();
     await dataPlane.apply(snapshot(1, [lb()]));
+    await client.dropHeld();
     bed.balancer.exec("conntrack", "-F");
     const held = (await client.open({ transport: "tcp", host: V4.vip, port: 80, count: 7, hold: true })).length;
     await dataPlane.refreshFigures();
@@ -184,9 +185,12 @@ const why = whyNoKernel();
     expect(dataPlane.listenerFigures("listener").connectionsActive).toBe(held);
     expect(active().toSorted((a, b) => a - b)).toEqual([3, 4]);
     expect(dataPlane.conntrackEntries().get("established")).toBe(held);
-    bed.balancer.exec("conntrack", "-F");
-    clock.advance(5000);
-    await dataPlane.refreshFigures();
+    await client.dropHeld();
+    await until(async () => {
+      clock.advance(5000);
+      await dataPlane.refreshFigures();
+      return dataPlane.listenerFigures("listener").connectionsActive === 0;
+    });
     expect([dataPlane.listenerFigures("listener").connectionsActive, ...active()]).toEqual([0, 0, 0]);
     await dataPlane.stop({ drainTimeoutMs: 0 });
   });
@@ -245,7 +249,7 @@ const why = whyNoKernel();
       const dataPlane = create({ ...options, mode: "nftables" });
       const { problems } = await dataPlane.apply(snapshot(1, [lb()]));
       expect(problems).toEqual([
-        { loadBalancerId: "lb", listenerId: "listener", reason: expect.stringContaining(reason) },
+        { loadBalancerId: "lb", listenerId: "listener", reason: expect.stringContaining(reason), isClosed: true },
       ]);
       expect(listenersInWorkers()).toBe(0);
       await dataPlane.stop({ drainTimeoutMs: 0 });

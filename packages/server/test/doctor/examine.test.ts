@@ -2,7 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 
 import { type Config, parseConfig } from "../../src/config/config.ts";
 import { examine } from "../../src/doctor/examine.ts";
-import type { DoctorFacts } from "../../src/doctor/facts.ts";
+import type { DirectReturnBackend, DirectReturnFacts, DoctorFacts } from "../../src/doctor/facts.ts";
 import type { Finding } from "../../src/doctor/finding.ts";
 
 /** A host that lacks nothing. */
@@ -12,7 +12,7 @@ const FIT: DoctorFacts = {
   openFiles: 1_048_576,
   capabilities: { netAdmin: true, netBindService: true },
   unprivilegedPortStart: 1024,
-  programs: { ip: "ip utility, iproute2-6.1.0", nft: "nftables v1.0.6", conntrack: true },
+  programs: { ip: "ip utility, iproute2-6.1.0", nft: "nftables v1.0.6", conntrack: true, arping: true },
   conntrack: { count: 10, max: 1_048_576 },
   sysctls: {
     "net.ipv4.ip_forward": "1",
@@ -24,6 +24,9 @@ const FIT: DoctorFacts = {
   },
   reversePathFilters: { all: 0, default: 1, lo: 1, eth0: 2 },
   networks: [{ interface: "eth0", cidr: "192.0.2.1/24" }],
+  links: {},
+  packetSocket: "",
+  directReturn: { backends: [{ address: "192.0.2.9", interface: "eth0", neighbour: "reachable" }], claimed: [] },
   wildcardSockets: [],
   store: { path: "/var/lib/fiberlb/fiberlb.db", folder: "/var/lib/fiberlb", isWritable: true, freeBytes: 2 ** 34 },
   keyFile: { path: "/var/lib/fiberlb/fiberlb.key", mode: 0o600 },
@@ -40,12 +43,20 @@ function findings(facts: Partial<DoctorFacts>, flags: Readonly<Record<string, un
   return new Map(sections.flatMap((section) => section.findings.map((finding) => [finding.check, finding] as const)));
 }
 
+const CLAIM = { vip: "203.0.113.1", interface: "eth0", by: "02:00:00:00:00:09" };
+const dsr = (part: Partial<DirectReturnBackend>, claimed: DirectReturnFacts["claimed"] | null = []) => ({
+  directReturn: { backends: [{ ...FIT.directReturn!.backends[0]!, ...part }], claimed: claimed ?? undefined },
+});
 const pool = (...cidrs: string[]) => ({ vipPools: [{ name: "public", cidrs }] });
+/** On the link of the fit host's interface. */
+const onLink = (...cidrs: string[]) => ({
+  vipPools: [{ name: "public", cidrs, announce: { kind: "l2", interface: "eth0" } }],
+});
 const sysctl = (name: string, value: string | undefined) => ({ sysctls: { ...FIT.sysctls, [name]: value } });
 
 it("finds nothing wrong with a host that has everything", () => {
   for (const { check, state } of findings({}).values()) {
-    expect({ check, state }).toEqual({ check, state: check === "GoBGP" ? "skipped" : "ok" });
+    expect({ check, state }).toEqual({ check, state: ["GoBGP", "VIPs by l2"].includes(check) ? "skipped" : "ok" });
   }
 });
 
@@ -53,7 +64,7 @@ it("names each check once, and says what to do about everything that is not ok",
   const bare: DoctorFacts = {
     ...FIT,
     capabilities: { netAdmin: false, netBindService: false },
-    programs: { ip: undefined, nft: undefined, conntrack: false },
+    programs: { ip: undefined, nft: undefined, conntrack: false, arping: false },
     sysctls: {},
     openFiles: 1024,
   };
@@ -66,6 +77,13 @@ it("names each check once, and says what to do about everything that is not ok",
 
 describe("what is found", () => {
   it.each<[string, Partial<DoctorFacts>, Readonly<Record<string, unknown>>, Finding["state"], RegExp]>([
+    ["DSR backends", { directReturn: undefined as never }, {}, "skipped", /no pool with forwarding DSR/],
+    ["DSR backends", dsr({ neighbour: "unreachable" }), {}, "warning", /nobody answers for 192.0.2.9 on the link/],
+    ["DSR backends", dsr({ neighbour: "absent" }), {}, "warning", /link address of 192.0.2.9 is not known/],
+    ["DSR backends", dsr({ neighbour: "stale" }), {}, "ok", /all have a link address/],
+    ["DSR links", dsr({ interface: undefined }), {}, "warning", /192.0.2.9: in no subnet of this host/],
+    ["DSR VIPs", dsr({}, null), {}, "skipped", /needs arping/],
+    ["DSR VIPs", dsr({}, [CLAIM]), {}, "warning", /02:00:00:00:00:09 answers for 203.0.113.1 on eth0/],
     ["API port", { ports: { api: "EADDRINUSE", admin: "free" } }, {}, "failed", /127.0.0.1:9080 is in use by another/],
     ["API port", { ports: { api: "EADDRINUSE", admin: "free" }, nodeRuns: true }, {}, "ok", /a node runs/],
     ["admin port", { ports: { api: "free", admin: "EADDRNOTAVAIL" } }, {}, "failed", /no address of this host/],
@@ -116,7 +134,46 @@ describe("what is found", () => {
     ["rp_filter", { reversePathFilters: { all: 0, default: 1, eth0: 1, lo: 1 } }, {}, "warning", /strict on eth0:/],
     ["rp_filter", { reversePathFilters: { all: 2, default: 1, eth0: 1 } }, {}, "ok", /loose/],
     ["rp_filter", { reversePathFilters: { all: 1, eth0: 0 } }, {}, "warning", /strict on eth0:/],
+    ["VIPs on the link", {}, onLink("192.0.2.128/25"), "ok", /no VIP pool/],
+    ["VIPs by l2", {}, pool("192.0.2.128/25"), "skipped", /no VIP pool has/],
+    ["interface eth0", { links: { eth0: "" } }, onLink("192.0.2.128/25"), "ok", /up/],
+    ["interface eth0", { links: { eth0: "interface eth0 is down" } }, onLink("192.0.2.128/25"), "failed", /is down/],
+    ["pool public on eth0", {}, onLink("192.0.2.128/25"), "ok", /in the interface's network/],
+    [
+      "pool public on eth0",
+      {},
+      onLink("192.0.2.128/25", "2001:db8::/64"),
+      "warning",
+      /^2001:db8::\/64 is in no network/,
+    ],
+    ["addresses on the link", {}, onLink("192.0.2.128/25"), "ok", /CAP_NET_ADMIN/],
+    [
+      "addresses on the link",
+      { capabilities: { netAdmin: false, netBindService: true } },
+      onLink("192.0.2.128/25"),
+      "failed",
+      /need CAP_NET_ADMIN/,
+    ],
+    ["net.ipv4.ip_nonlocal_bind", sysctl("net.ipv4.ip_nonlocal_bind", "1"), onLink("192.0.2.128/25"), "ok", /1/],
+    [
+      "net.ipv6.ip_nonlocal_bind",
+      sysctl("net.ipv6.ip_nonlocal_bind", "0"),
+      onLink("2001:db8::/64"),
+      "warning",
+      /sets it to 1/,
+    ],
+    ["gratuitous ARP", {}, onLink("192.0.2.128/25"), "ok", /packet socket/],
+    ["gratuitous ARP", { packetSocket: "needs CAP_NET_RAW" }, onLink("192.0.2.128/25"), "warning", /program arping/],
+    ["gratuitous ARP", { packetSocket: "needs CAP_NET_RAW" }, onLink("2001:db8::/64"), "warning", /grows old/],
     ["store", { store: undefined }, {}, "skipped", /in memory/],
+    ["store", { store: undefined, etcd: { endpoints: ["http://a:2379"] } }, {}, "ok", /^etcd at http:\/\/a:2379$/],
+    [
+      "store",
+      { store: undefined, etcd: { endpoints: [], problem: "Cannot reach etcd" } },
+      {},
+      "failed",
+      /Cannot reach/,
+    ],
     ["store", { store: { ...FIT.store!, isWritable: false } }, {}, "failed", /\/var\/lib\/fiberlb cannot be written/],
     ["store", { store: { ...FIT.store!, freeBytes: 2 ** 20 } }, {}, "warning", /1 MiB free/],
     ["key file", { keyFile: { path: "/k", mode: 0o640 } }, {}, "failed", /mode 0640/],

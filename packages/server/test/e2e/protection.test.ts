@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import { connect, type IncomingHttpHeaders } from "node:http2";
 
-import type { FiberlbClient } from "@fiberlb/api";
+import { type FiberlbClient, OperatingStatus } from "@fiberlb/api";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from "@jest/globals";
 
 import { freePort, type NamedServer, openClient, startNamedServer, whoServes } from "../data/tcp-peers.ts";
@@ -81,6 +81,14 @@ describe("outlier detection", () => {
       () => said("backend is ejected", lb.backendIds[0]),
     );
     expect(await visited(lb, 24)).toEqual(new Set(["b", "c"]));
+    const { statusReason } = await until(
+      "the status says so",
+      async () => (await client.backends.getBackend({ id: lb.backendIds[0]! })).backend!,
+      ({ operatingStatus }) => operatingStatus === OperatingStatus.DEGRADED,
+    );
+    expect(statusReason).toMatch(/^ejected by node .+ until 20.+Z: it fails real traffic$/);
+    const { pool } = await client.pools.getPool({ id: lb.poolId });
+    expect(pool!.statusReason).toContain("backend broken (127.0.0.1:");
     expect(await metric("fiberlb_backend_ejected", 'backend="broken"')).toBe(1);
     expect(await metric("fiberlb_backend_ejections_total", 'backend="broken"')).toBe(1);
   });

@@ -3,12 +3,14 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
-import { afterEach, beforeEach, expect, it } from "@jest/globals";
+import { afterEach, beforeEach, expect, it, jest } from "@jest/globals";
 
 import { controlSocketPath } from "../../src/control-socket.ts";
 import { askToTakeOver, type Takeover } from "../../src/takeover/successor.ts";
 import { startTestNode, type TestNode } from "./test-node.ts";
 import { until } from "./until.ts";
+
+jest.setTimeout(60_000);
 
 let folder: string;
 let path: string;

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import type { Certificate } from "@fiberlb/types";
+import type { Certificate, VipPool } from "@fiberlb/types";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 
 import { decodeTree, encodeTree } from "../../src/last-applied/format.ts";
@@ -20,13 +20,14 @@ let clock: FakeClock;
 let log: { readonly event: string; readonly reason?: string }[];
 let keepers: LastApplied[];
 let names: (readonly [string, string])[];
+let vipPools: VipPool[];
 let certificates: Map<string, Certificate>;
 
 beforeEach(() => {
   parent = mkdtempSync(join(tmpdir(), "fiberlb-keep-"));
   folder = join(parent, "last-applied");
   clock = new FakeClock();
-  [log, keepers, names, certificates] = [[], [], [], new Map()];
+  [log, keepers, names, vipPools, certificates] = [[], [], [], [], new Map()];
 });
 afterEach(async () => {
   for (const keeper of keepers) await keeper.stop();
@@ -40,7 +41,7 @@ function keep(): LastApplied {
     clock,
     log: createLog({ level: "debug", format: "json", write }),
   });
-  keeper.use({ node: () => ({ addresses: names }), certificate: (id) => certificates.get(id) });
+  keeper.use({ node: () => ({ addresses: names, vipPools }), certificate: (id) => certificates.get(id) });
   keepers.push(keeper);
   return keeper;
 }
@@ -121,6 +122,7 @@ describe("what was applied", () => {
     });
     certificates.set(certificate.id, certificate);
     names = [["db.test", "10.0.0.9"]];
+    vipPools = [entity("vipPool", { name: "edge", cidrs: ["192.0.2.0/24"] })];
     const [web, shop] = [tree("web", ["db.test"], certificate.id), tree("shop")];
     const keeper = keep();
     note(keeper, [web, shop]);
@@ -128,7 +130,7 @@ describe("what was applied", () => {
     const saved = (await keep().load())!;
     expect(new Set(saved.trees)).toEqual(new Set([web, shop]));
     expect(saved.certificates.get(certificate.id)).toMatchObject({ sealedPrivateKey: "1.k.sealed" });
-    expect(saved.node.addresses).toEqual(names);
+    expect(saved.node).toEqual({ addresses: names, vipPools });
     expect(saved.savedAtMs).toBeGreaterThan(0);
   });
 

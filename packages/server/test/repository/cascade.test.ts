@@ -1,7 +1,9 @@
-import { type Store, StoreError, type Txn } from "@fiberlb/store";
+import { put, remove, type Store, StoreError, type Txn } from "@fiberlb/store";
 import { DomainError } from "@fiberlb/types";
 import { describe, expect, test } from "@jest/globals";
 
+import { encodeJson } from "../../src/repository/codec.ts";
+import { nodeKey } from "../../src/repository/keys.ts";
 import { FakeClock } from "../fake-clock.ts";
 import { eventually, keysOf, type RepositoryHarness, startRepository, storeOn, TENANT } from "./harness.ts";
 
@@ -127,6 +129,28 @@ describe("a cascade", () => {
       await next.stop();
       expect(next.errors).toEqual([]);
     }
+  });
+
+  test("that dies with its node is finished by the elected one", async () => {
+    const clock = new FakeClock();
+    const store = storeOn(clock);
+    const alive = await startRepository({ store, clock });
+    const session = alive.repository.openNodeSession("alive");
+    const election = alive.repository.openElection("alive", session);
+    await eventually(store, () => Promise.resolve(election.isElected));
+    const id = await buildTree(alive, 25);
+    const record = encodeJson({ name: "dying", startedAt: "1970-01-01T00:00:00Z", appliedRevision: 0 });
+    await store.txn({ success: [put(nodeKey("dying"), record)] });
+    const dying = await startRepository({ store: dyingStore(store, 3), clock });
+    await expect(dying.repository.delete(deletion(id))).rejects.toThrow("the process died");
+    await dying.repository.stop();
+    expect((await keysOf(store)).some((key) => key.includes(id))).toBe(true);
+    // Its lease ends.
+    await store.txn({ success: [remove(nodeKey("dying"))] });
+    await eventually(store, async () => !(await keysOf(store)).some((key) => key.includes(id)));
+    election.stop();
+    await session.close();
+    await alive.stop();
   });
 
   test("is seen while it runs, and nothing can be made or changed below it", async () => {

@@ -104,6 +104,17 @@ describe("verdicts", () => {
   });
 });
 
+test("ejections are in the store for as long as they last", async () => {
+  session.publish(node(1));
+  session.recordEjection({ loadBalancerId: "lb", backendId: "b1", until: "2026-01-01T00:00:30.000Z" });
+  await settle();
+  expect(await healthKeys()).toEqual(["/lb/v1/health/lb/b1/ejected/lb-1"]);
+  session.recordEjection({ loadBalancerId: "lb", backendId: "b1" });
+  harness.clock.advance(100);
+  await settle();
+  expect(await healthKeys()).toEqual([]);
+});
+
 describe("other records of the node", () => {
   const record = async (key: string): Promise<unknown> => {
     const { kv } = await harness.store.get(key);

@@ -18,6 +18,8 @@ export interface WrkJob {
   readonly method?: string;
   /** A connection a request. */
   readonly newConnections?: boolean;
+  /** What stands before the command line, for example `ip netns exec NAME`. */
+  readonly prefix?: readonly string[];
 }
 
 /** What became of it. */
@@ -36,6 +38,7 @@ export async function runWrk({
   seconds,
   method = "GET",
   newConnections = false,
+  prefix = [],
 }: WrkJob): Promise<LoadReport> {
   const folder = mkdtempSync(join(tmpdir(), "fiberlb-wrk-"));
   try {
@@ -44,7 +47,7 @@ export async function runWrk({
     // An answer that is late on a busy machine is no failure.
     const options = ["-t1", `-c${connections}`, `-d${seconds}s`, "--timeout", "30s", "-s", script];
     if (newConnections) options.push("-H", "Connection: close");
-    const { code, stdout, stderr } = await new Program(["wrk", ...options, url]).ended;
+    const { code, stdout, stderr } = await new Program([...prefix, "wrk", ...options, url]).ended;
     if (code !== 0) throw new Error(`wrk failed: ${[...stderr, ...stdout].join("\n")}`);
     return reportOf(stdout.join("\n"));
   } finally {

@@ -11,8 +11,10 @@ import type { GuardOrders, ToGuard } from "./messages.ts";
 
 /** How {@link GuardDuty} works. */
 export interface GuardDutyOptions {
-  /** Reaches the daemon; called once, when it has come to that. */
+  /** Reaches the daemon, and touches nothing of it until it is told to announce. */
   readonly createSpeaker: (orders: GuardOrders) => Speaker;
+  /** Called once, when it could act at once, or is as ready as it can be. */
+  readonly onReady: () => void;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -43,7 +45,7 @@ export class GuardDuty {
   }
 
   hear(message: ToGuard): void {
-    if (message.kind === "orders") this.#orders = message;
+    if (message.kind === "orders") this.#take(message);
     else if (message.kind === "routes") this.#routes = message.routes;
     else this.#isReleased = true;
   }
@@ -68,6 +70,23 @@ export class GuardDuty {
     await this.#working;
     this.#wait?.();
     await this.#finish();
+  }
+
+  /**
+   * Reaches the daemon once beforehand, so that all code for it is loaded and has run, and a mistake in the orders shows. What
+   * it found then would be stale when it has come to acting.
+   */
+  #take(orders: GuardOrders): void {
+    const isFirst = this.#orders === undefined;
+    this.#orders = orders;
+    if (!isFirst) return;
+    const rehearsal = this.#options.createSpeaker(orders);
+    const end = rehearsal.onStatus(({ daemon }) => {
+      if (daemon.state !== "ready" && daemon.reason === "") return;
+      end();
+      void rehearsal.close();
+      this.#options.onReady();
+    });
   }
 
   async #withdraw({ orphanTimeoutMs, socketPath }: GuardOrders): Promise<void> {

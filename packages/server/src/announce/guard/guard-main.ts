@@ -3,6 +3,7 @@
  * withdraws it when that ends without a goodbye.
  */
 import type { Server } from "node:net";
+import { setPriority } from "node:os";
 import { createInterface } from "node:readline";
 
 import { createSpeaker } from "@fiberlb/bgp-speaker";
@@ -12,6 +13,9 @@ import { createLog } from "../../log.ts";
 import { GuardDuty } from "./duty.ts";
 import type { GuardOrders, ToGuard } from "./messages.ts";
 import { openGuardSocket } from "./relief.ts";
+
+/** Of nice(2): -20 to 19. */
+const PREFERRED = -10;
 
 process.title = "fiberlb-guard";
 // A service manager tells all processes of a service to end; this one ends after the one that it watches.
@@ -23,9 +27,17 @@ const log = createLog({
   // Whoever read it may be gone as well.
   write: (line) => void process.stderr.write(`${line}\n`, () => undefined),
 });
-process.stderr.on("error", () => undefined);
+for (const stream of [process.stderr, process.stdout]) stream.on("error", () => undefined);
+
+try {
+  // It sleeps until it counts, and then every moment does. Only root may have itself preferred.
+  setPriority(PREFERRED);
+} catch {
+  // Then it is one among others.
+}
 
 const duty = new GuardDuty({
+  onReady: () => void process.stdout.write("ready\n"),
   clock: systemClock,
   log,
   createSpeaker: ({ gobgp, tls }) =>

@@ -18,12 +18,26 @@ export interface GuardProcessOptions {
 }
 
 const RESTART_MS = 1000;
+const READY_MS = 5000;
 /** A guard that does not end after its goodbye is no reason to stay. */
 const GOODBYE_MS = 1000;
 
-/** A guard in a process and a session of its own, which nothing joins to this one but a pipe. */
-export function createGuardProcess(options: GuardProcessOptions): RouteGuard {
-  return new GuardProcess(options);
+/**
+ * Starts a guard in a process and a session of its own, which nothing joins to this one but a pipe. Resolves when it could
+ * act, so that nothing is announced before; or when it takes too long for that, since a guard that cannot be started is no
+ * reason to announce nothing.
+ */
+export async function startGuardProcess(options: GuardProcessOptions): Promise<RouteGuard> {
+  const { clock, log } = options;
+  const guard = new GuardProcess(options);
+  const late = Promise.withResolvers<void>();
+  const cancel = clock.after(READY_MS, () => {
+    log.warn("the guard is not ready; VIPs are announced without it so far", { waitedMs: READY_MS });
+    late.resolve();
+  });
+  await Promise.race([guard.ready, late.promise]);
+  cancel();
+  return guard;
 }
 
 class GuardProcess implements RouteGuard {
@@ -31,11 +45,17 @@ class GuardProcess implements RouteGuard {
   #child: ChildProcess | undefined;
   #routes: readonly GuardedRoute[] = [];
   #cancelRestart: Cancel | undefined;
+  readonly #ready = Promise.withResolvers<void>();
   #isReleased = false;
 
   constructor(options: GuardProcessOptions) {
     this.#options = options;
     this.#start();
+  }
+
+  /** Resolves when a guard could act for the first time. */
+  get ready(): Promise<void> {
+    return this.#ready.promise;
   }
 
   hold(routes: readonly GuardedRoute[]): void {
@@ -62,8 +82,10 @@ class GuardProcess implements RouteGuard {
     this.#child = child;
     // It must not keep this process alive, which may end in any way.
     child.unref();
-    (child.stdin as unknown as { unref?: () => void } | null)?.unref?.();
+    for (const stream of [child.stdin, child.stdout]) (stream as unknown as { unref?: () => void } | null)?.unref?.();
     child.stdin?.on("error", () => undefined);
+    // It says one thing only.
+    child.stdout?.once("data", () => this.#ready.resolve());
     child.once("error", (error) => this.#lose(error.message));
     child.once("exit", (code, signal) => this.#lose(signal ?? `exit code ${code}`));
     this.#say({ kind: "orders", ...orders });
@@ -95,7 +117,7 @@ function startRealGuard(): ChildProcess {
   return spawn(process.execPath, [...flags, fileURLToPath(entry)], {
     // A session of its own: what is sent to this process's group is not for the guard.
     detached: true,
-    stdio: ["pipe", "ignore", "inherit"],
+    stdio: ["pipe", "pipe", "inherit"],
     cwd: "/",
     env: {},
   });

@@ -8,12 +8,14 @@ import {
   type Pool,
 } from "@fiberlb/types";
 
-import type { NodeVerdict } from "../../repository/node-records.ts";
+import type { NodeEjection, NodeFinding, NodeVerdict } from "../../repository/node-records.ts";
 import type { Judged } from "./provisioning.ts";
 
 /** A backend's health beside its operating status. */
 export interface JudgedBackend extends Judged<OperatingStatus> {
   readonly health: BackendHealth;
+  /** Whether a node leaves it out, because it fails that node's traffic. */
+  readonly isEjected: boolean;
 }
 
 /** What a backend is judged by. */
@@ -21,15 +23,34 @@ export interface BackendInput {
   readonly backend: Backend;
   /** Whether the pool has a health check that is on. */
   readonly monitored: boolean;
-  /** One of each node that probes it. */
-  readonly verdicts: readonly NodeVerdict[];
+  /** What nodes found out: a verdict of each that probes it, an ejection of each that leaves it out. */
+  readonly findings: readonly NodeFinding[];
+}
+
+/** Whether a backend gets traffic: by what is configured and what probes say, and by how it did with real traffic. */
+export function backendStatus({ findings, ...input }: BackendInput): JudgedBackend {
+  const ejections = findings.filter((finding) => "ejectedUntil" in finding);
+  const verdicts = findings.filter((finding) => "health" in finding);
+  const judged = healthStatus({ ...input, verdicts });
+  if (ejections.length === 0 || !serves(judged)) return { ...judged, isEjected: false };
+  const reasons = [ejectionReason(ejections), judged.reason].filter((reason) => reason !== "");
+  return { ...judged, status: "DEGRADED", reason: reasons.join("; "), isEjected: true };
+}
+
+function ejectionReason(ejections: readonly NodeEjection[]): string {
+  const until = ejections.map(({ ejectedUntil }) => ejectedUntil).toSorted((a, b) => (a < b ? 1 : -1))[0];
+  return `ejected by ${nodesOf(ejections)} until ${until}: it fails real traffic`;
 }
 
 /**
- * Whether a backend gets traffic. What the operator wants comes before what probes say. A backend that nobody has probed
- * so far is UNKNOWN and counts as one that is not monitored: it gets traffic while nothing better is there.
+ * What probes say, and before that what the operator wants. A backend that nobody has probed so far is UNKNOWN and counts as one
+ * that is not monitored: it gets traffic while nothing better is there.
  */
-export function backendStatus({ backend, monitored, verdicts }: BackendInput): JudgedBackend {
+function healthStatus({
+  backend,
+  monitored,
+  verdicts,
+}: Omit<BackendInput, "findings"> & { readonly verdicts: readonly NodeVerdict[] }): Omit<JudgedBackend, "isEjected"> {
   if (!backend.adminStateUp) return { status: "OFFLINE", health: "OFFLINE", reason: "administratively down" };
   if (backend.drainingSince !== undefined) {
     return {
@@ -51,8 +72,8 @@ export function backendStatus({ backend, monitored, verdicts }: BackendInput): J
 }
 
 /** Each node judges for its own forwarding, so they may differ. */
-const nodesOf = (verdicts: readonly NodeVerdict[]): string =>
-  `node${verdicts.length > 1 ? "s" : ""} ${verdicts
+const nodesOf = (findings: readonly NodeFinding[]): string =>
+  `node${findings.length > 1 ? "s" : ""} ${findings
     .map(({ node }) => node)
     .toSorted()
     .join(", ")}`;
@@ -78,12 +99,28 @@ export function poolStatus(
   if (!pool.adminStateUp) return ADMIN_DOWN;
   const parts = backends.map(({ backend, status, reason }) => ({ status, reason, name: backendName(backend) }));
   if (parts.length === 0) return { status: "ERROR", reason: "has no backend" };
+  const panic = panicReason(pool, backends);
   if (!parts.some(serves))
-    return { status: worstOf(parts), reason: `no backend left: ${parts.slice(0, 3).map(because).join("; ")}` };
+    return { status: worstOf(parts), reason: `${panic}no backend left: ${parts.slice(0, 3).map(because).join("; ")}` };
   const bad = parts.find(({ status }) => status === "ERROR" || status === "DEGRADED");
-  if (bad !== undefined) return { status: "DEGRADED", reason: because(bad) };
+  if (bad !== undefined) return { status: "DEGRADED", reason: `${panic}${because(bad)}` };
   if (parts.some(({ status }) => status === "ONLINE")) return { status: "ONLINE", reason: "" };
   return { status: "NO_MONITOR", reason: parts.find(serves)?.reason ?? "" };
+}
+
+/** That health checks are not believed any more, as a data plane does that sees the same; see `data/rotation.ts`. */
+function panicReason(
+  { panicThresholdPercent }: Pool,
+  all: readonly (JudgedBackend & { readonly backend: Backend })[],
+): string {
+  const inService = all.filter(({ status }) => status !== "OFFLINE" && status !== "DRAINING");
+  const primaries = inService.filter(({ backend }) => !backend.backup);
+  const isUsable = (one: JudgedBackend): boolean => serves(one) && !one.isEjected;
+  const usable = primaries.filter(isUsable).length;
+  if (usable * 100 >= panicThresholdPercent * primaries.length) return "";
+  if (usable === 0 && inService.some((one) => one.backend.backup && isUsable(one))) return "";
+  const share = `${usable} of ${primaries.length} backends are usable, fewer than panic_threshold_percent ${panicThresholdPercent}`;
+  return `panic: ${share}, so all get traffic; `;
 }
 
 /** When nothing serves: whether that is a failure or somebody's will. */

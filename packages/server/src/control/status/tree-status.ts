@@ -29,12 +29,12 @@ export interface Surroundings {
 }
 
 /** Rolls everything up, from backends to the load balancer. Pure. */
-export function treeStatus({ tree, verdicts }: ObservedTree, { nodes, nowMs }: Surroundings): TreeStatus {
+export function treeStatus({ tree, findings }: ObservedTree, { nodes, nowMs }: Surroundings): TreeStatus {
   const provision = provisioningInput(tree, { nodes, nowMs });
   const provisioned = (id: string) => provisioning(provision, tree.createRevisions.get(id) ?? 0);
   const combine = (id: string, operating: Judged<OperatingStatus>): ResourceStatus =>
     partStatus(provisioned(id), operating);
-  const backends = judgeBackends(tree, verdicts);
+  const backends = judgeBackends(tree, findings);
   const pools = new Map(
     tree.pools.map((pool) => [pool.id, partOf("pool", pool, poolStatus(pool, ofPool(tree, backends, pool)))]),
   );
@@ -88,7 +88,7 @@ export const partStatus = (
 
 function judgeBackends(
   { backends, healthChecks }: LoadBalancerTree,
-  verdicts: ObservedTree["verdicts"],
+  findings: ObservedTree["findings"],
 ): Map<string, JudgedBackend> {
   const monitored = new Set(
     healthChecks.filter(({ adminStateUp }) => adminStateUp).map(({ poolId }) => poolId as string),
@@ -96,7 +96,7 @@ function judgeBackends(
   return new Map(
     backends.map((backend) => [
       backend.id,
-      backendStatus({ backend, monitored: monitored.has(backend.poolId), verdicts: verdicts.get(backend.id) ?? [] }),
+      backendStatus({ backend, monitored: monitored.has(backend.poolId), findings: findings.get(backend.id) ?? [] }),
     ]),
   );
 }

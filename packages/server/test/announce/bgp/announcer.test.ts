@@ -3,10 +3,10 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 
 import type { VipAbility } from "../../../src/announce/ability.ts";
 import { BgpAnnouncer, type PeerView } from "../../../src/announce/bgp/announcer.ts";
-import type { RouteGuard } from "../../../src/announce/guard/route-guard.ts";
 import { NextHops } from "../../../src/announce/bgp/next-hop.ts";
 import { settingsOf } from "../../../src/announce/bgp/route-set.ts";
 import type { PeerAbility } from "../../../src/announce/decide.ts";
+import type { RouteGuard } from "../../../src/announce/guard/route-guard.ts";
 import { type BgpConfig, bgpSchema } from "../../../src/config/bgp-schema.ts";
 import { silentLog } from "../../../src/log.ts";
 import { FakeClock } from "../../fake-clock.ts";

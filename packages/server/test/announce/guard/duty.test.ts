@@ -27,16 +27,23 @@ let speaker: FakeSpeaker;
 let speakers: number;
 let duty: GuardDuty;
 let isOver: boolean;
+let readies: number;
+/** Why the daemon cannot be reached. */
+let failure: string | undefined;
 
 beforeEach(() => {
   clock = new FakeClock();
   speaker = new FakeSpeaker();
-  [speakers, isOver] = [0, false];
+  failure = undefined;
+  [speakers, readies, isOver] = [0, 0, false];
   duty = new GuardDuty({
     clock,
     log: silentLog,
+    onReady: () => void readies++,
     createSpeaker: () => {
       speakers++;
+      speaker = new FakeSpeaker();
+      if (failure !== undefined) speaker.fail(failure);
       return speaker;
     },
   });
@@ -58,14 +65,23 @@ async function orphan(): Promise<void> {
 describe("a guard", () => {
   test("does nothing as long as the other process lives", () => {
     watch([USER, KERNEL]);
-    expect([speakers, isOver]).toEqual([0, false]);
+    expect([speaker.sets, isOver]).toEqual([[], false]);
+  });
+
+  test("is ready when it has the daemon, or why it can't", () => {
+    watch([USER]);
+    expect(readies).toBe(0);
+    speaker.change({ daemon: { state: "connecting", reason: "" } });
+    expect(readies).toBe(0);
+    speaker.fail("gone");
+    expect([readies, speaker.isClosed]).toEqual([1, true]);
   });
 
   test("goes without a deed after a goodbye", async () => {
     watch([USER]);
     duty.hear({ kind: "goodbye" });
     await orphan();
-    expect([speakers, isOver]).toEqual([0, true]);
+    expect([speaker.sets, isOver]).toEqual([[], true]);
   });
 
   test.each<[string, () => void]>([
@@ -74,14 +90,14 @@ describe("a guard", () => {
   ])("goes when there were no %s", async (_, before) => {
     before();
     await orphan();
-    expect([speakers, isOver]).toEqual([0, true]);
+    expect([speaker.sets, isOver]).toEqual([[], true]);
   });
 
   test("withdraws all at once that leads to the dead process", async () => {
     watch([KERNEL]);
     watch([USER]);
     await orphan();
-    expect(speaker.sets).toEqual([[]]);
+    expect([speakers, speaker.sets]).toEqual([2, [[]]]);
     expect([speaker.isClosed, isOver]).toEqual([true, true]);
   });
 
@@ -112,7 +128,7 @@ describe("a guard", () => {
     watch([USER]);
     await duty.relieve();
     await orphan();
-    expect([speakers, isOver]).toEqual([0, true]);
+    expect([speaker.sets, isOver]).toEqual([[], true]);
   });
 
   test("that nobody could make leave keeps nothing", async () => {
@@ -122,8 +138,8 @@ describe("a guard", () => {
   });
 
   test("tries again while the daemon is away, and gives up", async () => {
-    speaker.fail("gone");
     watch([USER]);
+    failure = "gone";
     await orphan();
     clock.advance(250);
     await settled();

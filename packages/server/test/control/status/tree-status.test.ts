@@ -30,6 +30,8 @@ interface Given {
   readonly monitored?: boolean;
   /** By index of the backend: the verdict of each node. */
   readonly verdicts?: readonly (readonly [backend: number, health: "ONLINE" | "OFFLINE", node?: string])[];
+  /** By index of the backend: a node that leaves it out. */
+  readonly ejections?: readonly (readonly [backend: number, node: string, until: string])[];
   readonly nodes?: readonly Partial<Node>[];
   readonly unitRevision?: number;
   readonly changedAgoMs?: number;
@@ -80,7 +82,16 @@ function judge(given: Given): TreeStatus {
   const verdicts = (given.verdicts ?? []).map(([index, health, node = "lb-1"]) =>
     verdict(BACKEND(index), health, node),
   );
-  return treeStatus({ tree, verdicts: Map.groupBy(verdicts, ({ backendId }) => backendId) }, { nodes, nowMs: NOW_MS });
+  const ejections = (given.ejections ?? []).map(([index, node, ejectedUntil]) => ({
+    node,
+    loadBalancerId: LB,
+    backendId: BACKEND(index),
+    ejectedUntil,
+  }));
+  return treeStatus(
+    { tree, findings: Map.groupBy([...verdicts, ...ejections], ({ backendId }) => backendId) },
+    { nodes, nowMs: NOW_MS },
+  );
 }
 
 const NODE: Node = {
@@ -261,6 +272,82 @@ describe("operating status rolls up", () => {
   ])("a backend %j is %s", (input, status, reason) => {
     const judged = judge({ backends: [input] }).backends.get(BACKEND(0));
     expect(judged).toMatchObject({ status, statusReason: expect.stringContaining(reason) });
+  });
+
+  describe("passive health and panic are told with their reason", () => {
+    const UNTIL = "2026-01-01T00:00:30.000Z";
+    const backendOf = (given: Given, index = 0) => judge(given).backends.get(BACKEND(index));
+    const poolOf = (given: Given) => judge(given).pools.get(POOL);
+    const two: Given = { backends: [{}, {}], monitored: false };
+
+    test("an ejected backend is DEGRADED, and its pool says so", () => {
+      const given: Given = { ...two, ejections: [[0, "lb-1", UNTIL]] };
+      const reason = `ejected by node lb-1 until ${UNTIL}: it fails real traffic`;
+      expect(backendOf(given)).toMatchObject({
+        status: "NO_MONITOR",
+        operatingStatus: "DEGRADED",
+        statusReason: reason,
+      });
+      expect(poolOf(given)).toMatchObject({
+        operatingStatus: "DEGRADED",
+        statusReason: `backend b0 (10.0.0.1:1): ${reason}`,
+      });
+    });
+
+    test("of several nodes the last return is told; what probes of others say too", () => {
+      const later = "2026-01-01T00:01:00.000Z";
+      const given: Given = {
+        backends: [{}],
+        verdicts: [
+          [0, "ONLINE", "lb-1"],
+          [0, "OFFLINE", "lb-3"],
+        ],
+        ejections: [
+          [0, "lb-1", UNTIL],
+          [0, "lb-2", later],
+        ],
+      };
+      const ejected = `ejected by nodes lb-1, lb-2 until ${later}: it fails real traffic`;
+      expect(backendOf(given)?.statusReason).toBe(`${ejected}; down for node lb-3: connection refused`);
+    });
+
+    test("what gets no traffic anyhow is not told as ejected", () => {
+      const given: Given = { backends: [{}], verdicts: [[0, "OFFLINE"]], ejections: [[0, "lb-1", UNTIL]] };
+      expect(backendOf(given)).toMatchObject({ operatingStatus: "ERROR", statusReason: "connection refused" });
+    });
+
+    const four = [{}, {}, {}, {}];
+    const down = (...indexes: number[]): NonNullable<Given["verdicts"]> =>
+      four.map((_, index) => [index, indexes.includes(index) ? "OFFLINE" : "ONLINE"]);
+    const panicking = (percent: number) => ({ panicThresholdPercent: percent });
+
+    test.each<[string, Given, string]>([
+      ["too few are usable", { verdicts: down(0, 1, 2) }, "1 of 4 backends are usable, fewer than"],
+      ["none is", { verdicts: down(0, 1, 2, 3) }, "0 of 4 backends are usable, fewer than"],
+      [
+        "too few are left by ejections",
+        { verdicts: down(0, 1), ejections: [[2, "lb-1", UNTIL]] },
+        "1 of 4 backends are usable, fewer than",
+      ],
+    ])("panic: %s", (_what, given, share) => {
+      const reason = poolOf({ backends: four, pool: panicking(50), ...given })?.statusReason;
+      expect(reason).toMatch(`panic: ${share} panic_threshold_percent 50, so all get traffic; `);
+    });
+
+    test.each<[string, Given]>([
+      ["enough are usable", { verdicts: down(0, 1), pool: panicking(50) }],
+      ["it is off", { verdicts: down(0, 1, 2, 3) }],
+      [
+        "a backup serves",
+        {
+          backends: [{}, {}, {}, { backup: true }],
+          verdicts: down(0, 1, 2),
+          pool: panicking(50),
+        },
+      ],
+    ])("no panic: %s", (_what, given) => {
+      expect(poolOf({ backends: four, ...given })?.statusReason).not.toContain("panic");
+    });
   });
 
   test("a listener that a node cannot serve is ERROR, its load balancer too while it is the only one", () => {

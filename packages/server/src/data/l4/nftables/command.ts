@@ -9,7 +9,7 @@ export interface CommandResult {
 
 /** A command and what is written to its standard input. */
 export interface Command {
-  readonly name: "nft" | "conntrack" | "ip";
+  readonly name: "nft" | "conntrack" | "ip" | "arping";
   readonly args: readonly string[];
   readonly input?: string;
   /** Takes standard output as it comes, for what may be long; the result's `stdout` is empty then. */

@@ -62,7 +62,8 @@ function linkOf(address: string, links: readonly Link[]): Link | undefined {
     .toSorted((a, b) => b.prefixLength - a.prefixLength)[0];
 }
 
-function isOnLink(address: IpAddress, { address: own, prefixLength }: Link): boolean {
+/** Whether an address is of the subnet of a link. */
+export function isOnLink(address: IpAddress, { address: own, prefixLength }: Link): boolean {
   const family = ipFamily(address);
   if (ipFamily(own as IpAddress) !== family) return false;
   const rest = BigInt(familyBits(family) - prefixLength);

@@ -4,10 +4,13 @@ import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
 import type { Link } from "./dsr-eligibility.ts";
 import type { HostFacts } from "./eligibility.ts";
 
-/** What is so on this host now. */
-export function readHost(): HostFacts {
+/**
+ * What is so on this host now.
+ * @param isOurs VIPs that are on an interface because they are ours at the moment: no addresses of the host
+ */
+export function readHost(isOurs: (address: string) => boolean = () => false): HostFacts {
   const all = Object.entries(networkInterfaces()).flatMap(([device, list]) =>
-    (list ?? []).map((info) => ({ device, ...info })),
+    (list ?? []).filter(({ address }) => !isOurs(address)).map((info) => ({ device, ...info })),
   );
   return {
     addresses: new Map(all.map(({ address, device }) => [address, device])),

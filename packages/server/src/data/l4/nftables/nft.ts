@@ -25,7 +25,7 @@ export class NftError extends Error {
 /** An element of a listing: its key, as `endpointKey` and its like write it, what it leads to, what it has counted. */
 export interface ListedElement {
   readonly key: string;
-  /** Of verdict maps: `accept`, `goto chain`; empty for sets. */
+  /** Of verdict maps: `accept`, `goto chain`; of other maps the value; empty for sets. */
   readonly data: string;
   readonly packets: number;
   readonly bytes: number;
@@ -147,7 +147,7 @@ interface SetListing {
 }
 
 type RawKey = string | number | { readonly concat: readonly (string | number)[] };
-type RawVerdict = { readonly goto: { readonly target: string } } | { readonly accept: null };
+type RawVerdict = string | { readonly goto: { readonly target: string } } | { readonly accept: null };
 type RawElement =
   | RawKey
   | readonly [RawKey, RawVerdict]
@@ -158,14 +158,18 @@ type RawElement =
 function readElement(raw: RawElement): ListedElement {
   if (Array.isArray(raw)) {
     const [key, verdict] = raw as readonly [RawKey, RawVerdict];
-    const data = "goto" in verdict ? `goto ${verdict.goto.target}` : "accept";
-    return { key: readKey(key), data, packets: 0, bytes: 0 };
+    return { key: readKey(key), data: readVerdict(verdict), packets: 0, bytes: 0 };
   }
   if (typeof raw === "object" && "elem" in raw) {
     const { val, counter } = raw.elem;
     return { key: readKey(val), data: "", packets: counter?.packets ?? 0, bytes: counter?.bytes ?? 0 };
   }
   return { key: readKey(raw as RawKey), data: "", packets: 0, bytes: 0 };
+}
+
+function readVerdict(verdict: RawVerdict): string {
+  if (typeof verdict === "string") return verdict;
+  return "goto" in verdict ? `goto ${verdict.goto.target}` : "accept";
 }
 
 /** A host without /etc/protocols lists numbers. */

@@ -67,6 +67,7 @@ describe("a listener with direct server return", () => {
         loadBalancerId: "lb",
         listenerId: "listener",
         reason: expect.stringContaining(`Cannot forward listener lb/tcp: ${reason}`),
+        isClosed: true,
       },
     ]);
   });

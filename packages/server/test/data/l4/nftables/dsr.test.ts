@@ -1,3 +1,5 @@
+import { spawnSync } from "node:child_process";
+
 import { buildTable, FlowHash, tableFromSlots } from "@fiberlb/maglev";
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
 
@@ -5,6 +7,7 @@ import { TableDriver } from "../../../../src/data/l4/nftables/driver.ts";
 import type { Fragment } from "../../../../src/data/l4/nftables/fragment.ts";
 import { NETDEV_PLAN, type NetdevBaseOptions } from "../../../../src/data/l4/nftables/netdev-hooks.ts";
 import { dsrFragment } from "../../../../src/data/l4/nftables/netdev-ruleset.ts";
+import { probeDirectReturn } from "../../../../src/doctor/direct-return-probe.ts";
 import type { BackendUnit, ListenerUnit, MaglevTableUnit, PoolUnit } from "../../../../src/snapshot/snapshot.ts";
 import { backendUnit, listenerUnit, poolUnit, unit } from "../../units.ts";
 import type { FlowResult } from "./agent-protocol.ts";
@@ -18,6 +21,7 @@ const PORT = 80;
 const FLOWS = Number(process.env["FIBERLB_FLOWS"] ?? 500);
 const MIB = 1_048_576;
 const why = whyNoKernel();
+const hasArping = spawnSync("arping", ["-V"]).error === undefined;
 
 (why ? describe.skip : describe)(`direct server return${why ? ` (skipped: ${why})` : ""}`, () => {
   let bed: DsrTestbed;
@@ -211,6 +215,38 @@ const why = whyNoKernel();
     expect(errors(await open())).toEqual(["ECONNREFUSED"]);
     const refused = await drivers[0]!.elements("set", "refused.acl4");
     expect(refused.map(({ packets }) => packets)).toEqual([1]);
+  });
+
+  describe("fiberlb doctor", () => {
+    const networks = [
+      { interface: DSR_DEVICE, cidr: "10.2.0.2/24" },
+      { interface: DSR_DEVICE, cidr: "fd02::2/64" },
+    ];
+
+    test("sees backends on their link, and nobody who answers ARP for a VIP", async () => {
+      await load({});
+      await open({ count: 30 });
+      const seen = await probeDirectReturn(networks, bed.balancers[0].run);
+      const backends = DSR_V4.backends.map((address) => ({ address, interface: DSR_DEVICE }));
+      expect(seen).toMatchObject({ backends, ...(hasArping && { claimed: [] }) });
+      expect(seen!.backends.every(({ neighbour }) => ["reachable", "stale"].includes(neighbour))).toBe(true);
+    });
+
+    (hasArping ? describe : describe.skip)("with arping", () => {
+      test("sees a backend that answers ARP for a VIP", async () => {
+        await load({});
+        const careless = bed.backends[1]!;
+        careless.exec("sysctl", "-qw", "net.ipv4.conf.all.arp_ignore=0");
+        const seen = await probeDirectReturn(networks, bed.balancers[0].run);
+        careless.exec("sysctl", "-qw", "net.ipv4.conf.all.arp_ignore=1");
+        const by = careless.exec("cat", `/sys/class/net/${DSR_DEVICE}/address`).trim();
+        expect(seen?.claimed).toEqual([{ vip: DSR_V4.vip, interface: DSR_DEVICE, by }]);
+      });
+    });
+
+    test("sees nothing where there is no such table", async () => {
+      expect(await probeDirectReturn(networks, bed.balancers[1].run)).toBeUndefined();
+    });
   });
 
   test.each(["IP_HASH", "ROUND_ROBIN"] as const)("%s: a client stays with its backend", async (algorithm) => {

@@ -102,7 +102,12 @@ describe("assign", () => {
     const held = assign(unitOf({}), context({ mode: "nftables", unavailable: "nft is not installed" }));
     expect(held.inUserSpace.listeners).toEqual([]);
     expect(held.problems).toEqual([
-      { loadBalancerId: "lb", listenerId: "listener", reason: "Cannot forward listener lb/tcp: nft is not installed" },
+      {
+        loadBalancerId: "lb",
+        listenerId: "listener",
+        reason: "Cannot forward listener lb/tcp: nft is not installed",
+        isClosed: true,
+      },
     ]);
     const random = assign(unitOf({ pool: { algorithm: "RANDOM" } }), context({ mode: "nftables" }));
     expect([random.inUserSpace.listeners.length, random.problems]).toEqual([1, []]);

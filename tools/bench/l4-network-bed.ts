@@ -5,34 +5,40 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-const RUNNER = join(import.meta.dirname, "l4-kernel-runner.ts");
+const RUNNER = join(import.meta.dirname, "l4-network-runner.ts");
 /** Whom the balancer sees as the client. */
 export const CLIENT = "10.1.0.2";
 const VIP = "203.0.113.1";
 const BACKEND = "10.2.0.2";
-const BACKEND_PORT = 8080;
+/** Of listener and backend, which direct server return wants to be the same. */
 const PORT = 80;
+const STREAM_PORT = 5201;
+const DATAGRAM_BYTES = 64;
 
 /** One way from the client to the backend. */
 export interface Path {
   readonly name: string;
   /** Where the client connects to. */
-  readonly url: string;
+  readonly host: string;
   /** What carries it: a command line in the balancer's namespace; absent: routing alone. */
   readonly command?: readonly string[];
+  readonly carriesDatagrams: boolean;
 }
 
-/** What wrk measured. */
+/** What one path carried. NaN: that load it does not carry. */
 export interface Measured {
   readonly requestsPerS: number;
   readonly p99Ms: number;
+  readonly connectionsPerS: number;
+  readonly gbitPerS: number;
+  readonly packetsPerS: number;
 }
 
 /** A namespace of the bed. */
 export type Place = "client" | "balancer" | "backend";
 
 /** Client – balancer – backend, each a network namespace of its own, over veth. */
-export class KernelBed {
+export class NetworkBed {
   readonly #folder = mkdtempSync(join(tmpdir(), "fiberlb-bench-"));
   readonly #started: ChildProcess[] = [];
 
@@ -43,43 +49,63 @@ export class KernelBed {
     }
     this.#cable("client", "10.1.0");
     this.#cable("backend", "10.2.0");
-    ip("-n", nameOf("balancer"), "addr", "add", `${VIP}/32`, "dev", "lo");
-    inside("balancer", "sysctl", "-qw", "net.ipv4.ip_forward=1");
+    for (const place of ["balancer", "backend"] as const)
+      ip("-n", nameOf(place), "addr", "add", `${VIP}/32`, "dev", "lo");
+    inside("backend", "sysctl", "-qw", "net.ipv4.conf.all.arp_ignore=1", "net.ipv4.conf.all.arp_announce=2");
+    // Answers of direct server return come from an address that the router, here, has too.
+    const own = ["net.ipv4.conf.backend.accept_local=1", "net.ipv4.conf.all.rp_filter=0"];
+    inside("balancer", "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.conf.backend.rp_filter=0", ...own);
   }
 
   /** All ways, the one through HAProxy first. */
   paths(): readonly Path[] {
-    const url = `http://${VIP}:${PORT}/`;
     const node = [process.execPath, "--conditions=@fiberlb/source", "--no-warnings"];
-    const endpoints = [VIP, String(PORT), BACKEND, String(BACKEND_PORT)];
-    const runner = (mode: string): readonly string[] => [...node, RUNNER, mode, ...endpoints];
+    const runner = (mode: string): readonly string[] => [
+      ...node,
+      RUNNER,
+      mode,
+      VIP,
+      BACKEND,
+      `${PORT}`,
+      `${STREAM_PORT}`,
+    ];
     const haproxy = this.#file("haproxy.cfg", HAPROXY_CONFIG);
+    const through = { host: VIP, carriesDatagrams: true };
     return [
-      { name: "HAProxy, mode tcp", url, command: ["haproxy", "-f", haproxy] },
-      { name: "FiberLB, user space", url, command: runner("userspace") },
-      { name: "FiberLB, nftables", url, command: runner("nftables") },
-      { name: "no balancer, routed", url: `http://${BACKEND}:${BACKEND_PORT}/` },
+      { ...through, name: "HAProxy, mode tcp", command: ["haproxy", "-f", haproxy], carriesDatagrams: false },
+      { ...through, name: "FiberLB, user space", command: runner("userspace") },
+      { ...through, name: "FiberLB, nftables", command: runner("nftables") },
+      { ...through, name: "FiberLB, direct server return", command: runner("dsr") },
+      { ...through, name: "no balancer, routed", host: BACKEND },
     ];
   }
 
   async startBackend(): Promise<void> {
     this.start("backend", ["nginx", "-p", this.#folder, "-c", this.#file("nginx.conf", NGINX_CONFIG)]);
-    await this.#answers(`http://${BACKEND}:${BACKEND_PORT}/`);
+    // One for each address: a server on all of them answers datagrams from the address of its device.
+    for (const address of [BACKEND, VIP])
+      this.start("backend", ["iperf3", "-s", "-B", address, "-p", `${STREAM_PORT}`], { quiet: true });
+    await this.#answers(BACKEND);
   }
 
-  /** Starts what carries a path, loads it, and stops that again. */
-  async measure(
-    path: Path,
-    options: { readonly seconds: number; readonly newConnections: boolean },
-  ): Promise<Measured> {
-    const carrier = path.command === undefined ? undefined : this.start("balancer", path.command);
-    await this.#answers(path.url);
-    const close = options.newConnections ? ["-H", "Connection: close"] : [];
-    const wrk = ["wrk", "-t1", "-c64", `-d${options.seconds}s`, "--latency", ...close, path.url];
-    const output = inside("client", ...wrk);
+  /** Starts what carries a path, puts each load on it for so many seconds, and stops it again. */
+  async measure({ command, host, carriesDatagrams }: Path, seconds: number): Promise<Measured> {
+    const carrier = command === undefined ? undefined : this.start("balancer", command);
+    await this.#answers(host);
+    const keepAlive = wrk(host, seconds);
+    const closing = wrk(host, seconds, "-H", "Connection: close");
+    const stream = iperf3(host, seconds).sum_received.bits_per_second;
+    const datagrams = carriesDatagrams
+      ? iperf3(host, seconds, "-u", "-b", "0", "-l", `${DATAGRAM_BYTES}`).sum
+      : undefined;
     if (carrier !== undefined) await stop(carrier);
-    const requestsPerS = Number(/Requests\/sec:\s+([\d.]+)/.exec(output)?.[1] ?? Number.NaN);
-    return { requestsPerS, p99Ms: milliseconds(/99%\s+(\S+)/.exec(output)?.[1] ?? "") };
+    return {
+      ...keepAlive,
+      connectionsPerS: closing.requestsPerS,
+      gbitPerS: stream / 1e9,
+      packetsPerS:
+        datagrams === undefined ? Number.NaN : (datagrams.packets - datagrams.lost_packets) / datagrams.seconds,
+    };
   }
 
   async close(): Promise<void> {
@@ -104,20 +130,20 @@ export class KernelBed {
   }
 
   /** Starts a program in a namespace. @param ipc whether it takes and sends messages */
-  start(place: Place, command: readonly string[], { ipc = false } = {}): ChildProcess {
-    const stdio = ["ignore", "ignore", "inherit", ...(ipc ? ["ipc" as const] : [])] as const;
+  start(place: Place, command: readonly string[], { ipc = false, quiet = false } = {}): ChildProcess {
+    const stdio = ["ignore", "ignore", quiet ? "ignore" : "inherit", ...(ipc ? ["ipc" as const] : [])] as const;
     const child = spawn("ip", ["netns", "exec", nameOf(place), ...command], { stdio: [...stdio] });
     this.#started.push(child);
     return child;
   }
 
-  async #answers(url: string): Promise<void> {
+  async #answers(host: string): Promise<void> {
+    const curl = ["curl", "-sf", "-m1", "-o/dev/null", urlOf(host)];
     for (let attempt = 0; attempt < 100; attempt += 1) {
-      const { status } = spawnSync("ip", ["netns", "exec", nameOf("client"), "curl", "-sf", "-m1", "-o/dev/null", url]);
-      if (status === 0) return;
+      if (spawnSync("ip", ["netns", "exec", nameOf("client"), ...curl]).status === 0) return;
       await sleep(50);
     }
-    throw new Error(`Nothing answers at ${url} after 100 attempts`);
+    throw new Error(`Nothing answers at ${urlOf(host)} after 100 attempts`);
   }
 
   #file(name: string, text: string): string {
@@ -156,6 +182,25 @@ async function stop(child: ChildProcess): Promise<void> {
   await ended;
 }
 
+const urlOf = (host: string): string => `http://${host}:${PORT}/`;
+
+function wrk(host: string, seconds: number, ...flags: readonly string[]): Pick<Measured, "requestsPerS" | "p99Ms"> {
+  const output = inside("client", "wrk", "-t1", "-c64", `-d${seconds}s`, "--latency", ...flags, urlOf(host));
+  const requestsPerS = Number(/Requests\/sec:\s+([\d.]+)/.exec(output)?.[1] ?? Number.NaN);
+  return { requestsPerS, p99Ms: milliseconds(/99%\s+(\S+)/.exec(output)?.[1] ?? "") };
+}
+
+/** What matters of the end of iperf3's report. */
+interface StreamReport {
+  readonly sum_received: { readonly bits_per_second: number };
+  readonly sum: { readonly packets: number; readonly lost_packets: number; readonly seconds: number };
+}
+
+function iperf3(host: string, seconds: number, ...flags: readonly string[]): StreamReport {
+  const output = inside("client", "iperf3", "-J", "-c", host, "-p", `${STREAM_PORT}`, "-t", `${seconds}`, ...flags);
+  return (JSON.parse(output) as { readonly end: StreamReport }).end;
+}
+
 /** `310.00us`, `1.02ms`, `2.00s`. */
 function milliseconds(text: string): number {
   const factor = text.endsWith("us") ? 1e-3 : text.endsWith("ms") ? 1 : 1e3;
@@ -166,7 +211,7 @@ const NGINX_CONFIG = `daemon off; master_process off; worker_processes 1; pid ng
 events { worker_connections 8192; }
 http {
   access_log off; keepalive_requests 1000000000;
-  server { listen ${BACKEND}:${BACKEND_PORT} backlog=4096; location / { return 200 "hello from the backend 29 by\\n"; } }
+  server { listen ${PORT} backlog=4096; location / { return 200 "hello from the backend 29 by\\n"; } }
 }
 `;
 
@@ -178,7 +223,10 @@ defaults
   timeout connect 5s
   timeout client 350s
   timeout server 350s
-listen bench
+listen requests
   bind ${VIP}:${PORT} backlog 4096
-  server backend ${BACKEND}:${BACKEND_PORT}
+  server backend ${BACKEND}:${PORT}
+listen streams
+  bind ${VIP}:${STREAM_PORT}
+  server backend ${BACKEND}:${STREAM_PORT}
 `;
