@@ -42,6 +42,11 @@ export class Announcing {
     if (options.fallback !== "NONE") this.#announcer(options.fallback);
   }
 
+  /** Ways in which this node announces now. */
+  get kinds(): readonly AnnouncerKind[] {
+    return [...this.#announcers.keys()];
+  }
+
   /** What is so of every VIP. */
   state(): readonly VipAnnouncement[] {
     const announced = [...this.#announcers.values()].flatMap((announcer) => announcer.state());

@@ -178,6 +178,7 @@ describe("what is found", () => {
     ["store", { store: { ...FIT.store!, freeBytes: 2 ** 20 } }, {}, "warning", /1 MiB free/],
     ["key file", { keyFile: { path: "/k", mode: 0o640 } }, {}, "failed", /mode 0640/],
     ["key file", { keyFile: undefined }, {}, "skipped", /first start/],
+    ["key file", { keyFile: undefined, etcd: { endpoints: [] } }, {}, "failed", /none at secrets\.keyFile/],
     ["clock", { epochMs: 0 }, {}, "failed", /1970-01-01T00:00:00Z is in the past/],
     ["clock", { store: { ...FIT.store!, modifiedAtMs: FIT.epochMs + 3_600_000 } }, {}, "failed", /later/],
     ["clock", { store: { ...FIT.store!, modifiedAtMs: FIT.epochMs + 1000 } }, {}, "ok", /2026-06-01/],
