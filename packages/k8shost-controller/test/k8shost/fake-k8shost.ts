@@ -34,13 +34,16 @@ class Table<O extends AnyObject> {
     if (type === WatchEventType.DELETED) this.objects.delete(key);
     else this.objects.set(key, object);
     this.history.push({ type, object, resourceVersion: object.metadata?.resourceVersion ?? 0n });
-    this.#wake.resolve();
-    this.#wake = Promise.withResolvers();
+    this.#wakeAll();
   }
 
   /** Ends every watch. */
   breakOff(): void {
     this.#epoch += 1;
+    this.#wakeAll();
+  }
+
+  #wakeAll(): void {
     this.#wake.resolve();
     this.#wake = Promise.withResolvers();
   }
@@ -55,7 +58,7 @@ class Table<O extends AnyObject> {
       for (const object of this.objects.values()) yield { type: WatchEventType.ADDED, object, resourceVersion: at };
       yield { type: WatchEventType.BOOKMARK, resourceVersion: at };
     }
-    signal.addEventListener("abort", () => this.#wake.resolve(), { once: true });
+    signal.addEventListener("abort", () => this.#wakeAll(), { once: true });
     while (!signal.aborted) {
       if (epoch !== this.#epoch) throw new ConnectError("going away", Code.Unavailable);
       const next = this.history.find(({ resourceVersion }) => resourceVersion > at);

@@ -39,7 +39,8 @@ let host: FakeK8shost;
 let clock: FakeClock;
 let source: K8shostSource;
 let ending: AbortController;
-let changes: AsyncIterator<ObjectKey>;
+/** Services that were told of and not yet looked at by a test. */
+let told: string[];
 
 beforeEach(() => {
   host = new FakeK8shost();
@@ -48,7 +49,8 @@ beforeEach(() => {
   host.putPod(pod(1));
   source = createK8shostSource({ k8shost: host.client, clock });
   ending = new AbortController();
-  changes = source.watch(ending.signal)[Symbol.asyncIterator]();
+  told = [];
+  void collect(source.watch(ending.signal));
 });
 
 afterEach(async () => {
@@ -56,17 +58,23 @@ afterEach(async () => {
   await source.stop();
 });
 
+async function collect(keys: AsyncIterable<ObjectKey>): Promise<void> {
+  for await (const { name } of keys) told.push(name);
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+
 /** The next Service that is told of. */
 async function nextChange(): Promise<string> {
-  const { value } = await changes.next();
-  return (value as ObjectKey).name;
+  while (told.length === 0) await turn();
+  return told.shift()!;
 }
 
 /** A watch that broke off begins again after a pause; time is moved until it has. */
 async function untilWatched(table: { readonly watches: number }, watches: number): Promise<void> {
   while (table.watches < watches) {
     clock.advance(100);
-    await new Promise((resolve) => setImmediate(resolve));
+    await turn();
   }
 }
 
@@ -134,7 +142,7 @@ test("a watch that breaks off goes on where it was", async () => {
   host.deletePod("web-1");
   await untilWatched(host.pods, 2);
   expect(await nextChange()).toBe("web");
-  while ((await source.listPods()).length !== 1) await new Promise((resolve) => setImmediate(resolve));
+  while ((await source.listPods()).length !== 1) await turn();
   expect((await source.listPods()).map(({ meta }) => meta.name)).toEqual(["web-2"]);
 });
 
@@ -147,14 +155,14 @@ test("after a break that the history does not reach back over, everything is lis
   host.compact();
   await untilWatched(host.pods, 3);
   expect(await nextChange()).toBe("web");
-  while ((await source.listPods()).length !== 1) await new Promise((resolve) => setImmediate(resolve));
+  while ((await source.listPods()).length !== 1) await turn();
   expect((await source.listPods()).map(({ meta }) => meta.name)).toEqual(["web-2"]);
 });
 
 test("a watch that says nothing for 30 s is dead", async () => {
   await source.listServices();
   clock.advance(29_000);
-  await new Promise((resolve) => setImmediate(resolve));
+  await turn();
   expect(host.pods.watches).toBe(1);
   clock.advance(1000);
   await untilWatched(host.pods, 2);
@@ -189,7 +197,7 @@ test("reads wait for the first listing, and say so when it does not come", async
   const waiting = createK8shostSource({ k8shost: silent.client, clock });
   const services = waiting.listServices();
   const told = expect(services).rejects.toThrow(/k8shost has not listed its Services and Pods yet/);
-  await new Promise((resolve) => setImmediate(resolve));
+  await turn();
   clock.advance(10_000);
   await told;
   await waiting.stop();
@@ -202,11 +210,10 @@ test("with a controller: a Service is served, and goes when it is deleted", asyn
   expect(fiberlb.trees[0]?.pools).toEqual({ "tcp-80": ["10.0.0.1:8080 ×1"] });
   expect(host.services.objects.get("default/web")?.status?.loadBalancer?.ingress[0]?.ip).toBe("127.10.0.1");
   host.deleteService("web");
-  while ((await source.getService(key))?.meta.deletedAt === undefined)
-    await new Promise((resolve) => setImmediate(resolve));
+  while ((await source.getService(key))?.meta.deletedAt === undefined) await turn();
   expect(await controller.reconcile(key)).toMatchObject({ result: "changed" });
   expect(fiberlb.trees).toEqual([]);
   expect(host.services.objects.size).toBe(0);
-  while ((await source.getService(key)) !== undefined) await new Promise((resolve) => setImmediate(resolve));
+  while ((await source.getService(key)) !== undefined) await turn();
   await controller.stop();
 });
