@@ -9,3 +9,4 @@ export type { Outcome } from "./reconciler.ts";
 export type { PodFilter, ServiceSource } from "./source.ts";
 export type { Reason } from "./status.ts";
 export type { Sweep } from "./sweep.ts";
+export { createK8shostSource, type K8shostSource, type K8shostSourceOptions } from "./k8shost/k8shost-source.ts";
