@@ -3,6 +3,7 @@ export { type Cancel, type Clock, systemClock } from "./clock.ts";
 export { type Controller, type ControllerOptions, type ControllerSettings, createController } from "./controller.ts";
 export type { Failure } from "./failure.ts";
 export type { Log, LogFields } from "./log.ts";
+export { createReconcileMetrics, type ReconcileMetrics } from "./metrics.ts";
 export * from "./objects.ts";
 export { type Random, systemRandom } from "./random.ts";
 export type { Outcome } from "./reconciler.ts";

@@ -99,9 +99,9 @@ export function problemsOf({ service, pods = [], certificates = new Map() }: Pla
 function show(operation: Operation): string {
   const { type, kind } = operation;
   if (type === "delete") return `delete ${kind} ${operation.id}`;
-  const { tags: _, ...fields } = operation.fields;
-  const what = type === "update" ? operation.id : String(fields["name"] ?? "");
-  if (type === "create") delete fields["name"];
+  const { tags: _, name, ...rest } = operation.fields;
+  const what = type === "update" ? operation.id : name === undefined ? "" : text(name);
+  const fields = type === "create" || name === undefined ? rest : { name, ...rest };
   const shown = Object.entries(fields).map(([key, value]) => `${key}=${text(value)}`);
   return [type, kind, what, ...shown].filter((part) => part !== "").join(" ");
 }

@@ -34,19 +34,18 @@ function toMeta(message: MetaMessage | undefined): ObjectMeta {
   };
 }
 
-const TYPES: Readonly<Record<ServiceType, Service["type"]>> = {
-  [ServiceType.UNSPECIFIED]: "ClusterIP",
-  [ServiceType.CLUSTER_IP]: "ClusterIP",
-  [ServiceType.NODE_PORT]: "NodePort",
-  [ServiceType.LOAD_BALANCER]: "LoadBalancer",
-  [ServiceType.EXTERNAL_NAME]: "ExternalName",
-};
+/** A type that is not known, from a newer host, wants no load balancer that we could make. */
+const TYPES: ReadonlyMap<ServiceType, Service["type"]> = new Map([
+  [ServiceType.NODE_PORT, "NodePort"],
+  [ServiceType.LOAD_BALANCER, "LoadBalancer"],
+  [ServiceType.EXTERNAL_NAME, "ExternalName"],
+]);
 
 /** A Service as the controller sees it. */
 export function toService({ metadata, spec, status }: ServiceMessage): Service {
   return {
     meta: toMeta(metadata),
-    type: TYPES[spec?.type ?? ServiceType.UNSPECIFIED],
+    type: TYPES.get(spec?.type ?? ServiceType.UNSPECIFIED) ?? "ClusterIP",
     selector: spec?.selector ?? {},
     ports: (spec?.ports ?? []).map(toPort),
     ...(spec?.loadBalancerIp ? { loadBalancerIp: spec.loadBalancerIp } : {}),
