@@ -93,7 +93,7 @@ export function planned({ service, pods = [], actual = [], certificates = new Ma
 /** What is wrong with the Service. */
 export function problemsOf({ service, pods = [], certificates = new Map() }: PlanCase): readonly string[] {
   const wanted = wantedOf(service, pods, { loadBalancerClass: "fiberlb.io/fiberlb", certificates });
-  return wanted.kind === "endpoints" ? wanted.problems.map(({ text }) => text) : [];
+  return wanted.kind === "endpoints" ? wanted.problems.map((problem) => problem.text) : [];
 }
 
 function show(operation: Operation): string {
