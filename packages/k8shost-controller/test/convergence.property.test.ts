@@ -54,8 +54,8 @@ const strange: fc.Arbitrary<Step> = fc.oneof(
       ({ source }) =>
         source.deleteService(one),
   ),
-  fc.tuple(name, fc.constantFrom("LoadBalancer", "ClusterIP")).map(([one, type]): Step => (world) => {
-    world.source.change(one, { type: type as Service["type"] });
+  fc.tuple(name, fc.constantFrom("LoadBalancer" as const, "ClusterIP" as const)).map(([one, type]): Step => (world) => {
+    world.source.change(one, { type: type });
     if (type === "ClusterIP") forget(world, one);
   }),
   fc.tuple(name, fc.constantFrom(...Object.values(PORTS))).map(
@@ -106,7 +106,7 @@ const look: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 1,
-    arbitrary: fc.constant<Step>(async ({ controller }) => void (await attempt(controller.reconcileAll()))),
+    arbitrary: fc.constant<Step>(({ controller }) => attempt(controller.reconcileAll())),
   },
   // A process that ends in the middle of things: the next one knows nothing.
   {
@@ -149,12 +149,12 @@ const attempt = async (run: Promise<unknown>): Promise<void> => void (await run.
 
 /** An address that clients have been told stays the same, unless the Service asks for another one. */
 function checkVips({ source, vips }: World): void {
-  for (const service of source.services.values()) {
+  for (const one of source.services.values()) {
     const {
       meta: { uid },
       ingressIps: [vip],
       loadBalancerIp: asked,
-    } = service;
+    } = one;
     const known = vips.get(uid);
     if (vip === undefined || (asked !== undefined && asked !== vip)) continue;
     if (asked === undefined && known !== undefined && known !== vip) {

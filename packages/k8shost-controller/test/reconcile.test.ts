@@ -225,7 +225,7 @@ test("a sweep finds load balancers whose Service has gone, of tenants that it is
   const { source, fiberlb, controller, reconcile } = setUp({ tenants: [tenant] });
   source.put(service("web"));
   await reconcile("web");
-  const [{ tags }] = fiberlb.rows("loadBalancer") as [{ tags: Record<string, string> }];
+  const { tags } = fiberlb.rows("loadBalancer")[0]!;
   fiberlb.insert("loadBalancer", { name: "orphan", tags: { ...tags, "fiberlb.io/service": "default/gone" } }, tenant);
   fiberlb.insert("loadBalancer", { name: "applied", tags: { "fiberlb.io/managed-by": "apply/default" } }, tenant);
   fiberlb.insert("loadBalancer", { name: "by hand" }, tenant);

@@ -1,3 +1,4 @@
+import { create } from "@bufbuild/protobuf";
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 import {
   type Condition as ConditionMessage,
@@ -9,6 +10,7 @@ import {
   Protocol,
   type Service as ServiceMessage,
   type ServicePort as PortMessage,
+  ServiceSpecSchema,
   ServiceType,
   SessionAffinity,
 } from "@fiberlb/api/k8shost";
@@ -34,26 +36,26 @@ function toMeta(message: MetaMessage | undefined): ObjectMeta {
   };
 }
 
-const TYPES: Readonly<Record<ServiceType, Service["type"]>> = {
-  [ServiceType.UNSPECIFIED]: "ClusterIP",
-  [ServiceType.CLUSTER_IP]: "ClusterIP",
-  [ServiceType.NODE_PORT]: "NodePort",
-  [ServiceType.LOAD_BALANCER]: "LoadBalancer",
-  [ServiceType.EXTERNAL_NAME]: "ExternalName",
-};
+/** A type that is not known, from a newer host, wants no load balancer that we could make. */
+const TYPES: ReadonlyMap<ServiceType, Service["type"]> = new Map([
+  [ServiceType.NODE_PORT, "NodePort"],
+  [ServiceType.LOAD_BALANCER, "LoadBalancer"],
+  [ServiceType.EXTERNAL_NAME, "ExternalName"],
+]);
 
 /** A Service as the controller sees it. */
-export function toService({ metadata, spec, status }: ServiceMessage): Service {
+export function toService({ metadata, spec = create(ServiceSpecSchema), status }: ServiceMessage): Service {
+  const { loadBalancerIp, loadBalancerClass } = spec;
   return {
     meta: toMeta(metadata),
-    type: TYPES[spec?.type ?? ServiceType.UNSPECIFIED],
-    selector: spec?.selector ?? {},
-    ports: (spec?.ports ?? []).map(toPort),
-    ...(spec?.loadBalancerIp ? { loadBalancerIp: spec.loadBalancerIp } : {}),
-    ...(spec?.loadBalancerClass ? { loadBalancerClass: spec.loadBalancerClass } : {}),
-    loadBalancerSourceRanges: spec?.loadBalancerSourceRanges ?? [],
-    sessionAffinity: spec?.sessionAffinity === SessionAffinity.CLIENT_IP ? "ClientIP" : "None",
-    externalTrafficPolicy: spec?.externalTrafficPolicy === ExternalTrafficPolicy.LOCAL ? "Local" : "Cluster",
+    type: TYPES.get(spec.type) ?? "ClusterIP",
+    selector: spec.selector,
+    ports: spec.ports.map(toPort),
+    ...(loadBalancerIp !== "" && { loadBalancerIp }),
+    ...(loadBalancerClass !== "" && { loadBalancerClass }),
+    loadBalancerSourceRanges: spec.loadBalancerSourceRanges,
+    sessionAffinity: spec.sessionAffinity === SessionAffinity.CLIENT_IP ? "ClientIP" : "None",
+    externalTrafficPolicy: spec.externalTrafficPolicy === ExternalTrafficPolicy.LOCAL ? "Local" : "Cluster",
     ingressIps: (status?.loadBalancer?.ingress ?? []).map(({ ip }) => ip),
     conditions: (status?.conditions ?? []).map(toCondition),
   };

@@ -31,6 +31,8 @@ export interface K8shostSourceOptions {
 
 /** A source that follows a k8shost server over its API. */
 export interface K8shostSource extends ServiceSource {
+  /** Whether the server has told everything once. */
+  readonly isSynced: boolean;
   /** Ends the watches. */
   stop(): Promise<void>;
 }
@@ -87,6 +89,10 @@ class WatchingSource implements K8shostSource {
       log,
     });
     this.#runs = Promise.all([this.#services.run(this.#ending.signal), this.#pods.run(this.#ending.signal)]);
+  }
+
+  get isSynced(): boolean {
+    return this.#services.isSynced && this.#pods.isSynced;
   }
 
   async stop(): Promise<void> {
@@ -172,7 +178,7 @@ class WatchingSource implements K8shostSource {
 
   /** @throws ConnectError Unavailable when the server has not told everything once within a while */
   async #synced(): Promise<void> {
-    if (this.#services.isSynced && this.#pods.isSynced) return;
+    if (this.isSynced) return;
     const patience = new AbortController();
     const signal = AbortSignal.any([this.#ending.signal, patience.signal]);
     const synced = Promise.all([this.#services.synced, this.#pods.synced]).then(() => true);
