@@ -9,6 +9,7 @@ import type { BenchContext } from "./bench-context.ts";
 import { benchCluster } from "./cluster.ts";
 import { benchConfigLatency } from "./config-latency.ts";
 import { benchControlPlane } from "./control-plane.ts";
+import { benchController } from "./controller.ts";
 import { type IsolatedSuite, runIsolated, type Sections } from "./isolation.ts";
 import { benchL4Network } from "./l4-network.ts";
 import { describeMachine } from "./machine.ts";
@@ -36,6 +37,7 @@ Suites (default: all, in this order; together about 21 minutes)
   memory    of the balancer: idle clients, slow and large uploads         2 min
   config    from an API call to the data plane, 1,000 load balancers      2 min
   control   API calls a second                                            1 min
+  controller  Services of k8shost: first reconcile and steady pass       1 min
   scale     memory, CPU and start of a node with 1,000 load balancers     2 min
   cluster   failover, writes, changes and 1,000 VIPs of three nodes       3 min
 
@@ -44,7 +46,7 @@ Options
   --only TEXT      of l7 and memory, what has this in its name: http1, https, http2, handshake, 64 KiB;
                    of l4: cost or network
   --profile        of l7: where FiberLB's time goes, by function
-  --size N         load balancers of config and scale (default 1000)
+  --size N         load balancers of config and scale, Services of controller (default 1000)
   --markdown       print Markdown tables
   --write          put the tables into docs/benchmarks.md
   --help
@@ -88,6 +90,7 @@ const suites: Readonly<Record<string, Suite>> = {
   memory: isolated("memory"),
   config: async (context, { size }) => ({ config: await benchConfigLatency(context, { size }) }),
   control: async (context) => ({ control: await benchControlPlane(context) }),
+  controller: async (context, { size }) => ({ controller: await benchController(context, { size }) }),
   scale: async (context, { size }) => ({ scale: await benchScale(context, { size }) }),
   cluster: async (context) => ({ cluster: await benchCluster(context) }),
 };

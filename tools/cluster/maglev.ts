@@ -22,8 +22,13 @@ export async function declareMaglev(cluster: Cluster): Promise<void> {
   });
   for (const server of serverNames)
     await create("BackendService/CreateBackend", { poolId, address: addressOf(server, "servers"), port: SERVER_PORT });
-  const listener = { loadBalancerId, protocol: "LISTENER_PROTOCOL_TCP", port: maglevVip.port, defaultPoolId: poolId };
-  await create("ListenerService/CreateListener", listener);
+  await create("ListenerService/CreateListener", {
+    loadBalancerId,
+    protocol: "LISTENER_PROTOCOL_TCP",
+    port: maglevVip.port,
+    defaultPoolId: poolId,
+    clientIdleTimeoutMs: 5000,
+  });
   await cluster.routes.until(vipAddress, (nodes) => nodes.length === 3);
 }
 

@@ -6,6 +6,9 @@ import { parseRunbook, type Section } from "./runbook.ts";
 
 const PAGE = new URL("../../docs/runbook.md", import.meta.url);
 
+/** Rolling restarts take a while; nobody waits longer than this for a step. */
+const STEP_TIMEOUT_MS = 150_000;
+
 /** The runbook of this checkout. */
 export const readRunbook = (): readonly Section[] => parseRunbook(readFileSync(PAGE, "utf8"));
 
@@ -24,7 +27,7 @@ export async function runSection(lab: Lab, title: string, say: Say = () => undef
       say(`${title}, line ${line}, on ${host}`);
       await lab
         .host(host)
-        .mustRun(script)
+        .mustRun(script, { timeoutMs: STEP_TIMEOUT_MS })
         .catch((error: unknown) => {
           throw new Error(`docs/runbook.md:${line}: ${(error as Error).message}`, { cause: error });
         });

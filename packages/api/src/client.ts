@@ -3,6 +3,7 @@ import { type Client, createClient, type Interceptor, type Transport } from "@co
 import { ORG_HEADER, PROJECT_HEADER } from "@fiberlb/types";
 
 import { BackendService } from "./gen/fiberlb/v1/backend_pb.ts";
+import { BgpService } from "./gen/fiberlb/v1/bgp_pb.ts";
 import { CertificateService } from "./gen/fiberlb/v1/certificate_pb.ts";
 import { DiscoveryService } from "./gen/fiberlb/v1/discovery_pb.ts";
 import { HealthCheckService } from "./gen/fiberlb/v1/health_check_pb.ts";
@@ -27,6 +28,7 @@ const fiberlbServices = {
   certificates: CertificateService,
   vipPools: VipPoolService,
   nodes: NodeService,
+  bgp: BgpService,
   discovery: DiscoveryService,
 } as const satisfies Record<string, DescService>;
 

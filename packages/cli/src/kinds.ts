@@ -119,7 +119,7 @@ export const kindInfos: readonly KindInfo[] = Object.values(INFOS);
 export const infoOf = (kind: Kind): KindInfo => INFOS[kind];
 
 /** Kinds of the contract that this release's server does not serve. */
-const NOT_SERVED = new Set(["bgp", "quota", "quotas"]);
+const NOT_SERVED = new Set(["quota", "quotas"]);
 
 /** The kind that a person typed: any name or alias, in any case, hyphens and underscores ignored. */
 export function parseKind(text: string): KindInfo {
@@ -127,6 +127,8 @@ export function parseKind(text: string): KindInfo {
   const found = kindInfos.find(({ names }) => names.includes(typed));
   if (found !== undefined) return found;
   if (NOT_SERVED.has(typed)) throw refusal(`${typed} is not served by this server yet`);
+  if (typed === "bgp")
+    throw usageError("bgp is what nodes do with routers: it can be shown with `fiberlb get bgp` only");
   const near = nearestName(typed, [...kindInfos.flatMap(({ names }) => names), ...NOT_SERVED]);
   const kinds = kindInfos.map(({ names }) => names[0]).join(", ");
   throw usageError(

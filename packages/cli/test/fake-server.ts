@@ -45,6 +45,8 @@ export class FakeServer {
   readonly registered: string[] = [];
   /** They drain no further than a test has them. */
   readonly nodes: api.Node[] = [];
+  /** What nodes say of their routers. */
+  readonly bgp = { sessions: [] as api.BgpSession[], routes: [] as api.BgpRoute[] };
   #ticks = 0;
   readonly #ids = new IdGenerator({
     nowMs: () => 1_700_000_000_000 + this.#ticks++,
@@ -55,13 +57,19 @@ export class FakeServer {
   constructor() {
     this.transport = createRouterTransport(({ service }) => {
       for (const info of kindInfos) service(info.service, this.#implement(info.kind) as never);
+      const isOf = (wanted: string) => (one: { readonly node: string }) => wanted === "" || one.node === wanted;
+      service(api.BgpService, {
+        listSessions: ({ node }) => ({ sessions: this.bgp.sessions.filter(isOf(node)) }),
+        listRoutes: ({ node }) => ({ routes: this.bgp.routes.filter(isOf(node)) }),
+      });
     });
   }
 
   /** A client of this server. */
   client(): api.FiberlbClient {
     const clients = kindInfos.map((info) => [info.client, createClient(info.service, this.transport)]);
-    return { ...Object.fromEntries(clients), close: () => undefined } as api.FiberlbClient;
+    const bgp = createClient(api.BgpService, this.transport);
+    return { ...Object.fromEntries(clients), bgp, close: () => undefined } as api.FiberlbClient;
   }
 
   rows<K extends ResourceKind>(kind: K): Entities[K][] {

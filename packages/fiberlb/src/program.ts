@@ -1,6 +1,7 @@
 import { type CliIo, processIo, registerClientCommands, runProgram } from "@fiberlb/cli";
 import { Command } from "commander";
 
+import { addController } from "./commands/controller.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addServe } from "./commands/serve.ts";
@@ -26,6 +27,7 @@ export function createProgram(io: CliIo): Command {
   // First, because commands inherit how errors and output are treated when they are added.
   registerClientCommands(program, io);
   for (const add of [addServe, addDemo, addStore]) add(program);
+  addController(program, io);
   addDoctor(program, io);
   return program;
 }

@@ -2,16 +2,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { describeError } from "@fiberlb/api";
 
 import { describeOperation, type Operation } from "./operations.ts";
-import type { Reason } from "./status.ts";
-
-/** Something that did not work, for a Service's condition. */
-export interface Failure {
-  readonly reason: Reason;
-  /** One sentence for people. */
-  readonly message: string;
-  /** It may work in a moment without anybody doing anything: nothing to tell a user who is served all the same. */
-  readonly isTransient: boolean;
-}
+import type { Failure, Reason } from "./reason.ts";
 
 /** A call of FiberLB's API that failed, with what it was for. */
 export class OperationError extends Error {

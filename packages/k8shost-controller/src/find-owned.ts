@@ -30,7 +30,7 @@ export async function findOwned(api: TenantApi, find: FindOptions): Promise<read
   const { key, wanted, index, cache, isShallow = false } = find;
   const isThorough = wanted.kind === "nothing" || !index.isCompleteFor(key);
   const found = isThorough ? await allTagged(api, find) : await known(api, find);
-  return Promise.all(found.map((one) => (isShallow ? withoutChildren(one) : readOne(api, one, cache))));
+  return isShallow ? found.map(withoutChildren) : Promise.all(found.map((one) => readOne(api, one, cache)));
 }
 
 async function known(api: TenantApi, find: FindOptions): Promise<readonly LoadBalancer[]> {

@@ -1,11 +1,12 @@
 export { ANNOTATIONS } from "./annotations.ts";
 export { type Cancel, type Clock, systemClock } from "./clock.ts";
 export { type Controller, type ControllerOptions, type ControllerSettings, createController } from "./controller.ts";
-export type { Failure } from "./failure.ts";
 export type { Log, LogFields } from "./log.ts";
+export { createReconcileMetrics, type ReconcileMetrics } from "./metrics.ts";
 export * from "./objects.ts";
 export { type Random, systemRandom } from "./random.ts";
 export type { Outcome } from "./reconciler.ts";
 export type { PodFilter, ServiceSource } from "./source.ts";
-export type { Reason } from "./status.ts";
+export type { Failure, Reason } from "./reason.ts";
 export type { Sweep } from "./sweep.ts";
+export { createK8shostSource, type K8shostSource, type K8shostSourceOptions } from "./k8shost/k8shost-source.ts";

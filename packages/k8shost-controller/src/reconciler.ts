@@ -5,7 +5,7 @@ import { type ActualLoadBalancer, isLeaving } from "./actual.ts";
 import { apply } from "./apply.ts";
 import { namesCertificates, type Wanted, wantedOf, wantsLoadBalancer } from "./desired.ts";
 import { EntityCache } from "./entity-cache.ts";
-import { codeOf, type Failure, failureOf } from "./failure.ts";
+import { codeOf, failureOf } from "./failure.ts";
 import { findOwned } from "./find-owned.ts";
 import {
   FINALIZER,
@@ -20,6 +20,7 @@ import { OwnershipIndex } from "./ownership-index.ts";
 import { SERVICE_UID } from "./ownership.ts";
 import { currentOf, LOAD_BALANCER_REF, plan } from "./plan.ts";
 import type { Problem } from "./problem.ts";
+import type { Failure } from "./reason.ts";
 import type { ServiceSource } from "./source.ts";
 import { NO_STATUS, showsStatus, statusOf } from "./status.ts";
 import { TenantApi } from "./tenant-api.ts";

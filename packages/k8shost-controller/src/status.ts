@@ -1,20 +1,7 @@
 import type { ActualLoadBalancer } from "./actual.ts";
-import type { Failure } from "./failure.ts";
 import { type Condition, READY_CONDITION, type Service, type ServiceStatus } from "./objects.ts";
 import { describeProblems, type Problem } from "./problem.ts";
-
-/** Why a Service has no load balancer that serves as asked, in one word for programs. */
-export type Reason =
-  | "Active"
-  | "Pending"
-  | "InvalidConfiguration"
-  | "ProvisioningFailed"
-  | "QuotaExceeded"
-  | "VipPoolExhausted"
-  | "Conflict"
-  | "Refused"
-  | "NotAllowed"
-  | "Unavailable";
+import type { Failure, Reason } from "./reason.ts";
 
 /** What a Service's status is made of. */
 export interface StatusInput {

@@ -211,7 +211,7 @@ export class FakeFiberlb {
 
   #insert(kind: FakeKind, spec: Specs[FakeKind], tenant: Tenant): Row {
     const parent = PARENTS[kind];
-    if (parent !== undefined) this.#require(parent, parentIdOf(kind, spec as never), tenant);
+    if (parent !== undefined) this.#require(parent, parentIdOf(kind, spec), tenant);
     if (kind === "loadBalancer" && this.#loadBalancersOf(tenant) >= this.quota) {
       throw new ConnectError(`quota of project ${tenant.projectId} is exhausted`, Code.ResourceExhausted);
     }

@@ -134,26 +134,26 @@ export class FakeSource implements ServiceSource {
     }
   }
 
-  writeStatus({ meta: { uid, name } }: Service, { ingressIps, condition }: ServiceStatus): Promise<void> {
+  writeStatus({ meta: seen }: Service, { ingressIps, condition }: ServiceStatus): Promise<void> {
     return this.#answer("writeStatus", () => {
-      const known = this.#same(name, uid);
+      const known = this.#same(seen);
       const others = known.conditions.filter(({ type }) => type !== READY_CONDITION);
       const conditions = condition === undefined ? others : [...others, condition];
       this.services.set(keyText(known.meta), { ...known, ingressIps, conditions });
     });
   }
 
-  writeFinalizers({ meta: { uid, name } }: Service, finalizers: readonly string[]): Promise<void> {
+  writeFinalizers({ meta: seen }: Service, finalizers: readonly string[]): Promise<void> {
     return this.#answer("writeFinalizers", () => {
-      const known = this.#same(name, uid);
+      const known = this.#same(seen);
       if (known.meta.deletedAt !== undefined && finalizers.length === 0) this.services.delete(keyText(known.meta));
       else this.services.set(keyText(known.meta), { ...known, meta: { ...known.meta, finalizers } });
     });
   }
 
-  #same(name: string, uid: string): Service {
-    const known = this.service(name);
-    if (known?.meta.uid !== uid) throw new ConnectError(`Service ${name} is another one`, Code.Aborted);
+  #same(seen: ObjectMeta): Service {
+    const known = this.services.get(keyText(seen));
+    if (known?.meta.uid !== seen.uid) throw new ConnectError(`Service ${seen.name} is another one`, Code.Aborted);
     return known;
   }
 

@@ -93,15 +93,15 @@ export function planned({ service, pods = [], actual = [], certificates = new Ma
 /** What is wrong with the Service. */
 export function problemsOf({ service, pods = [], certificates = new Map() }: PlanCase): readonly string[] {
   const wanted = wantedOf(service, pods, { loadBalancerClass: "fiberlb.io/fiberlb", certificates });
-  return wanted.kind === "endpoints" ? wanted.problems.map(({ text }) => text) : [];
+  return wanted.kind === "endpoints" ? wanted.problems.map((problem) => problem.text) : [];
 }
 
 function show(operation: Operation): string {
   const { type, kind } = operation;
   if (type === "delete") return `delete ${kind} ${operation.id}`;
-  const { tags: _, ...fields } = operation.fields;
-  const what = type === "update" ? operation.id : String(fields["name"] ?? "");
-  if (type === "create") delete fields["name"];
+  const { tags: _, name, ...rest } = operation.fields;
+  const what = type === "update" ? operation.id : name === undefined ? "" : text(name);
+  const fields = type === "create" || name === undefined ? rest : { name, ...rest };
   const shown = Object.entries(fields).map(([key, value]) => `${key}=${text(value)}`);
   return [type, kind, what, ...shown].filter((part) => part !== "").join(" ");
 }

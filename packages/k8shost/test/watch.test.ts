@@ -17,8 +17,13 @@ const TYPE_NAMES = new Map<WatchEventType, string>(
   (["ADDED", "MODIFIED", "DELETED", "BOOKMARK"] as const).map((name) => [WatchEventType[name], name]),
 );
 
-const brief = ({ type, pod: object }: { type: WatchEventType; pod?: { metadata?: { name: string } } | undefined }) =>
-  `${TYPE_NAMES.get(type)} ${object?.metadata?.name ?? ""}`.trim();
+const brief = ({
+  type,
+  pod: object,
+}: {
+  type: WatchEventType;
+  pod?: { metadata?: { name: string } | undefined } | undefined;
+}) => `${TYPE_NAMES.get(type)} ${object?.metadata?.name ?? ""}`.trim();
 
 describe.each(STORES)("watches on a store of kind %s", (kind) => {
   test("from 0: everything there is, a bookmark, then changes; from a version: what came after it", async () => {

@@ -23,8 +23,11 @@ export interface EnterStoreOptions {
 
 /** A store that was entered, or is going to be. */
 export interface StoreEntry {
-  /** What to begin with; absent: the store is there. */
-  readonly saved?: SavedConfiguration;
+  /** What to begin with; absent: the store was entered. */
+  readonly meanwhile?: {
+    readonly saved: SavedConfiguration;
+    /** Resolves when the store was entered. */ readonly over: Promise<void>;
+  };
   /** Waits no more. */
   stop(): Promise<void>;
 }
@@ -46,9 +49,10 @@ export async function enterStore({ enter, lastApplied, clock, log }: EnterStoreO
       savedAt: new Date(saved.savedAtMs).toISOString(),
     });
     const stopped = new AbortController();
-    const waiting = keepTrying(enter, { clock, log, signal: stopped.signal });
+    const over = Promise.withResolvers<void>();
+    const waiting = keepTrying(enter, { clock, log, signal: stopped.signal, onEntered: over.resolve });
     return {
-      saved,
+      meanwhile: { saved, over: over.promise },
       async stop() {
         stopped.abort();
         await waiting;
@@ -61,15 +65,17 @@ interface Waiting {
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
+  readonly onEntered: () => void;
 }
 
-async function keepTrying(enter: () => Promise<void>, { clock, log, signal }: Waiting): Promise<void> {
+async function keepTrying(enter: () => Promise<void>, { clock, log, signal, onEntered }: Waiting): Promise<void> {
   let told = "";
   while (!signal.aborted) {
     try {
       await delay(clock, RETRY_MS, signal);
       await enter();
-      return log.info("the store can be reached: the API serves");
+      log.info("the store can be reached: the API serves");
+      return onEntered();
     } catch (error) {
       if (signal.aborted || isStoreError(error, "CLOSED")) return;
       const { message } = error as Error;

@@ -19,7 +19,7 @@ import { type ControlPlane, createControlPlane } from "./control/control-plane.t
 import type { TlsMaterial } from "./control/http/one-port.ts";
 import { dataFile, nodeName } from "./data-folder.ts";
 import type { DataPlane } from "./data/data-plane.ts";
-import { enterStore } from "./enter-store.ts";
+import { enterStore, type StoreEntry } from "./enter-store.ts";
 import type { Forwarding } from "./forwarding.ts";
 import type { HealthMonitor } from "./health/monitor.ts";
 import type { LastApplied } from "./last-applied/last-applied.ts";
@@ -33,6 +33,7 @@ import type { Random } from "./random.ts";
 import { claimClusterKey } from "./repository/cluster-key.ts";
 import type { KeyRing } from "./repository/key-ring.ts";
 import type { NodeInstance } from "./repository/node-lease.ts";
+import type { NodeSession } from "./repository/node-session.ts";
 import type { Repository } from "./repository/repository.ts";
 import type { NameLookup } from "./snapshot/lookup.ts";
 import { type StartedForwarding, startForwarding } from "./start-forwarding.ts";
@@ -101,14 +102,7 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
   const identity = { name: nodeName(config), version: options.version, startedAt: options.instance.startedAt };
   const session = control.repository.openNodeSession(identity.name, options.instance);
   cleanup.defer(() => session.close());
-  const entry = await enterStore({
-    ...options,
-    enter: async () => {
-      if (config.store.kind === "etcd") await claimKey(options);
-      await control.start();
-      await session.claim();
-    },
-  });
+  const entry = await enterNodeStore(options, control, session);
   cleanup.defer(() => entry.stop());
   // Whoever cannot have the ports should know before taking over any listener.
   if (inheritance !== undefined) await lookAtPorts(config);
@@ -118,13 +112,14 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
   cleanup.defer(followNodePools(repository, options, linkVips));
   const announcing = await startAnnouncing({ ...options, repository, session, node: identity.name });
   cleanup.defer(() => announcing.stop());
-  const saved = entry.saved !== undefined && { saved: entry.saved };
-  const started = await startForwarding({ ...options, ...saved, repository, session, identity, announcing, linkVips });
+  const { meanwhile } = entry;
+  const parts = { ...options, repository, session, identity, announcing, linkVips, meanwhile };
+  const started = await startForwarding(parts);
   options.onForwarding(started.forwarding);
   cleanup.defer(() => (inheritance === undefined ? end(announcing, started) : forsake(started)));
   const api = parseListen(config.api.listen)!;
   const { port } = await control.listen(api.port, api.host).catch(explainListen("API", config.api.listen));
-  const admin = await startAdmin({ config, store, dataPlane, apiCalls, ...started });
+  const admin = await startAdmin({ config, store, dataPlane, apiCalls, announcing, ...started });
   cleanup.move();
   return {
     apiUrl: `${config.api.tls === undefined ? "http" : "https"}://${hostOf(api.host)}:${port}`,
@@ -154,6 +149,18 @@ export async function startManagement(options: ManagementOptions): Promise<Manag
       closing.defer(() => control.close({ graceMs: API_GRACE_MS }));
     },
   };
+}
+
+/** Whatever may speak against this node's using the store: another key, a newer release, another node of its name. */
+function enterNodeStore(options: ManagementOptions, control: ControlPlane, session: NodeSession): Promise<StoreEntry> {
+  return enterStore({
+    ...options,
+    enter: async () => {
+      if (options.config.store.kind === "etcd") await claimKey(options);
+      await control.start();
+      await session.claim();
+    },
+  });
 }
 
 function followNodePools(
@@ -243,6 +250,7 @@ interface AdminParts {
   readonly monitor: HealthMonitor;
   readonly apiCalls: ApiCalls;
   readonly drain: DrainWatch;
+  readonly announcing: Announcing;
 }
 
 async function startAdmin(parts: AdminParts): Promise<{ readonly place: string; close(): Promise<void> }> {
@@ -269,7 +277,7 @@ function whyNotReady({ config, forwarding, drain }: AdminParts): string | undefi
   return drain.draining ? `node ${nodeName(config)} drains` : undefined;
 }
 
-function metricsText({ dataPlane, forwarding, monitor, apiCalls }: AdminParts): string {
+function metricsText({ dataPlane, forwarding, monitor, apiCalls, announcing }: AdminParts): string {
   const { revision, units } = forwarding.snapshot;
   const health = new Map(monitor.reports().map((report) => [report.target.backendId, report.health]));
   return renderMetrics(
@@ -283,6 +291,7 @@ function metricsText({ dataPlane, forwarding, monitor, apiCalls }: AdminParts): 
       health: monitor.figures(),
       workerLosses: dataPlane.workerLosses,
       conntrackEntries: dataPlane.conntrackEntries?.() ?? new Map(),
+      bgp: announcing.figures(),
       apiRequests: apiCalls.samples(),
     }),
   );

@@ -10,10 +10,11 @@ import type { Clock } from "./clock.ts";
 import type { Config } from "./config/config.ts";
 import { dataFile } from "./data-folder.ts";
 import type { DataPlane } from "./data/data-plane.ts";
+import type { StoreEntry } from "./enter-store.ts";
 import { Forwarding } from "./forwarding.ts";
 import { createHealthMonitor, type HealthMonitor } from "./health/monitor.ts";
 import type { SavedNode } from "./last-applied/format.ts";
-import type { LastApplied, SavedConfiguration } from "./last-applied/last-applied.ts";
+import type { LastApplied } from "./last-applied/last-applied.ts";
 import { loadCertificate } from "./load-certificate.ts";
 import type { Log } from "./log.ts";
 import { DrainWatch } from "./node-drain.ts";
@@ -56,8 +57,8 @@ export interface ForwardingInputs {
   readonly inheritance?: Inheritance;
   /** Keeps what is applied on disk. */
   readonly lastApplied?: LastApplied;
-  /** What was kept: to begin with, because the store is away. */
-  readonly saved?: SavedConfiguration;
+  /** What to begin with, because the store is away. */
+  readonly meanwhile?: StoreEntry["meanwhile"] | undefined;
 }
 
 /** What was started, and the way to end it. */
@@ -144,7 +145,8 @@ interface NodeTraits {
 /** The parts that know each other. */
 function wire(parts: ForwardingInputs, { election, capabilities }: NodeTraits) {
   const { config, log, clock, identity, dataPlane, repository, session, random = systemRandom } = parts;
-  const { lastApplied, saved } = parts;
+  const { lastApplied, meanwhile } = parts;
+  const saved = meanwhile?.saved;
   const tables = new MaglevTables({ onTable: (table) => dataPlane.setTable(table) });
   const binder = sparingLinkVips(createNodeBinder(config, log), parts.linkVips);
   const resolver = startNames({
@@ -164,7 +166,10 @@ function wire(parts: ForwardingInputs, { election, capabilities }: NodeTraits) {
   const report = new NodeReport({
     identity,
     session,
-    describe: () => ({ addresses: hostAddresses(networkInterfaces(), vipsOf(forwarding)), capabilities }),
+    describe: () => ({
+      addresses: hostAddresses(networkInterfaces(), vipsOf(forwarding)),
+      capabilities: [...capabilities, ...(parts.announcing?.kinds ?? []).map((kind) => kind.toLowerCase())],
+    }),
   });
   let names: ReadonlySet<string> = new Set();
   const followNames = (hosts: ReadonlySet<string>): void => {
@@ -181,7 +186,7 @@ function wire(parts: ForwardingInputs, { election, capabilities }: NodeTraits) {
     source: repository,
     resolveHost: lookups.resolveHost,
     certificates,
-    ...(saved !== undefined && { saved: saved.trees }),
+    ...(meanwhile !== undefined && { meanwhile: { trees: meanwhile.saved.trees, over: meanwhile.over } }),
     onSnapshot: async (published) => {
       await forwarding.apply(published);
       lastApplied?.note(published);
@@ -193,9 +198,9 @@ function wire(parts: ForwardingInputs, { election, capabilities }: NodeTraits) {
 }
 
 /** What of the store is no load balancer's, and matters all the same while it is away. */
-function assumeSaved({ saved, repository, identity }: ForwardingInputs): void {
-  if (saved === undefined) return;
-  const { drain, vipPools } = saved.node;
+function assumeSaved({ meanwhile, repository, identity }: ForwardingInputs): void {
+  if (meanwhile === undefined) return;
+  const { drain, vipPools } = meanwhile.saved.node;
   if (drain !== undefined) repository.maintenance.assume(identity.name, drain);
   repository.vipPoolView.assume(vipPools);
 }

@@ -15,7 +15,8 @@ import type { Tally } from "../traffic/messages.ts";
 import { underLoad } from "../traffic/under-load.ts";
 import { until } from "../until.ts";
 
-jest.setTimeout(120_000);
+// On a busy machine; a step of the runbook that hangs ends before, with what it printed.
+jest.setTimeout(240_000);
 
 const REQUESTS = 60;
 
@@ -29,7 +30,7 @@ const why = whyNoLab();
     measured.push(`machines built and the runbook's bootstrap done in ${Math.round(nowMs() - startedMs)} ms`);
   });
   afterAll(async () => {
-    await cluster.close();
+    await cluster?.close();
     console.log(measured.join("\n"));
   });
 

@@ -15,6 +15,7 @@ import { formatAnswer, parseOutputFormat } from "../output/format.ts";
 import { renderTable } from "../output/table.ts";
 import { type Answer, getOne, itemsIn, listAll, type ListFilter, listResources, oneField } from "../rpc.ts";
 import { collect, type Invocation, onServer, withExamples } from "./command.ts";
+import { bgpText } from "./get-bgp.ts";
 
 interface GetFlags {
   readonly output: string;
@@ -33,9 +34,9 @@ export function addGet(program: Command, io: CliIo): void {
     .description("Lists resources of a kind, or shows one by id, name or path (web/app).")
     .argument(
       "<kind>",
-      "loadbalancer (lb), listener, pool, backend, healthcheck (hc), l7policy, l7rule, certificate (cert), vippool, node",
+      "loadbalancer (lb), listener, pool, backend, healthcheck (hc), l7policy, l7rule, certificate (cert), vippool, node, bgp",
     )
-    .argument("[name]", "id, name or path of one resource")
+    .argument("[name]", "id, name or path of one resource; with bgp, a node")
     .option("-o, --output <format>", "table, json (the RPC's answer) or yaml", "table")
     .option("--lb <id|name>", "only listeners and pools of this load balancer")
     .option("--pool <id|name>", "only backends and health checks of this pool")
@@ -47,14 +48,19 @@ export function addGet(program: Command, io: CliIo): void {
     ["fiberlb get pools --lb web", "the pools of load balancer web"],
     ["fiberlb get backends --pool web/app", "the backends of pool app of web"],
     ["fiberlb get listener web/http -o json", "what the API says, zeros included"],
+    ["fiberlb get bgp", "sessions with routers, and which VIPs each node announces, or why not (admin)"],
   ]);
   onServer<GetFlags>(command, io, runGet);
 }
 
 async function runGet({ args, flags, ...session }: Invocation<GetFlags>): Promise<void> {
   const [kindText = "", name] = args;
-  const info = parseKind(kindText);
   const format = parseOutputFormat(flags.output);
+  if (kindText.toLowerCase() === "bgp") {
+    session.io.stdout.write(await bgpText(session, name ?? "", format));
+    return;
+  }
+  const info = parseKind(kindText);
   const filter = await filterOf(session, info, flags);
   const answer =
     name === undefined ? await listAll(session.client, info.kind, filter) : await getNamed(session, info, name);

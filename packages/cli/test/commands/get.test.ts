@@ -91,7 +91,7 @@ describe("get", () => {
   it.each([
     [["get", "loadbalancr"], 2, 'unknown kind "loadbalancr"; did you mean loadbalancer?'],
     [["get", "xyzzy"], 2, "one of loadbalancer, listener, pool"],
-    [["get", "bgp"], 1, "bgp is not served by this server yet"],
+    [["get", "quota"], 1, "quota is not served by this server yet"],
     [["get", "pool", "nope"], 1, 'not found: no pool is named "nope"'],
     [["get", "lb", "-o", "xml"], 2, '--output must be one of table, json, yaml, not "xml"'],
     [["get", "lb", "--pool", "app"], 2, "--pool cannot narrow loadbalancer"],

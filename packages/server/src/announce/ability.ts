@@ -38,6 +38,13 @@ export interface VipAnnouncement {
   readonly communities?: readonly string[];
 }
 
+/** How BGP stands on this node. */
+export interface BgpFigures {
+  readonly sessions: readonly { readonly peer: string; readonly isUp: boolean }[];
+  /** Routes of ours that the daemon has. */
+  readonly routes: number;
+}
+
 /** A way to have the network bring a VIP's packets to this node: BGP, or the address on a link (l2). */
 export interface VipAnnouncer {
   /** Takes over the state of all VIPs that are announced in this way. Returns at once; work goes on behind it. */
@@ -51,6 +58,8 @@ export interface VipAnnouncer {
   withdrawAll(): Promise<void>;
   /** What is so now, of every VIP it was given. */
   state(): readonly VipAnnouncement[];
+  /** For metrics; absent: there is nothing to tell. */
+  figures?(): BgpFigures;
   /** Ends without changing what is announced: `withdrawAll` first, unless another process goes on with the same VIPs. */
   stop(): Promise<void>;
 }

@@ -4,7 +4,7 @@
 import type { AnnounceKind, VipPool } from "@fiberlb/types";
 
 import { type Clock, delay } from "../clock.ts";
-import type { VipAbility, VipAnnouncement, VipAnnouncer } from "./ability.ts";
+import type { BgpFigures, VipAbility, VipAnnouncement, VipAnnouncer } from "./ability.ts";
 import { Serving } from "./serving.ts";
 
 /** Ways that something of ours does. */
@@ -42,12 +42,22 @@ export class Announcing {
     if (options.fallback !== "NONE") this.#announcer(options.fallback);
   }
 
+  /** Ways in which this node announces now. */
+  get kinds(): readonly AnnouncerKind[] {
+    return [...this.#announcers.keys()];
+  }
+
   /** What is so of every VIP. */
   state(): readonly VipAnnouncement[] {
     const announced = [...this.#announcers.values()].flatMap((announcer) => announcer.state());
     const known = new Set(announced.map(({ vip }) => vip));
     const others = this.serving.abilities.filter(({ vip }) => !known.has(vip));
     return [...announced, ...others.map((ability) => this.#withoutAnnouncer(ability))];
+  }
+
+  /** How BGP stands; undefined: this node does not speak it. */
+  figures(): BgpFigures | undefined {
+    return this.#announcers.get("BGP")?.figures?.();
   }
 
   /** While draining nothing is announced; what is, is withdrawn gently. */

@@ -1,10 +1,9 @@
 /**
  * Makes what announces this node's VIPs, as it is configured. The place where ways to announce are chosen.
  */
-import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 
-import { createSpeaker, type Peer, type Speaker, type SpeakerOptions } from "@fiberlb/bgp-speaker";
+import { createSpeaker, type Peer, type Speaker } from "@fiberlb/bgp-speaker";
 import type { Store } from "@fiberlb/store";
 import type { IpAddress } from "@fiberlb/types";
 
@@ -22,6 +21,7 @@ import { BgpAnnouncer } from "./bgp/announcer.ts";
 import { NextHops } from "./bgp/next-hop.ts";
 import { BgpRecords } from "./bgp/records.ts";
 import { settingsOf } from "./bgp/route-set.ts";
+import { daemonOf, readText } from "./daemon.ts";
 import { startGuardProcess } from "./guard/guard-process.ts";
 import { relieveGuard } from "./guard/relief.ts";
 import type { RouteGuard } from "./guard/route-guard.ts";
@@ -139,20 +139,4 @@ function createNodeSpeaker(bgp: BgpConfig, { clock, random = systemRandom, log }
     random,
     logger: { info: (message) => log.info(message), warn: (message) => log.warn(message) },
   });
-}
-
-/** Where the daemon is, with the key material that its API wants. */
-export function daemonOf({ gobgp, tls }: BgpConfig): Pick<SpeakerOptions, "gobgp" | "tls"> {
-  if (tls === undefined) return { gobgp };
-  const read = (key: "ca" | "cert" | "key"): { readonly [name in typeof key]?: string } =>
-    tls[key] === undefined ? {} : { [key]: readText(`bgp.tls.${key}`, tls[key]) };
-  return { gobgp, tls: { ...read("ca"), ...read("cert"), ...read("key") } };
-}
-
-function readText(key: string, file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (error) {
-    throw new Error(`Cannot read ${key} ${file}: ${(error as Error).message}`, { cause: error });
-  }
 }

@@ -5,6 +5,7 @@ import type { DescService } from "@bufbuild/protobuf";
 import type { ConnectRouter } from "@connectrpc/connect";
 import {
   BackendService,
+  BgpService,
   CertificateService,
   DiscoveryService,
   HealthCheckService,
@@ -26,6 +27,7 @@ import { checkSchema } from "../repository/schema-version.ts";
 import { ApiServer } from "./api-server.ts";
 import { type Authenticator, openAuthenticator } from "./auth/authenticator.ts";
 import { backendService } from "./backend-service.ts";
+import { bgpService } from "./bgp-service.ts";
 import { certificateService } from "./certificate-service.ts";
 import { discoveryService } from "./discovery-service.ts";
 import { healthCheckService } from "./health-check-service.ts";
@@ -104,6 +106,7 @@ const SERVICES: readonly DescService[] = [
   CertificateService,
   VipPoolService,
   NodeService,
+  BgpService,
   DiscoveryService,
 ];
 
@@ -169,6 +172,7 @@ function routesOf(options: ServiceOptions): (router: ConnectRouter) => void {
     router.service(CertificateService, certificateService(options));
     router.service(VipPoolService, vipPoolService(options));
     router.service(NodeService, nodeService(options));
+    router.service(BgpService, bgpService(options));
     router.service(DiscoveryService, discoveryService(options));
   };
 }

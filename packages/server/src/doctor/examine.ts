@@ -1,7 +1,8 @@
 import type { Config } from "../config/config.ts";
 import { checkDirectReturn } from "./direct-return-checks.ts";
 import type { DoctorFacts } from "./facts.ts";
-import { type Finding, skipped } from "./finding.ts";
+import type { Finding } from "./finding.ts";
+import { checkGobgp } from "./gobgp-checks.ts";
 import { checkKernel } from "./kernel-checks.ts";
 import { checkLinks } from "./link-checks.ts";
 import { checkNetwork } from "./network-checks.ts";
@@ -23,6 +24,6 @@ export function examine(facts: DoctorFacts, config: Config): readonly Section[] 
     { title: "VIPs on a link", findings: checkLinks(facts, config) },
     { title: "Direct server return", findings: checkDirectReturn(facts) },
     { title: "State", findings: checkState(facts) },
-    { title: "Announcing", findings: [skipped("GoBGP", "this release announces no VIPs: route them to this host")] },
+    { title: "Announcing", findings: checkGobgp(facts, config) },
   ];
 }

@@ -37,6 +37,8 @@ export interface DoctorFacts {
   readonly store: StoreFact | undefined;
   /** With `store.kind: etcd`. */
   readonly etcd?: EtcdFact;
+  /** What GoBGP says of itself; undefined: it is not configured. */
+  readonly gobgp: GobgpFact | undefined;
   readonly keyFile: { readonly path: string; readonly mode: number } | undefined;
   /** Wall clock, milliseconds since 1970. */
   readonly epochMs: number;
@@ -87,6 +89,18 @@ export interface EtcdFact {
   readonly endpoints: readonly string[];
   /** Why it cannot be used; absent: it can. */
   readonly problem?: string;
+}
+
+/** A GoBGP daemon. */
+export interface GobgpFact {
+  /** Where its API is. */
+  readonly address: string;
+  /** Of its API: 3 is GoBGP 3.x; undefined: it does not answer. */
+  readonly generation: 3 | 4 | undefined;
+  /** Its own autonomous system; undefined: none so far. */
+  readonly asn: number | undefined;
+  /** Why it does not answer; empty when it does. */
+  readonly problem: string;
 }
 
 /** Where the store is, or will be. */

@@ -17,6 +17,7 @@ import { readHostLimits } from "../data/host-limits.ts";
 import { etcdOptions } from "../open-store.ts";
 import { probeDirectReturn } from "./direct-return-probe.ts";
 import { type DoctorFacts, type EtcdFact, type PortFact, type StoreFact, SYSCTLS } from "./facts.ts";
+import { probeGobgp } from "./gobgp-probe.ts";
 import { linkPools } from "./link-pools.ts";
 import { parseCapabilities, parseWildcardSockets } from "./parse-proc.ts";
 
@@ -61,6 +62,7 @@ export async function probeHost(config: Config, clock: Clock): Promise<DoctorFac
     store: kind === "sqlite" ? lookAtStore(resolve(path)) : undefined,
     ...(kind === "etcd" && { etcd: await askEtcd(config) }),
     keyFile: lookAtKey(config),
+    gobgp: await probeGobgp(config.bgp, clock),
     epochMs: clock.epochMs(),
   };
 }

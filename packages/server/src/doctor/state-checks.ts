@@ -33,8 +33,10 @@ function checkEtcd(check: string, { endpoints, problem }: EtcdFact): Finding {
   return failed(check, problem, "start etcd, or correct store.endpoints, store.tls, store.username and store.prefix");
 }
 
-function checkKey({ keyFile }: DoctorFacts): Finding {
+function checkKey({ keyFile, etcd }: DoctorFacts): Finding {
   const check = "key file";
+  if (keyFile === undefined && etcd !== undefined)
+    return failed(check, "there is none at secrets.keyFile", "copy it from another node: all have the same");
   if (keyFile === undefined) return skipped(check, "none so far; it is made at the first start");
   const { path, mode } = keyFile;
   const others = mode & 0o077;

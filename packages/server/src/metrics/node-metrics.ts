@@ -1,3 +1,4 @@
+import type { BgpFigures } from "../announce/ability.ts";
 import type { BackendFigures, ListenerFigures } from "../data/data-plane.ts";
 import type { HealthFigures } from "../health/target.ts";
 import type { Unit } from "../snapshot/snapshot.ts";
@@ -15,6 +16,8 @@ export interface MetricSources {
   readonly workerLosses: number;
   /** Connections that the kernel tracks for us, by conntrack's state; absent when nobody can tell. */
   readonly conntrackEntries?: ReadonlyMap<string, number>;
+  /** Absent: this node does not speak BGP. */
+  readonly bgp?: BgpFigures | undefined;
   /** Calls of the API that ended, by `method` and `code`. */
   readonly apiRequests: readonly Sample[];
 }
@@ -47,7 +50,22 @@ export function nodeMetrics(sources: MetricSources): readonly MetricFamily[] {
       "Connections of listeners in the kernel that conntrack knows, by its state.",
       Array.from(sources.conntrackEntries ?? [], ([state, value]) => ({ labels: { state }, value })),
     ),
+    ...bgpMetrics(sources),
     counter("fiberlb_api_requests_total", "Calls of the API that have ended.", sources.apiRequests),
+  ];
+}
+
+function bgpMetrics({ bgp }: MetricSources): readonly MetricFamily[] {
+  if (bgp === undefined) return [];
+  return [
+    gauge(
+      "fiberlb_bgp_session_up",
+      "Whether the session with a router is established.",
+      bgp.sessions.map(({ peer, isUp }) => ({ labels: { peer }, value: isUp ? 1 : 0 })),
+    ),
+    gauge("fiberlb_bgp_routes_announced", "Routes of this node that its BGP daemon has.", [
+      { labels: {}, value: bgp.routes },
+    ]),
   ];
 }
 

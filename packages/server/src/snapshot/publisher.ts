@@ -43,8 +43,8 @@ export interface PublisherOptions {
   readonly resolveHost: ResolveHost;
   /** Filled with what a load balancer names before it is compiled, and relieved of what none names any more. */
   readonly certificates: CertificateShelf;
-  /** What was applied before this process: taken instead of what the store says, which is away, until it is back. */
-  readonly saved?: readonly UnitSource[];
+  /** What was applied before this process: taken instead of what the store says, which is not asked before `over`. */
+  readonly meanwhile?: { readonly trees: readonly UnitSource[]; readonly over: Promise<void> };
   /** Makes it so. Called one at a time; changes that come meanwhile are gathered into the next call. Must not reject. */
   readonly onSnapshot: (published: Published) => Promise<void>;
   readonly clock: Clock;
@@ -83,9 +83,9 @@ export class Publisher {
    * @throws when the store cannot be read
    */
   async start(): Promise<void> {
-    const { saved } = this.#options;
-    if (saved === undefined) await this.#reload();
-    else await this.#takeSaved(saved);
+    const { meanwhile } = this.#options;
+    if (meanwhile === undefined) await this.#reload();
+    else await this.#takeSaved(meanwhile.trees);
     await this.#handOver();
     this.#watching = this.#follow();
   }
@@ -136,6 +136,10 @@ export class Publisher {
   }
 
   async #catchUp(): Promise<void> {
+    const { signal } = this.#stop;
+    const stopped = new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    await Promise.race([this.#options.meanwhile?.over, stopped]);
+    signal.throwIfAborted();
     await this.#reload();
     this.#isBehind = false;
     this.#options.log.info("the store is there: its configuration is applied from now on", {

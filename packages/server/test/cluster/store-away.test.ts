@@ -153,6 +153,24 @@ describe("a node that is started without its store", () => {
     );
   });
 
+  test("goes on forwarding when the store turns out to be of a newer release, and says so once", async () => {
+    const before = await start({ lookup });
+    const id = await createLoadBalancer(before, "web");
+    await before.stop();
+    const again = await start({ withoutStore: true });
+    const value = Buffer.from(JSON.stringify({ version: 3, readableBy: 2 }));
+    await cluster.store.txn({ success: [{ type: "put", key: "/lb/v1/schema", value }] });
+    again.line.restore();
+    const complaints = () =>
+      again.log.filter(({ event }) => event === "the store can be reached and cannot be used; forwarding goes on");
+    await until("it has complained", complaints, ({ length }) => length > 0);
+    expect(complaints()).toEqual([expect.objectContaining({ reason: expect.stringContaining("schema version 3") })]);
+    await expectRefusal(again.client.loadBalancers.getLoadBalancer({ id }), Code.Unavailable, /has not been reached/);
+    // Nor is it followed: what it says may mean something else.
+    expect(again.dataPlane.snapshot.revision).toBe(0);
+    expect(again.dataPlane.snapshot.units.has(id)).toBe(true);
+  });
+
   test("does not start when it never was with it: its configuration may be wrong", async () => {
     await expect(start({ withoutStore: true })).rejects.toThrow("Cannot reach the store");
   });

@@ -29,6 +29,7 @@ const FIT: DoctorFacts = {
   directReturn: { backends: [{ address: "192.0.2.9", interface: "eth0", neighbour: "reachable" }], claimed: [] },
   wildcardSockets: [],
   store: { path: "/var/lib/fiberlb/fiberlb.db", folder: "/var/lib/fiberlb", isWritable: true, freeBytes: 2 ** 34 },
+  gobgp: undefined,
   keyFile: { path: "/var/lib/fiberlb/fiberlb.key", mode: 0o600 },
   epochMs: Date.UTC(2026, 5, 1),
 };
@@ -178,10 +179,44 @@ describe("what is found", () => {
     ["store", { store: { ...FIT.store!, freeBytes: 2 ** 20 } }, {}, "warning", /1 MiB free/],
     ["key file", { keyFile: { path: "/k", mode: 0o640 } }, {}, "failed", /mode 0640/],
     ["key file", { keyFile: undefined }, {}, "skipped", /first start/],
+    ["key file", { keyFile: undefined, etcd: { endpoints: [] } }, {}, "failed", /none at secrets\.keyFile/],
     ["clock", { epochMs: 0 }, {}, "failed", /1970-01-01T00:00:00Z is in the past/],
     ["clock", { store: { ...FIT.store!, modifiedAtMs: FIT.epochMs + 3_600_000 } }, {}, "failed", /later/],
     ["clock", { store: { ...FIT.store!, modifiedAtMs: FIT.epochMs + 1000 } }, {}, "ok", /2026-06-01/],
   ])("%s: %j with %j is %s", (check, facts, flags, state, found) => {
     expect(findings(facts, flags).get(check)).toMatchObject({ state, found: expect.stringMatching(found) });
+  });
+});
+
+describe("GoBGP", () => {
+  const bgp = (part: object = {}) => ({
+    bgp: { asn: 64512, routerId: "10.0.0.1", peers: [{ address: "10.0.0.254", asn: 64500 }], ...part },
+  });
+  const daemon = (part: Partial<NonNullable<DoctorFacts["gobgp"]>> = {}) => ({
+    gobgp: { address: "unix:///run/gobgp.sock", generation: 4 as const, asn: 0, problem: "", ...part },
+  });
+
+  it("is not needed without a section bgp", () => {
+    expect(findings({}).get("GoBGP")?.state).toBe("skipped");
+  });
+
+  it.each<[string, object, object, Finding["state"]]>([
+    ["answers and has nothing configured", {}, daemon(), "ok"],
+    ["is set up as it should be", {}, daemon({ asn: 64512 }), "ok"],
+    ["does not answer", {}, daemon({ generation: undefined, problem: "there is no socket" }), "failed"],
+    ["is of another AS", {}, daemon({ asn: 64513 }), "failed"],
+    ["should have its own configuration and has none", { manage: false, peers: [] }, daemon(), "failed"],
+    ["has its own configuration", { manage: false, peers: [] }, daemon({ asn: 64513 }), "ok"],
+    [
+      "is too old for BFD",
+      { peers: [{ address: "10.0.0.254", asn: 1, bfd: {} }] },
+      daemon({ generation: 3 }),
+      "warning",
+    ],
+  ])("that %s", (_, part, facts, state) => {
+    const finding = findings(facts, bgp(part)).get("GoBGP");
+    expect(finding?.state).toBe(state);
+    expect(finding?.found).toContain("unix:///run/gobgp.sock");
+    expect(finding?.fix === undefined).toBe(state === "ok");
   });
 });

@@ -1,11 +1,13 @@
 import { connect } from "node:net";
 
+import { Code } from "@connectrpc/connect";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
 
 import { Gobgpd, gobgpGenerations, whyNoGobgpd } from "../announce/bgp/gobgpd.ts";
 import { TestRouter } from "../announce/bgp/test-router.ts";
 import { type Declared, declare } from "./declare.ts";
 import { startTestNode, type TestNode } from "./test-node.ts";
+import { until } from "./until.ts";
 import { startWebServer, type WebServer } from "./web-server.ts";
 
 jest.setTimeout(60_000);
@@ -72,6 +74,26 @@ describe.each(gobgpGenerations)("GoBGP $version", ({ program, version }) => {
       await declareVip();
       await declareVip(VIP_V6);
       await router.until(({ prefixes }) => prefixes.length === 2);
+      // The node tells of itself a moment later than its router does.
+      const { sessions } = await until(
+        "the session is established",
+        () => node.client.bgp.listSessions({}),
+        ({ sessions: [session] }) => session?.state === "ESTABLISHED",
+      );
+      expect(sessions).toMatchObject([{ peer: "127.0.0.1", localAsn: 64512, peerAsn: 64500, problem: "" }]);
+      const { routes } = await until(
+        "both VIPs are announced",
+        () => node.client.bgp.listRoutes({ node: sessions[0]?.node ?? "" }),
+        (answer) => answer.routes.every(({ announced }) => announced),
+      );
+      expect(routes).toMatchObject([
+        { vip: VIP, prefix: `${VIP}/32`, nextHop: "192.0.2.1", announced: true, reason: "" },
+        { vip: VIP_V6, announced: true, communities: ["64512:6"] },
+      ]);
+      await expect(node.client.bgp.listRoutes({ node: "nobody" })).rejects.toMatchObject({ code: Code.NotFound });
+      const metrics = await (await fetch(`${node.server.adminUrl}/metrics`)).text();
+      expect(metrics).toContain('fiberlb_bgp_session_up{peer="127.0.0.1"} 1');
+      expect(metrics).toContain("fiberlb_bgp_routes_announced 2");
       expect(router.route(`${VIP}/32`)).toMatchObject({ nextHop: "192.0.2.1", communities: ["64512:100"] });
       expect(router.route(`${VIP_V6}/128`)).toMatchObject({ nextHop: "2001:2::1", communities: ["64512:6"] });
 
@@ -87,6 +109,20 @@ describe.each(gobgpGenerations)("GoBGP $version", ({ program, version }) => {
 
       backend = await startWebServer("a", { host: "127.0.0.77", port });
       await router.until(({ prefixes }) => prefixes.length === 2);
+    });
+
+    test("that no node can serve any more, so that clients get an answer", async () => {
+      node = await start();
+      await declareVip();
+      await router.until(({ prefixes }) => prefixes.length === 1);
+      await backend.close();
+      const { routes } = await until(
+        "the VIP is announced though it can't be served",
+        () => node.client.bgp.listRoutes({}),
+        ({ routes: [route] }) => route?.reason.includes("announced so that clients get an answer") === true,
+      );
+      expect(routes).toMatchObject([{ vip: VIP, announced: true }]);
+      expect(router.events.at(-1)?.kind).toBe("announce");
     });
 
     test("leaves in order: 65535:0, withdrawal, still serving, closed", async () => {

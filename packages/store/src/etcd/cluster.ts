@@ -147,7 +147,7 @@ export class Cluster {
     });
     try {
       await endpoint.connect();
-      await credentials.provide(endpoint, abort.signal);
+      await credentials.provide(endpoint);
       ({ token } = credentials);
       asked = true;
       const value = await perform(endpoint, abort.signal);

@@ -55,7 +55,7 @@ class EtcdStore implements contract.Store {
   constructor(urls: readonly string[], options: EtcdStoreOptions) {
     const { clock = systemClock, random = systemRandom, tls, logger } = options;
     const { timeoutMs, attemptTimeoutMs, connectTimeoutMs } = { ...DEFAULTS, ...options };
-    const credentials = new Credentials(options);
+    const credentials = new Credentials({ ...options, timeoutMs: attemptTimeoutMs });
     const token = (): string | undefined => credentials.token;
     const endpoints = urls.map((url) => new Endpoint({ url, tls, connectTimeoutMs, clock, token }));
     const cluster = new Cluster({ endpoints, credentials, timeoutMs, attemptTimeoutMs, clock, random, logger });

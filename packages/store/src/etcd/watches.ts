@@ -115,7 +115,7 @@ export class Watches {
     let token: string | undefined;
     try {
       await endpoint.connect();
-      await credentials.provide(endpoint, this.#stop.signal);
+      await credentials.provide(endpoint);
       ({ token } = credentials);
       const stream = new WatchStream({ endpoint, keys, revisions, clock });
       this.#stream = stream;

@@ -42,7 +42,7 @@ export function describeLeaseRealTime(subject: StoreUnderTest): void {
 
     test("when the time is over all keys go in one transaction; one that is kept alive outlasts it", async () => {
       const { store } = fixture;
-      const [lease, kept] = [await store.grantLease(2000), await store.grantLease(2000)];
+      const [lease, kept] = [await store.grantLease(2000), await store.grantLease(4000)];
       const revision = await attach(store, lease, "a", "b");
       await attach(store, kept, "kept");
       const watch = take(store.watch({ ...ALL_KEYS, fromRevision: revision + 2 }), 1);

@@ -10,7 +10,7 @@ export function describeLeases(subject: StoreUnderTest): void {
       (await fixture.store.txn({ success: keys.map((key) => put(key, bytes("v"), { lease })) })).revision;
 
     test("revoking deletes the keys at once, and nothing is left to expire", async () => {
-      const lease = await fixture.store.grantLease(5000);
+      const lease = await fixture.store.grantLease(60_000);
       await attach(lease, "k");
       await fixture.store.revokeLease(lease);
       expect((await fixture.store.get("k")).kv).toBeUndefined();
@@ -19,8 +19,8 @@ export function describeLeases(subject: StoreUnderTest): void {
     });
 
     test("a key follows the lease of its last write", async () => {
-      const first = await fixture.store.grantLease(1000);
-      const second = await fixture.store.grantLease(2000);
+      const first = await fixture.store.grantLease(60_000);
+      const second = await fixture.store.grantLease(60_000);
       await attach(first, "moved", "freed");
       await attach(second, "moved");
       await write(fixture.store, "freed");
@@ -31,7 +31,7 @@ export function describeLeases(subject: StoreUnderTest): void {
     });
 
     test("a deleted key that is written again belongs to no lease", async () => {
-      const lease = await fixture.store.grantLease(1000);
+      const lease = await fixture.store.grantLease(60_000);
       await attach(lease, "k");
       await fixture.store.txn({ success: [{ type: "delete", key: "k" }] });
       await write(fixture.store, "k");
@@ -40,7 +40,7 @@ export function describeLeases(subject: StoreUnderTest): void {
     });
 
     test("an unknown lease fails the whole transaction", async () => {
-      const lease = await fixture.store.grantLease(1000);
+      const lease = await fixture.store.grantLease(60_000);
       await fixture.store.revokeLease(lease);
       const before = (await fixture.store.status()).revision;
       const txn = fixture.store.txn({ success: [put("a", bytes("")), put("b", bytes(""), { lease })] });

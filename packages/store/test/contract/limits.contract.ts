@@ -74,13 +74,13 @@ export function describeLimits(subject: StoreUnderTest): void {
 
     test("ends what comes later with CLOSED, and can be repeated", async () => {
       const { store } = fixture;
-      const lease = await store.grantLease(1000);
+      const lease = await store.grantLease(60_000);
       await Promise.all([store.close(), store.close()]);
       const late = [
         () => store.get("k"),
         () => store.range(ALL_KEYS),
         () => store.txn({ success: [] }),
-        () => store.grantLease(1000),
+        () => store.grantLease(60_000),
         () => store.keepAlive(lease),
         () => store.status(),
       ];

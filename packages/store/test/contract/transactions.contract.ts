@@ -128,7 +128,7 @@ export function describeTransactions(subject: StoreUnderTest): void {
     });
 
     test("leases are compared by identity", async () => {
-      const [lease, other] = [await fixture.store.grantLease(1000), await fixture.store.grantLease(1000)];
+      const [lease, other] = [await fixture.store.grantLease(60_000), await fixture.store.grantLease(60_000)];
       await fixture.store.txn({ success: [put("k", bytes(""), { lease })] });
       expect(await holds({ key: "k", target: "lease", is: "=", to: lease })).toBe(true);
       expect(await holds({ key: "k", target: "lease", is: "=", to: other })).toBe(false);

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { cp, mkdtemp, open, readFile, rename, rm } from "node:fs/promises";
+import { cp, mkdtemp, rename, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 
 const PEERS = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "fiberlb", "peers", "bin");
 /** In memory where the system has that: the tests are about the protocol, not the disk. */
@@ -32,14 +33,12 @@ export class Member {
   readonly name: string;
   readonly url: string;
   readonly #args: readonly string[];
-  readonly #log: string;
   readonly #data: string;
   #process: ChildProcess | undefined;
 
   constructor({ name, clientPort, peerPort, initialCluster, directory, scheme = "http", extra = [] }: MemberOptions) {
     this.name = name;
     this.url = `${scheme}://127.0.0.1:${clientPort}`;
-    this.#log = join(directory, `${name}.log`);
     this.#data = join(directory, name);
     const peerUrl = `http://127.0.0.1:${peerPort}`;
     this.#args = [
@@ -56,29 +55,23 @@ export class Member {
     ].flat();
   }
 
-  get running(): boolean {
-    return this.#process !== undefined;
-  }
-
-  start(): Promise<void> {
-    return this.#spawn(READY);
-  }
-
-  /** Starts it without waiting for it to be ready: a member alone waits for its peers. */
-  async #spawn(until: RegExp): Promise<void> {
-    const log = await open(this.#log, "a");
-    const seen = (await log.stat()).size;
-    const child = spawn(ETCD, this.#args, { stdio: ["ignore", log.fd, log.fd] });
+  /** Resolves when it serves; of a cluster, once a majority does. @throws Error with its last lines when it ends */
+  async start(): Promise<void> {
+    const child = spawn(ETCD, this.#args, { stdio: ["ignore", "ignore", "pipe"] });
     this.#process = child;
-    await log.close();
-    const ended = new Promise<never>((_resolve, reject) => {
+    const lines = createInterface(child.stderr);
+    const said: string[] = [];
+    await new Promise<void>((resolve, reject) => {
+      lines.on("line", (line) => {
+        said.push(line);
+        if (said.length > 10) said.shift();
+        if (READY.test(line)) resolve();
+      });
       child.once("exit", (code, signal) => {
         if (this.#process === child) this.#process = undefined;
-        reject(new Error(`etcd ${this.name} ended (${code ?? signal})`));
+        reject(new Error(`etcd ${this.name} ended (${code ?? signal}):\n${said.join("\n")}`));
       });
     });
-    ended.catch(() => {});
-    await Promise.race([ended, this.#logged(until, seen)]);
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -103,18 +96,6 @@ export class Member {
   async restore(): Promise<void> {
     await rm(this.#data, { recursive: true });
     await rename(`${this.#data}.backup`, this.#data);
-  }
-
-  /** Looks at the log until it says so. */
-  async #logged(text: RegExp, from: number): Promise<void> {
-    for (;;) {
-      const log = await readFile(this.#log, "utf8");
-      if (text.test(log.slice(from))) return;
-      await new Promise<void>((resolve) => {
-        setImmediate(resolve);
-      });
-      if (this.#process === undefined) return;
-    }
   }
 }
 

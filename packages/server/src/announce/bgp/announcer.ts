@@ -7,7 +7,7 @@ import { type IpAddress, ipFamily, ipScope } from "@fiberlb/types";
 
 import { type Cancel, type Clock, delay } from "../../clock.ts";
 import type { Log } from "../../log.ts";
-import type { VipAbility, VipAnnouncement, VipAnnouncer } from "../ability.ts";
+import type { BgpFigures, VipAbility, VipAnnouncement, VipAnnouncer } from "../ability.ts";
 import { decide, type Decision, NEW_VIP, type PeerAbility, type VipState } from "../decide.ts";
 import type { RouteGuard } from "../guard/route-guard.ts";
 import type { NextHops } from "./next-hop.ts";
@@ -143,6 +143,14 @@ export class BgpAnnouncer implements VipAnnouncer {
   state(): readonly BgpAnnouncement[] {
     const { problem } = this;
     return [...this.#entries.values()].map((entry) => this.#describe(entry, problem));
+  }
+
+  figures(): BgpFigures {
+    const { peers, routes } = this.#options.speaker.status();
+    return {
+      sessions: peers.map(({ address, state }) => ({ peer: address, isUp: state === "ESTABLISHED" })),
+      routes: routes.held,
+    };
   }
 
   async stop(): Promise<void> {
