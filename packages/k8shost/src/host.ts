@@ -8,6 +8,8 @@ import { ApiServer, type ServerTls } from "./api/api-server.ts";
 import type { ApiParts } from "./api/parts.ts";
 import { type Authenticator, openAuthenticator } from "./auth/authenticator.ts";
 import { type Clock, systemClock } from "./clock.ts";
+import type { Loop } from "./loops/loop.ts";
+import { createLoops } from "./loops/loops.ts";
 import { ObjectCache, type View } from "./objects/cache.ts";
 import { ClusterIps } from "./objects/cluster-ips.ts";
 import { DEPLOYMENTS, NODES, PODS, SERVICES } from "./objects/kinds.ts";
@@ -15,6 +17,7 @@ import { nodeRules } from "./objects/nodes.ts";
 import { ObjectStore } from "./objects/object-store.ts";
 import { Resources } from "./objects/resources.ts";
 import { deploymentRules, podRules, serviceRules } from "./objects/rules-by-kind.ts";
+import type { Strategy } from "./scheduler/decide.ts";
 import { hasEnded, podRequests } from "./scheduler/requests.ts";
 
 /** What a host is made of. */
@@ -27,6 +30,10 @@ export interface K8shostOptions {
   readonly tls?: ServerTls;
   /** IPv4 network of cluster IPs. Default 10.96.0.0/16. */
   readonly serviceCidr?: string;
+  /** Whether this process schedules Pods and keeps Deployments, or serves the API alone. Exactly one should. Default true. */
+  readonly runsLoops?: boolean;
+  /** Where Pods go among nodes that they fit on. Default spread. */
+  readonly strategy?: Strategy;
   /** Default: the machine's own. */
   readonly clock?: Clock;
   /** Default: the machine's own. */
@@ -65,12 +72,15 @@ class Host implements K8shost {
   readonly #authenticator: Authenticator;
   readonly #cache: ObjectCache;
   readonly #api: ApiServer;
+  readonly #loops: readonly Loop[];
 
   constructor(options: K8shostOptions) {
     const { store, tls, clock = systemClock, random = systemRandom, logger: log = SILENT } = options;
     this.#authenticator = options.authenticator ?? openAuthenticator;
     this.#cache = new ObjectCache(store, { clock, log });
     const parts = this.#parts(options, { clock, random });
+    const { runsLoops = true, strategy = "spread" } = options;
+    this.#loops = !runsLoops ? [] : createLoops({ ...parts, cache: this.#cache }, { random, log, strategy });
     this.#api = new ApiServer({
       parts,
       authenticator: this.#authenticator,
@@ -82,6 +92,7 @@ class Host implements K8shost {
 
   async start(): Promise<void> {
     await this.#cache.start();
+    for (const loop of this.#loops) loop.start();
   }
 
   async listen({ host = "127.0.0.1", port = DEFAULT_PORT } = {}): Promise<{ host: string; port: number }> {
@@ -93,7 +104,10 @@ class Host implements K8shost {
 
   async stop({ graceMs = DEFAULT_GRACE_MS } = {}): Promise<void> {
     await this.#api.close(graceMs);
+    const stopping = this.#loops.map((loop) => loop.stop());
+    // Loops may be waiting for what the cache will not tell any more.
     await this.#cache.stop();
+    await Promise.all(stopping);
   }
 
   #parts({ store, serviceCidr }: K8shostOptions, { clock, random }: { clock: Clock; random: Random }): ApiParts {

@@ -11,7 +11,7 @@ import { createK8shost, type K8shostOptions } from "../src/index.ts";
 
 type Caller = Omit<Parameters<typeof createK8shostClient>[0], "baseUrl">;
 
-/** A host that serves on a free port. */
+/** A host that serves on a free port; without its loops, unless the test wants them. */
 export interface Stage extends AsyncDisposable {
   readonly store: Store;
   readonly baseUrl: string;
@@ -51,7 +51,7 @@ export async function startStage(
   const logged: string[] = [];
   const note = (event: string, fields: object = {}): void => void logged.push(`${event} ${JSON.stringify(fields)}`);
   const logger = { debug() {}, info() {}, warn: note, error: note };
-  const host = createK8shost({ logger, ...rest, store });
+  const host = createK8shost({ logger, runsLoops: false, ...rest, store });
   await host.start();
   const { port } = await host.listen({ port: 0 });
   const baseUrl = `${rest.tls === undefined ? "http" : "https"}://127.0.0.1:${port}`;
@@ -66,8 +66,8 @@ export async function startStage(
       return client;
     },
     async [Symbol.asyncDispose]() {
-      await host.stop();
       for (const client of clients) client.close();
+      await host.stop();
       await remove();
       if (logged.length > 0) throw new Error(`The host logged: ${logged.join("\n")}`);
     },

@@ -69,14 +69,14 @@ export class ObjectStore {
     return this.#write(kind, object, { key, condition: unchanged(key, versionOf(object)), beside });
   }
 
-  /** Whether it was removed: not when it is no longer at the resource version that `object` carries. */
-  async remove<T extends HostObject>(kind: Kind<T>, object: T, beside: Companions = {}): Promise<boolean> {
+  /** Answers the revision of the object's end, or undefined when it is no longer at the resource version that `object` carries. */
+  async remove<T extends HostObject>(kind: Kind<T>, object: T, beside: Companions = {}): Promise<number | undefined> {
     const key = objectKey(kind, metaOf(object));
-    const { succeeded } = await this.store.txn({
+    const { succeeded, revision } = await this.store.txn({
       compare: [unchanged(key, versionOf(object)), ...(beside.compare ?? [])],
       success: [remove(key), ...(beside.success ?? [])],
     });
-    return succeeded;
+    return succeeded ? revision : undefined;
   }
 
   /** A page in order of keys. Reads on past what does not match, until the page is full or the range at its end. */

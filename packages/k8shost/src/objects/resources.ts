@@ -130,12 +130,18 @@ export class Resources<T extends Resource> {
   async #write(before: T, after: T, isGone: boolean): Promise<T | undefined> {
     const { objects, rules } = this.#options;
     if (!isGone) return objects.replace(this.kind, after, rules.beside?.(before, after));
-    return (await objects.remove(this.kind, after, rules.beside?.(before, undefined))) ? after : undefined;
+    const revision = await objects.remove(this.kind, after, rules.beside?.(before, undefined));
+    if (revision === undefined) return undefined;
+    metaOf(after).resourceVersion = BigInt(revision);
+    return after;
   }
 
-  /** Marks the object, and removes it when nothing holds it. @throws DomainError `not-found`, `aborted` */
-  async remove(place: Place, { uid = "", edit }: { uid?: string; edit?: (object: T) => void } = {}): Promise<void> {
-    await this.change(
+  /**
+   * Marks the object, and removes it when nothing holds it; answers it as it is now, or last was at the revision of its end.
+   * @throws DomainError `not-found`, `aborted`
+   */
+  remove(place: Place, { uid = "", edit }: { uid?: string; edit?: (object: T) => void } = {}): Promise<T> {
+    return this.change(
       place,
       (object) => {
         metaOf(object).deletionTimestamp ??= timestampFromMs(this.#options.clock.epochMs());
