@@ -69,6 +69,7 @@ export const pureFiles: readonly RegExp[] = [
   new RegExp(`^${server}/snapshot/(snapshot|compile)\\.ts$`),
   new RegExp(`^${server}/health/health\\.ts$`),
   new RegExp(`^${server}/vip/allocator\\.ts$`),
+  new RegExp(`^${server}/announce/(ability|decide|damping|bgp/route-set)\\.ts$`),
   new RegExp(`^${server}/data/select/`),
   new RegExp(`^${server}/data/l7/(router|http1-head)\\.ts$`),
   /^packages\/bgp-speaker\/src\/(routes\/|backoff\.ts$)/,

@@ -1,6 +1,7 @@
 import { formatHostPort } from "@fiberlb/types";
 
 import type { Pod, Service, ServicePort } from "./objects.ts";
+import type { PodFilter } from "./source.ts";
 
 /** A backend as the Pods want it. */
 export interface DesiredBackend {
@@ -50,13 +51,20 @@ const targetOf = ({ targetPort }: ServicePort, { namedPorts }: Pod): number | un
       : undefined;
 
 /** Whether the Service's selector matches; an empty one matches nothing. */
-export function selects({ selector, meta }: Pick<Service, "selector" | "meta">, { meta: pod }: Pod): boolean {
-  const pairs = Object.entries(selector);
+export const selects = ({ selector, meta }: Pick<Service, "selector" | "meta">, pod: Pod): boolean => {
+  const { orgId, projectId, namespace } = meta;
+  return Object.keys(selector).length > 0 && matchesFilter(pod, { orgId, projectId, namespace, selector });
+};
+
+/** Whether a Pod is one of those that `listPods` of a source is asked for; without a filter each is. */
+export function matchesFilter({ meta }: Pod, filter: PodFilter | undefined): boolean {
+  if (filter === undefined) return true;
   return (
-    pairs.length > 0 &&
-    pod.namespace === meta.namespace &&
-    pod.orgId === meta.orgId &&
-    pod.projectId === meta.projectId &&
-    pairs.every(([key, value]) => Object.hasOwn(pod.labels, key) && pod.labels[key] === value)
+    meta.namespace === filter.namespace &&
+    meta.orgId === filter.orgId &&
+    meta.projectId === filter.projectId &&
+    Object.entries(filter.selector).every(
+      ([key, value]) => Object.hasOwn(meta.labels, key) && meta.labels[key] === value,
+    )
   );
 }

@@ -7,6 +7,7 @@ export * from "./objects.ts";
 export { type Random, systemRandom } from "./random.ts";
 export type { Outcome } from "./reconciler.ts";
 export type { PodFilter, ServiceSource } from "./source.ts";
+export { matchesFilter } from "./endpoints.ts";
 export type { Failure, Reason } from "./reason.ts";
 export type { Sweep } from "./sweep.ts";
 export { createK8shostSource, type K8shostSource, type K8shostSourceOptions } from "./k8shost/k8shost-source.ts";

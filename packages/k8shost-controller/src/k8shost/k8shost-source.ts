@@ -12,7 +12,7 @@ import {
 import { ORG_HEADER, PROJECT_HEADER } from "@fiberlb/types";
 
 import { type Clock, delay, systemClock } from "../clock.ts";
-import { selects } from "../endpoints.ts";
+import { matchesFilter, selects } from "../endpoints.ts";
 import type { Log } from "../log.ts";
 import { keyText, type ObjectKey, type Pod, READY_CONDITION, type Service, type ServiceStatus } from "../objects.ts";
 import type { PodFilter, ServiceSource } from "../source.ts";
@@ -112,11 +112,7 @@ class WatchingSource implements K8shostSource {
 
   async listPods(filter?: PodFilter): Promise<readonly Pod[]> {
     await this.#synced();
-    const all = this.#pods.values();
-    if (filter === undefined) return all;
-    const { selector, ...place } = filter;
-    const wanted = { selector, meta: { ...place, name: "", uid: "", labels: {}, annotations: {}, finalizers: [] } };
-    return all.filter((pod) => selects(wanted, pod));
+    return this.#pods.values().filter((pod) => matchesFilter(pod, filter));
   }
 
   async *watch(signal: AbortSignal): AsyncIterable<ObjectKey> {

@@ -131,7 +131,7 @@ function createNodeSpeaker(bgp: BgpConfig, { clock, random = systemRandom, log }
         asn: bgp.asn ?? 0,
         routerId: bgp.routerId as IpAddress,
         ...(bgp.listenPort !== undefined && { listenPort: bgp.listenPort }),
-        ...(bgp.listenAddresses !== undefined && { listenAddresses: bgp.listenAddresses as IpAddress[] }),
+        ...(bgp.listenAddresses !== undefined && { listenAddresses: bgp.listenAddresses }),
         peers: bgp.peers as Peer[],
       },
     }),

@@ -1,4 +1,3 @@
-import type { Cidr, IpAddress } from "@fiberlb/types";
 import { beforeEach, describe, expect, test } from "@jest/globals";
 
 import type { GuardedRoute } from "../../../src/announce/bgp/route-set.ts";
@@ -16,8 +15,8 @@ const ORDERS: GuardOrders = {
 };
 
 const route = (prefix: string, kernelOnly: boolean): GuardedRoute => ({
-  prefix: prefix as Cidr,
-  nextHop: "10.0.0.1" as IpAddress,
+  prefix,
+  nextHop: "10.0.0.1",
   kernelOnly,
 });
 const [USER, KERNEL] = [route("203.0.113.1/32", false), route("203.0.113.2/32", true)];
