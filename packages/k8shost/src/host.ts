@@ -1,10 +1,20 @@
 import { create } from "@bufbuild/protobuf";
-import { describeError } from "@fiberlb/api";
-import { type ResourceAmounts, ResourceAmountsSchema } from "@fiberlb/api/k8shost";
-import { type Log, type Random, systemRandom } from "@fiberlb/k8shost-controller";
+import { describeError, type FiberlbClient } from "@fiberlb/api";
+import { type K8shostClient, type ResourceAmounts, ResourceAmountsSchema } from "@fiberlb/api/k8shost";
+import {
+  type Controller,
+  type ControllerSettings,
+  createController,
+  createK8shostSource,
+  type K8shostSource,
+  type Log,
+  type Random,
+  systemRandom,
+} from "@fiberlb/k8shost-controller";
 import type { Store } from "@fiberlb/store";
 
 import { ApiServer, type ServerTls } from "./api/api-server.ts";
+import { createEmbeddedClient } from "./api/embedded-client.ts";
 import type { ApiParts } from "./api/parts.ts";
 import { type Authenticator, openAuthenticator } from "./auth/authenticator.ts";
 import { type Clock, systemClock } from "./clock.ts";
@@ -22,6 +32,13 @@ import { hasEnded, podRequests } from "./scheduler/requests.ts";
 
 /** What a host is made of. */
 export interface K8shostOptions {
+  /**
+   * The FiberLB that Services of type LoadBalancer are made in; its credentials must allow to act for all tenants. Stays its
+   * owner's. Absent: no controller runs here.
+   */
+  readonly fiberlb?: FiberlbClient;
+  /** How the controller behaves. */
+  readonly controller?: ControllerSettings;
   /** Stays its owner's: `stop` leaves it open. */
   readonly store: Store;
   /** Default: everybody is an admin, on loopback addresses only. */
@@ -44,6 +61,8 @@ export interface K8shostOptions {
 
 /** An API server for Pods, Services, Deployments and nodes. */
 export interface K8shost {
+  /** The API without a network: an admin of default/default, or of the tenant that a call's headers name. */
+  readonly client: K8shostClient;
   /** Reads the store and begins to work. Rejects when the store cannot be read. */
   start(): Promise<void>;
   /**
@@ -68,11 +87,19 @@ export function createK8shost(options: K8shostOptions): K8shost {
   return new Host(options);
 }
 
+interface RunningController {
+  readonly source: K8shostSource;
+  readonly controller: Controller;
+}
+
 class Host implements K8shost {
   readonly #authenticator: Authenticator;
   readonly #cache: ObjectCache;
   readonly #api: ApiServer;
   readonly #loops: readonly Loop[];
+  readonly #openController: () => RunningController | undefined;
+  #running: RunningController | undefined;
+  readonly client: K8shostClient;
 
   constructor(options: K8shostOptions) {
     const { store, tls, clock = systemClock, random = systemRandom, logger: log = SILENT } = options;
@@ -81,18 +108,32 @@ class Host implements K8shost {
     const parts = this.#parts(options, { clock, random });
     const { runsLoops = true, strategy = "spread" } = options;
     this.#loops = !runsLoops ? [] : createLoops({ ...parts, cache: this.#cache }, { random, log, strategy });
+    const onUnexpected = (error: unknown, method: string): void =>
+      log.error("call failed", { method, error: describeError(error) });
+    this.client = createEmbeddedClient(parts, onUnexpected);
+    const { fiberlb, controller: settings = {} } = options;
+    this.#openController = () => {
+      if (fiberlb === undefined || !runsLoops) return undefined;
+      const source = createK8shostSource({ k8shost: this.client, clock, logger: log });
+      return {
+        source,
+        controller: createController({ source, fiberlb, clock, random, logger: log, options: settings }),
+      };
+    };
     this.#api = new ApiServer({
       parts,
       authenticator: this.#authenticator,
       clock,
       tls,
-      onUnexpected: (error, method) => log.error("call failed", { method, error: describeError(error) }),
+      onUnexpected,
     });
   }
 
   async start(): Promise<void> {
     await this.#cache.start();
     for (const loop of this.#loops) loop.start();
+    this.#running = this.#openController();
+    this.#running?.controller.start();
   }
 
   async listen({ host = "127.0.0.1", port = DEFAULT_PORT } = {}): Promise<{ host: string; port: number }> {
@@ -103,11 +144,15 @@ class Host implements K8shost {
   }
 
   async stop({ graceMs = DEFAULT_GRACE_MS } = {}): Promise<void> {
-    await this.#api.close(graceMs);
+    const closed = this.#api.close(graceMs);
+    // The source first: nobody has to wait for what it would have told.
+    await this.#running?.source.stop();
+    await this.#running?.controller.stop();
     const stopping = this.#loops.map((loop) => loop.stop());
     // Loops may be waiting for what the cache will not tell any more.
     await this.#cache.stop();
     await Promise.all(stopping);
+    await closed;
   }
 
   #parts({ store, serviceCidr }: K8shostOptions, { clock, random }: { clock: Clock; random: Random }): ApiParts {

@@ -1,7 +1,7 @@
 import * as http2 from "node:http2";
 import type { AddressInfo, Server, Socket } from "node:net";
 
-import { Code, ConnectError, type ConnectRouter, createConnectRouter } from "@connectrpc/connect";
+import { Code, ConnectError, createConnectRouter } from "@connectrpc/connect";
 import {
   compressionGzip,
   universalRequestFromNodeRequest,
@@ -13,13 +13,10 @@ import { DeploymentService, NodeService, PodService, ServiceService } from "@fib
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { Clock } from "../clock.ts";
 import { callerInterceptor } from "./caller.ts";
-import { deploymentRoutes } from "./deployment-service.ts";
 import { errorInterceptor, type OnUnexpected } from "./errors.ts";
 import { healthRoutes } from "./health.ts";
-import { nodeRoutes } from "./node-service.ts";
 import type { ApiParts } from "./parts.ts";
-import { podRoutes } from "./pod-service.ts";
-import { serviceRoutes } from "./service-service.ts";
+import { apiRoutes } from "./routes.ts";
 
 /** Keys of the server, PEM. */
 export interface ServerTls {
@@ -106,7 +103,7 @@ export class ApiServer {
         callerInterceptor(authenticator, new Set([grpcHealth.Health.typeName])),
       ],
     });
-    addRoutes(router, parts);
+    apiRoutes(parts)(router);
     healthRoutes(SERVICES, this.#stopping.signal)(router);
     const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
     return (req: http2.Http2ServerRequest, res: http2.Http2ServerResponse): void => {
@@ -125,10 +122,6 @@ export class ApiServer {
         });
     };
   }
-}
-
-function addRoutes(router: ConnectRouter, parts: ApiParts): void {
-  for (const routes of [podRoutes, serviceRoutes, nodeRoutes, deploymentRoutes]) routes(parts)(router);
 }
 
 function secureOptions({ cert, key, clientCa }: ServerTls): http2.SecureServerOptions {
