@@ -3,6 +3,8 @@ import { readFileSync } from "node:fs";
 import { createFiberlbClient, describeError } from "@fiberlb/api";
 import { CliExit, type CliIo, type GlobalFlags } from "@fiberlb/cli";
 import {
+  type Authenticator,
+  createIamAuthenticator,
   createK8shost,
   createTokenAuthenticator,
   DEFAULT_PORT,
@@ -18,7 +20,7 @@ import { failure } from "../failure.ts";
 const EXAMPLES = `
 Keeps Pods, Services and Deployments, places Pods on nodes, and keeps a load balancer in FiberLB for each Service of type
 LoadBalancer. It runs no containers: agents do, and report. --server is the FiberLB; with FIBERLB_TOKEN, an admin's token, where
-it wants one. Of hosts that share an etcd, all but one are started with --api-only. More: docs/k8shost-host.md
+it wants one. IAM_SERVER_ADDR, host:port or a URL, names an IAM server that knows whose tokens are. Of hosts that share an etcd, all but one are started with --api-only. More: docs/k8shost-host.md
 
 Examples:
   $ fiberlb k8shost
@@ -63,15 +65,12 @@ export function addK8shost(program: Command, io: CliIo): void {
 }
 
 async function host(flags: Flags, env: CliIo["env"]): Promise<void> {
-  if (env["IAM_SERVER_ADDR"] !== undefined)
-    throw failure(
-      "IAM_SERVER_ADDR is set, but asking an IAM server is not supported yet: unset it and use --tokens",
-      2,
-    );
   const address = parseListen(flags.listen);
-  const security = securityOf(flags);
+  const tls = tlsOf(flags);
+  const authenticator = authenticatorOf(flags, env["IAM_SERVER_ADDR"]);
   const log = processLog();
   await using closing = new AsyncDisposableStack();
+  closing.defer(() => authenticator?.close?.());
   const store = await openStore(flags.store).catch(explain);
   closing.defer(() => store.close());
   const token = flags.token ?? env["FIBERLB_TOKEN"];
@@ -86,7 +85,8 @@ async function host(flags: Flags, env: CliIo["env"]): Promise<void> {
     ...(flags.controller && { fiberlb }),
     ...(flags.clusterName !== undefined && { controller: { clusterName: flags.clusterName } }),
     ...(flags.serviceCidr !== undefined && { serviceCidr: flags.serviceCidr }),
-    ...security,
+    ...(authenticator !== undefined && { authenticator }),
+    ...(tls !== undefined && { tls }),
   });
   closing.defer(() => k8shost.stop());
   const bound = await k8shost.listen(address).catch(explain);
@@ -95,20 +95,26 @@ async function host(flags: Flags, env: CliIo["env"]): Promise<void> {
   log.info("stopping", { signal: await firstSignal() });
 }
 
-function securityOf({ tokens, apiCert, apiKey }: Flags): Pick<K8shostOptions, "authenticator" | "tls"> {
-  if ((apiCert === undefined) !== (apiKey === undefined))
+function tlsOf({ apiCert, apiKey }: Flags): K8shostOptions["tls"] {
+  if (apiCert === undefined && apiKey === undefined) return undefined;
+  if (apiCert === undefined || apiKey === undefined)
     throw failure("--api-cert and --api-key belong together: give both or none", 2);
-  return {
-    ...(tokens !== undefined && { authenticator: authenticatorOf(tokens) }),
-    ...(apiCert !== undefined && apiKey !== undefined && { tls: { cert: readText(apiCert), key: readText(apiKey) } }),
-  };
+  return { cert: readText(apiCert), key: readText(apiKey) };
 }
 
-function authenticatorOf(file: string) {
+/** Tokens of a file, or those that an IAM server knows; without either everybody who reaches the port is an admin. */
+function authenticatorOf(
+  { tokens: file }: Flags,
+  iamServer: string | undefined,
+): (Authenticator & { readonly close?: () => void }) | undefined {
+  if (file !== undefined && iamServer !== undefined)
+    throw failure("--tokens and IAM_SERVER_ADDR are both given: choose one", 2);
+  if (iamServer !== undefined) return createIamAuthenticator({ server: iamServer });
+  if (file === undefined) return undefined;
   try {
     return createTokenAuthenticator(readText(file), { source: file });
   } catch (error) {
-    throw failure(describeError(error), 2);
+    throw error instanceof CliExit ? error : failure(describeError(error), 2);
   }
 }
 

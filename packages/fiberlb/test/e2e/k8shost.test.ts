@@ -119,8 +119,12 @@ const refusals: readonly (readonly [
   [["--store", "postgres:x"], 2, /"postgres:x" names no store/],
   [["--api-cert", "cert.pem"], 2, /--api-cert and --api-key belong together/],
   [["--tokens", "/nowhere"], 2, /cannot read \/nowhere/],
-  // An IAM server that cannot be asked is no reason to ask nobody.
-  [["--store", "memory"], 2, /IAM_SERVER_ADDR is set, but .* not supported/, { IAM_SERVER_ADDR: "iam:50051" }],
+  [
+    ["--tokens", "/nowhere"],
+    2,
+    /--tokens and IAM_SERVER_ADDR are both given: choose one/,
+    { IAM_SERVER_ADDR: "iam:50051" },
+  ],
 ];
 
 test("what is wrong with the command line is told in one line", async () => {
