@@ -19,6 +19,7 @@ export * as googleRpc from "./gen/google/rpc/error_details_pb.ts";
 export * as grpcHealth from "./gen/grpc/health/v1/health_pb.ts";
 export * as grpcReflection from "./gen/grpc/reflection/v1/reflection_pb.ts";
 export * as grpcReflectionAlpha from "./gen/grpc/reflection/v1alpha/reflection_pb.ts";
+export * as iam from "./gen/iam/v1/token_pb.ts";
 export * from "./mapping.ts";
 export * from "./resources.ts";
 export { type Plain, shortName } from "./convert.ts";

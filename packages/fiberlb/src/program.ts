@@ -4,6 +4,7 @@ import { Command } from "commander";
 import { addController } from "./commands/controller.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addDoctor } from "./commands/doctor.ts";
+import { addK8shost } from "./commands/k8shost.ts";
 import { addServe } from "./commands/serve.ts";
 import { addStore } from "./commands/store.ts";
 import { version } from "./version.ts";
@@ -28,6 +29,7 @@ export function createProgram(io: CliIo): Command {
   registerClientCommands(program, io);
   for (const add of [addServe, addDemo, addStore]) add(program);
   addController(program, io);
+  addK8shost(program, io);
   addDoctor(program, io);
   return program;
 }
