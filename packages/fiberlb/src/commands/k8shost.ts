@@ -20,7 +20,8 @@ import { failure } from "../failure.ts";
 const EXAMPLES = `
 Keeps Pods, Services and Deployments, places Pods on nodes, and keeps a load balancer in FiberLB for each Service of type
 LoadBalancer. It runs no containers: agents do, and report. --server is the FiberLB; with FIBERLB_TOKEN, an admin's token, where
-it wants one. IAM_SERVER_ADDR, host:port or a URL, names an IAM server that knows whose tokens are. Of hosts that share an etcd, all but one are started with --api-only. More: docs/k8shost-host.md
+it wants one. IAM_SERVER_ADDR, host:port or a URL, names an IAM server that knows whose tokens are. Of hosts that share an etcd,
+all but one are started with --api-only. More: docs/k8shost-host.md
 
 Examples:
   $ fiberlb k8shost

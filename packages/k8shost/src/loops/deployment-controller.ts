@@ -1,5 +1,11 @@
 import { clone, create, equals } from "@bufbuild/protobuf";
-import { ConditionStatus, type Deployment, DeploymentStatusSchema, type Pod } from "@fiberlb/api/k8shost";
+import {
+  ConditionStatus,
+  type Deployment,
+  DeploymentStatusSchema,
+  type ObjectMeta,
+  type Pod,
+} from "@fiberlb/api/k8shost";
 import type { Random } from "@fiberlb/k8shost-controller";
 
 import { rolloutBounds } from "../deployments/amounts.ts";
@@ -21,15 +27,16 @@ export async function keepDeployments(parts: LoopParts, random: Random): Promise
   const { deployments, pods } = parts.cache.view;
   const owned = Map.groupBy(
     [...pods.values()].filter((pod) => metaOf(pod).owner?.kind === "Deployment"),
-    (pod) => metaOf(pod).owner?.uid ?? "",
+    (pod) => ownerKey(metaOf(pod), metaOf(pod).owner?.uid ?? ""),
   );
   const waits: number[] = [];
   for (const deployment of deployments.values()) {
     const { uid, deletionTimestamp } = metaOf(deployment);
-    const mine = owned.get(uid) ?? [];
+    const key = ownerKey(metaOf(deployment), uid);
+    const mine = owned.get(key) ?? [];
     // One that is held by a finalizer makes no new Pods; the ones there are go with it.
     if (deletionTimestamp !== undefined) continue;
-    owned.delete(uid);
+    owned.delete(key);
     const waitMs = await keepOne(parts, { deployment, mine, random });
     if (waitMs !== undefined) waits.push(waitMs);
   }
@@ -37,6 +44,10 @@ export async function keepDeployments(parts: LoopParts, random: Random): Promise
   await forAll(orphans, (pod) => removeIfThere(parts, pod));
   return waits.length === 0 ? undefined : Math.min(...waits);
 }
+
+/** Clients may say who owns a Pod: only what is in the same place counts, so that nobody gets into another tenant's Deployment. */
+const ownerKey = ({ orgId, projectId, namespace }: ObjectMeta, uid: string): string =>
+  [orgId, projectId, namespace, uid].join("/");
 
 interface Task {
   readonly deployment: Deployment;
