@@ -1,6 +1,6 @@
 import type { TcpHandle, WriteRequest } from "./tcp-binding.ts";
 
-/** `write` answers false while more than this waits for the kernel, or for the connection to stand. */
+/** `write` answers false while more than this waits for the kernel. */
 const HIGH_WATER_BYTES = 16_384;
 
 /** Bytes of one connection that the kernel has not taken: a write under way and copies of what was written after it. */
@@ -22,12 +22,9 @@ export class HandleBacklog {
     return this.#queuedBytes + (this.#writing ? this.#handle.writeQueueSize : 0);
   }
 
-  /**
-   * Otherwise the owner is to be told when everything has gone out. Memory lent to a write is held until all of it is
-   * sent, however little is left: more beside it would double what a slow peer costs.
-   */
+  /** Otherwise the owner is to be told when everything has gone out. */
   takesMore(): boolean {
-    if (this.bytes <= (this.lent === undefined ? HIGH_WATER_BYTES : 0)) return true;
+    if (this.bytes <= HIGH_WATER_BYTES) return true;
     this.drainWanted = true;
     return false;
   }
